@@ -1,0 +1,1 @@
+"""Raw files (MIDI, ABC, MusicXML, SMILES) to TFRecords of integer sequences."""

@@ -1,0 +1,1 @@
+"""Sequence Tutor: KL-control fine-tuning of pre-trained LSTMs on TensorFlow."""

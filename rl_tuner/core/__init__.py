@@ -1,0 +1,1 @@
+"""The mathematics and the networks: no files, no flags, no concrete task."""

@@ -1,0 +1,84 @@
+"""How actions are chosen while collecting: a behaviour distribution over the next token."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import gin
+import tensorflow as tf
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class Boltzmann:
+    """Samples from the softmax of the policy's logits divided by `temperature`.
+
+    Raises:
+        ValueError: the temperature is not positive.
+    """
+
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuses a temperature that is not positive."""
+        if self.temperature <= 0:
+            raise ValueError(f"Boltzmann.temperature must be positive, not {self.temperature}")
+
+    def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
+        """Share of random actions: none."""
+        return tf.zeros([], tf.float32)
+
+    def probabilities(self, logits: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
+        """Behaviour distribution [B, A] for policy logits [B, A]."""
+        return tf.nn.softmax(logits / self.temperature)
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class EpsilonGreedy:
+    """With probability epsilon a uniformly random action, else the policy's own.
+
+    Epsilon falls linearly from `initial` to `final` over the first `anneal_steps` environment steps
+    and stays there; evaluation never advances it, since it depends on training steps alone.
+
+    Attributes:
+        initial: epsilon at step 0.
+        final: epsilon from `anneal_steps` on.
+        anneal_steps: length of the schedule in environment steps.
+        greedy: whether the policy's own action is its most probable one (the paper's epsilon-greedy)
+            or a sample from it.
+
+    Raises:
+        ValueError: a probability outside [0, 1] or a schedule shorter than one step.
+    """
+
+    initial: float = 1.0
+    final: float = 0.1
+    anneal_steps: int = 1_000_000
+    greedy: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuses values that are no probabilities."""
+        for name in ("initial", "final"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(
+                    f"EpsilonGreedy.{name} must lie between 0 and 1, not {getattr(self, name)}"
+                )
+        if self.anneal_steps < 1:
+            raise ValueError(f"EpsilonGreedy.anneal_steps must be >= 1, not {self.anneal_steps}")
+
+    def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
+        """The schedule's value, a float32 scalar."""
+        progress = tf.minimum(1.0, tf.cast(environment_step, tf.float32) / self.anneal_steps)
+        return self.initial + progress * (self.final - self.initial)
+
+    def probabilities(self, logits: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
+        """Behaviour distribution [B, A] for policy logits [B, A]."""
+        num_classes = tf.shape(logits)[-1]
+        own = (
+            tf.one_hot(tf.argmax(logits, axis=-1), num_classes)
+            if self.greedy
+            else tf.nn.softmax(logits)
+        )
+        epsilon = self.epsilon(environment_step)
+        return (1.0 - epsilon) * own + epsilon / tf.cast(num_classes, tf.float32)

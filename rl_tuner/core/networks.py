@@ -1,0 +1,194 @@
+"""The LSTM over tokens: unroll over a sequence, step by one token, same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+State = list[tuple[tf.Tensor, tf.Tensor]]
+
+
+@keras.saving.register_keras_serializable(package="rl_tuner")
+class SequenceNetwork(keras.Model):
+    """Scores of the next token given the tokens so far, f(s_t, .).
+
+    Input tokens are the classes 0 .. num_classes - 1 and one more, `start_token` = num_classes, which
+    stands before the first token of a sequence. The output has one score a class.
+
+    With a value head (see docs/design: values are not logits) the scores are
+    f(s, a) = log_softmax(logits(s))(a) + v(s), so that logsumexp f(s, .) = v(s), which starts at 0.
+
+    Args:
+        num_classes: number of classes that may be generated.
+        cells: cells of each LSTM layer, first to last.
+        embedding_size: width of a learned embedding of the tokens; 0 feeds them one-hot.
+        value_head: whether scores are normalised log-probabilities plus a learned state value.
+        metadata: JSON-serialisable facts that travel with the saved network (vocabulary,
+            provenance); never read by the arithmetic.
+
+    Raises:
+        ValueError: a size is not positive.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        cells: Sequence[int] = (100,),
+        embedding_size: int = 0,
+        value_head: bool = False,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if num_classes < 2 or not cells or min(cells) < 1 or embedding_size < 0:
+            raise ValueError(
+                "a network needs num_classes >= 2, one or more positive cells and embedding_size >= 0; "
+                f"got num_classes={num_classes}, cells={list(cells)}, embedding_size={embedding_size}"
+            )
+        self.num_classes = num_classes
+        self.cells = list(cells)
+        self.embedding_size = embedding_size
+        self.value_head = value_head
+        self.metadata = metadata or {}
+        self.embedding = (
+            keras.layers.Embedding(num_classes + 1, embedding_size, name="embedding")
+            if embedding_size
+            else None
+        )
+        self.lstms = [
+            keras.layers.LSTM(size, return_sequences=True, return_state=True, name=f"lstm_{i}")
+            for i, size in enumerate(self.cells)
+        ]
+        # tf.train.Checkpoint sees the layers of a Keras model's attributes, but not those in a list.
+        for lstm in self.lstms:
+            setattr(self, lstm.name, lstm)
+        self.head = keras.layers.Dense(num_classes, dtype="float32", name="head")
+        self.value = (
+            keras.layers.Dense(1, kernel_initializer="zeros", dtype="float32", name="value")
+            if value_head
+            else None
+        )
+        self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Creates every weight; shapes do not depend on the batch or the length."""
+        if self.built:
+            return
+        width = self.num_classes + 1
+        if self.embedding is not None:
+            self.embedding.build((None, None))
+            width = self.embedding_size
+        for lstm, size in zip(self.lstms, self.cells):
+            lstm.build((None, None, width))
+            width = size
+        self.head.build((None, width))
+        if self.value is not None:
+            self.value.build((None, width))
+        self.built = True
+
+    @property
+    def start_token(self) -> int:
+        """The input that stands before the first token of a sequence."""
+        return self.num_classes
+
+    def get_config(self) -> dict[str, Any]:
+        """The architecture and the metadata, all that is needed to rebuild the network."""
+        return {
+            "name": self.name,
+            "num_classes": self.num_classes,
+            "cells": self.cells,
+            "embedding_size": self.embedding_size,
+            "value_head": self.value_head,
+            "metadata": self.metadata,
+        }
+
+    def call(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Scores after every input token, from the zero state.
+
+        Args:
+            tokens: int [B, T] inputs, usually a start token or primer followed by a sequence.
+
+        Returns:
+            float32 [B, T, num_classes] scores f(s_t, .).
+        """
+        hidden = (
+            self.embedding(tokens)
+            if self.embedding is not None
+            else tf.one_hot(tokens, self.num_classes + 1, dtype=self.compute_dtype)
+        )
+        for lstm in self.lstms:
+            hidden, *_ = lstm(hidden)
+        return self._scores(hidden)
+
+    def zero_state(self, batch_size: int | tf.Tensor) -> State:
+        """The state before any input: per layer (h, c), each [B, cells]."""
+        return [(tf.zeros([batch_size, size], self.compute_dtype),) * 2 for size in self.cells]
+
+    def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Scores after one more token.
+
+        Args:
+            tokens: int [B], the latest input.
+            state: what `zero_state` or the previous `step` returned.
+
+        Returns:
+            float32 [B, num_classes] scores and the new state; equal to `call` on the whole sequence
+            up to rounding.
+        """
+        hidden, new_state = None, []
+        for index, (lstm, (h, c)) in enumerate(zip(self.lstms, state)):
+            kernel = tf.cast(lstm.cell.kernel, self.compute_dtype)
+            if index > 0:
+                projected = tf.matmul(hidden, kernel)
+            elif self.embedding is not None:
+                projected = tf.matmul(tf.gather(self.embedding_matrix(), tokens), kernel)
+            else:
+                projected = tf.gather(kernel, tokens)
+            recurrent = tf.cast(lstm.cell.recurrent_kernel, self.compute_dtype)
+            gates = (
+                projected + tf.matmul(h, recurrent) + tf.cast(lstm.cell.bias, self.compute_dtype)
+            )
+            input_gate, forget_gate, candidate, output_gate = tf.split(gates, 4, axis=-1)
+            c = tf.sigmoid(forget_gate) * c + tf.sigmoid(input_gate) * tf.tanh(candidate)
+            hidden = tf.sigmoid(output_gate) * tf.tanh(c)
+            new_state.append((hidden, c))
+        return self._scores(hidden), new_state
+
+    def embedding_matrix(self) -> tf.Tensor:
+        """The embedding as a [num_classes + 1, embedding_size] tensor of the compute type."""
+        return tf.cast(self.embedding.embeddings, self.compute_dtype)
+
+    def _scores(self, hidden: tf.Tensor) -> tf.Tensor:
+        logits = self.head(hidden)
+        if self.value is None:
+            return logits
+        return tf.nn.log_softmax(logits) + self.value(hidden)
+
+    def copy(self, value_head: bool | None = None, zero_head: bool = False) -> SequenceNetwork:
+        """A network with the same weights.
+
+        Args:
+            value_head: whether the copy has a value head (a new one starts at zero); None keeps it.
+            zero_head: whether the copy's output layer starts at zero, so that all scores are 0.
+        """
+        config = self.get_config() | {
+            "value_head": self.value_head if value_head is None else value_head
+        }
+        twin = SequenceNetwork.from_config(config)
+        for name in ("embedding", "head", "value"):
+            ours, theirs = getattr(self, name), getattr(twin, name)
+            if ours is not None and theirs is not None:
+                theirs.set_weights(ours.get_weights())
+        for ours, theirs in zip(self.lstms, twin.lstms):
+            theirs.set_weights(ours.get_weights())
+        if zero_head:
+            twin.head.set_weights([0.0 * weight for weight in twin.head.get_weights()])
+        return twin
+
+
+def squared_weights(network: SequenceNetwork) -> tf.Tensor:
+    """Half the sum of the squares of every weight matrix (biases left out)."""
+    return tf.add_n([tf.nn.l2_loss(w) for w in network.trainable_variables if w.shape.rank > 1])

@@ -1,0 +1,73 @@
+"""What a sequence is started from: inputs that come before its first generated token."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import gin
+import tensorflow as tf
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class StartToken:
+    """Every sequence begins as the training sequences begin."""
+
+    def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:
+        """int32 [B, 1]: the start token."""
+        return tf.fill([batch_size, 1], start_token)
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class RandomToken:
+    """Every sequence continues after one uniformly drawn token, which is no part of it.
+
+    Attributes:
+        first: lowest class that may be drawn.
+        last: highest class that may be drawn, inclusive.
+
+    Raises:
+        ValueError: the range is empty.
+    """
+
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        """Refuses an empty range."""
+        if not 0 <= self.first <= self.last:
+            raise ValueError(
+                f"RandomToken needs 0 <= first <= last, not first={self.first}, last={self.last}"
+            )
+
+    def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:
+        """int32 [B, 1]: one class between `first` and `last`, both included."""
+        return tf.random.stateless_uniform(
+            [batch_size, 1], seed, minval=self.first, maxval=self.last + 1, dtype=tf.int32
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Primer:
+    """Every sequence continues the same given tokens, which are no part of it.
+
+    Attributes:
+        tokens: the primer's classes, at least one.
+
+    Raises:
+        ValueError: the primer is empty.
+    """
+
+    tokens: Sequence[int]
+
+    def __post_init__(self) -> None:
+        """Refuses an empty primer."""
+        if not len(self.tokens):
+            raise ValueError("a primer needs at least one token")
+
+    def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:
+        """int32 [B, 1 + len(tokens)]: the start token, then the primer."""
+        row = tf.constant([start_token, *self.tokens], tf.int32)
+        return tf.tile(row[tf.newaxis, :], [batch_size, 1])

@@ -1,0 +1,95 @@
+"""The prior p(a|s): maximum-likelihood training of a sequence network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import keras
+import tensorflow as tf
+
+from rl_tuner.core.networks import SequenceNetwork, squared_weights
+
+
+class MLETrainer(tf.Module):
+    """Trains a network to predict the next token; Adam, stepwise decay, global-norm clipping.
+
+    Args:
+        network: what is trained.
+        learning_rate: Adam's initial learning rate.
+        decay_rate: factor on the learning rate every `decay_steps` steps.
+        decay_steps: see decay_rate.
+        clip_norm: largest global L2 norm of the gradients.
+        l2: weight of half the sum of squared weight matrices in the loss.
+    """
+
+    def __init__(
+        self,
+        network: SequenceNetwork,
+        learning_rate: float,
+        decay_rate: float,
+        decay_steps: int,
+        clip_norm: float,
+        l2: float,
+    ) -> None:
+        super().__init__(name="mle_trainer")
+        self.network = network
+        self.optimizer = keras.optimizers.Adam(
+            keras.optimizers.schedules.ExponentialDecay(
+                learning_rate, decay_steps, decay_rate, staircase=True
+            )
+        )
+        self.optimizer.build(network.trainable_variables)
+        self.clip_norm, self.l2 = clip_norm, l2
+
+    @tf.function(reduce_retracing=True)
+    def train_step(self, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """One update.
+
+        Args:
+            inputs: int [B, T] inputs.
+            labels: int [B, T] next tokens.
+            mask: float [B, T], 1 where the loss counts.
+
+        Returns:
+            The mean negative log-likelihood in nats a step, before the update.
+        """
+        with tf.GradientTape() as tape:
+            loss, _, steps = likelihood_sums(self.network, inputs, labels, mask)
+            loss = loss / tf.maximum(steps, 1.0)
+            total = loss + self.l2 * squared_weights(self.network)
+        variables = self.network.trainable_variables
+        gradients, _ = tf.clip_by_global_norm(tape.gradient(total, variables), self.clip_norm)
+        self.optimizer.apply_gradients(zip(gradients, variables))
+        return loss
+
+    @tf.function(reduce_retracing=True)
+    def _evaluation_sums(
+        self, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        return likelihood_sums(self.network, inputs, labels, mask)
+
+    def evaluate(
+        self, batches: Iterable[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+    ) -> dict[str, float]:
+        """Log-perplexity (nats a step) and next-token accuracy over (inputs, labels, mask) batches.
+
+        Raises:
+            ValueError: no step counts.
+        """
+        totals = [0.0, 0.0, 0.0]
+        for batch in batches:
+            totals = [t + float(value) for t, value in zip(totals, self._evaluation_sums(*batch))]
+        nll, correct, steps = totals
+        if not steps:
+            raise ValueError("there is nothing to evaluate on")
+        return {"log_perplexity": nll / steps, "accuracy": correct / steps}
+
+
+def likelihood_sums(
+    network: SequenceNetwork, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Sums over the steps whose mask is 1: -log p(a_t|s_t) in nats, correct predictions, steps."""
+    logits = network(inputs)
+    nll = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    correct = tf.cast(tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels, tf.float32)
+    return tf.reduce_sum(nll * mask), tf.reduce_sum(correct * mask), tf.reduce_sum(mask)

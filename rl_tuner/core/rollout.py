@@ -1,0 +1,132 @@
+"""Batched sampling of whole sequences under a policy, compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from rl_tuner.core.networks import SequenceNetwork
+
+
+class Rollout(NamedTuple):
+    """Sampled sequences; everything past a sequence's end is 0.
+
+    Attributes:
+        prefix: int32 [B, P], the inputs before the first token, no part of the sequence.
+        tokens: int32 [B, T], the sequences.
+        mask: float32 [B, T], 1 on the steps of a sequence (its end token included), else 0.
+        log_policy: float32 [B, T], log pi(a_t | s_t) in nats, of the policy (not of the exploration).
+        log_prior: float32 [B, T], log p(a_t | s_t) in nats.
+        kl: float32 [B, T], exact KL(pi(. | s_t) || p(. | s_t)) in nats.
+        entropy: float32 [B, T], entropy of pi(. | s_t) in nats.
+    """
+
+    prefix: tf.Tensor
+    tokens: tf.Tensor
+    mask: tf.Tensor
+    log_policy: tf.Tensor
+    log_prior: tf.Tensor
+    kl: tf.Tensor
+    entropy: tf.Tensor
+
+
+def sample_from(probabilities: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
+    """Draws one class a row by inverting the cumulative distribution.
+
+    Args:
+        probabilities: float [B, A], rows that sum to 1 up to rounding.
+        uniform: float [B] in [0, 1).
+
+    Returns:
+        int32 [B] classes; a class of probability 0 is never drawn.
+    """
+    cumulative = tf.cumsum(probabilities, axis=-1)
+    threshold = uniform[:, tf.newaxis] * cumulative[:, -1:]
+    return tf.reduce_sum(tf.cast(cumulative <= threshold, tf.int32), axis=-1)
+
+
+def rollout(
+    online: SequenceNetwork,
+    prior: SequenceNetwork,
+    policy_logits: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    behaviour: Callable[[tf.Tensor], tf.Tensor],
+    prefix: tf.Tensor,
+    horizon: int,
+    seed: tf.Tensor,
+    end_token: int | None = None,
+) -> Rollout:
+    """Samples one sequence a row of `prefix`, both networks evaluated at every step.
+
+    Args:
+        online: network whose scores define the policy.
+        prior: the frozen prior.
+        policy_logits: (scores [B, A], log p [B, A]) -> logits [B, A], the objective's.
+        behaviour: policy log-probabilities [B, A] -> probabilities [B, A] to draw from.
+        prefix: int32 [B, P] inputs before the first token.
+        horizon: T, the longest sequence in tokens.
+        seed: int32 [2] seed of every draw.
+        end_token: class that ends a sequence; None when all have the length T. Sampling stops when
+            every sequence has ended.
+
+    Returns:
+        A `Rollout`.
+    """
+    batch_size, prefix_length = tf.shape(prefix)[0], tf.shape(prefix)[1]
+    state, prior_state = online.zero_state(batch_size), prior.zero_state(batch_size)
+
+    def absorb(position, state, prior_state):
+        _, state = online.step(prefix[:, position], state)
+        _, prior_state = prior.step(prefix[:, position], prior_state)
+        return position + 1, state, prior_state
+
+    _, state, prior_state = tf.while_loop(
+        lambda position, *_: position < prefix_length - 1,
+        absorb,
+        (tf.constant(0), state, prior_state),
+    )
+    uniform = tf.random.stateless_uniform([horizon, batch_size], seed)
+    arrays = [
+        tf.TensorArray(dtype, size=horizon, element_shape=[prefix.shape[0]])
+        for dtype in (tf.int32, tf.float32, tf.float32, tf.float32, tf.float32, tf.float32)
+    ]
+
+    def step(t, token, alive, state, prior_state, arrays):
+        scores, state = online.step(token, state)
+        prior_logits, prior_state = prior.step(token, prior_state)
+        log_p = tf.nn.log_softmax(prior_logits)
+        log_pi = tf.nn.log_softmax(policy_logits(scores, log_p))
+        pi = tf.exp(log_pi)
+        token = sample_from(behaviour(log_pi), uniform[t])
+        per_step = (
+            alive,
+            tf.gather(log_pi, token, batch_dims=1) * alive,
+            tf.gather(log_p, token, batch_dims=1) * alive,
+            tf.reduce_sum(pi * (log_pi - log_p), axis=-1) * alive,
+            -tf.reduce_sum(pi * log_pi, axis=-1) * alive,
+        )
+        written = tf.where(alive > 0, token, 0)
+        arrays = [array.write(t, value) for array, value in zip(arrays, (written, *per_step))]
+        if end_token is not None:
+            alive = alive * tf.cast(token != end_token, tf.float32)
+        return t + 1, token, alive, state, prior_state, arrays
+
+    *_, arrays = tf.while_loop(
+        lambda t, token, alive, *_: (t < horizon) & (tf.reduce_max(alive) > 0),
+        step,
+        (
+            tf.constant(0),
+            prefix[:, -1],
+            tf.ones([batch_size]),
+            state,
+            prior_state,
+            arrays,
+        ),
+    )
+    return Rollout(prefix, *(tf.transpose(array.stack()) for array in arrays))
+
+
+def sequence_inputs(prefix: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """Network inputs whose outputs from position P - 1 on score `tokens`: int [B, P + T - 1]."""
+    return tf.concat([prefix, tokens[:, :-1]], axis=1)

@@ -1,0 +1,291 @@
+"""RLTuner: an online network, its target network and the frozen prior; collect, learn, soft update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gin
+import keras
+import tensorflow as tf
+
+from rl_tuner.core import objectives, priming
+from rl_tuner.core.exploration import Boltzmann
+from rl_tuner.core.networks import SequenceNetwork, squared_weights
+from rl_tuner.core.objectives import Objective
+from rl_tuner.core.replay import ReplayBatch, UniformReplay
+from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
+from rl_tuner.core.temperature import FixedTemperature
+from rl_tuner.tasks.task import Task
+
+# Every use of randomness has a stream of its own, so that adding one leaves the others as they were.
+_STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
+
+
+def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor | float) -> None:
+    """Theta' <- (1 - eta) theta' + eta theta, weight by weight (paper.txt, section 5)."""
+    for slow, fast in zip(target.weights, online.weights):
+        slow.assign((1.0 - eta) * slow + eta * fast)
+
+
+@gin.configurable(module="rl_tuner")
+class RLTuner(keras.Model):
+    """KL-control fine-tuning of a prior against a task reward.
+
+    All three networks start from the prior's weights; the objective says how its scores start (see
+    `Objective.initial_network`). The prior never changes.
+
+    Args:
+        prior: the pre-trained network, p(a|s).
+        task: what is generated and rewarded.
+        objective: Q, Psi, G or RewardOnly.
+        exploration: how actions are chosen while collecting; None is `Boltzmann()`.
+        start: what sequences are started from; None is `StartToken()`.
+        temperature: the temperature c; None is `FixedTemperature()`.
+        gamma: discount.
+        eta: target update rate.
+        collect_size: sequences sampled an iteration.
+        learn_size: sequences replayed an update.
+        updates: updates an iteration.
+        replay_capacity: sequences kept for replay.
+        learning_rate: Adam's initial learning rate.
+        decay_rate: factor on the learning rate every `decay_steps` updates.
+        decay_steps: see decay_rate.
+        clip_norm: largest global L2 norm of the gradients.
+        l2: weight of the sum of squared weight matrices in the loss.
+        seed: seed of every random choice.
+
+    Raises:
+        ValueError: a number is out of its range, or prior and task differ in their classes.
+    """
+
+    def __init__(
+        self,
+        prior: SequenceNetwork,
+        task: Task,
+        objective: Objective = gin.REQUIRED,
+        exploration: Any = None,
+        start: Any = None,
+        temperature: Any = None,
+        gamma: float = 0.5,
+        eta: float = 0.01,
+        collect_size: int = 32,
+        learn_size: int = 32,
+        updates: int = 1,
+        replay_capacity: int = 10_000,
+        learning_rate: float = 1e-3,
+        decay_rate: float = 1.0,
+        decay_steps: int = 1000,
+        clip_norm: float = 5.0,
+        l2: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(name="rl_tuner")
+        if prior.num_classes != task.num_classes:
+            raise ValueError(
+                f"the prior generates {prior.num_classes} classes and the task {task.num_classes}"
+            )
+        if not (0.0 <= gamma <= 1.0 and 0.0 < eta <= 1.0):
+            raise ValueError(f"need 0 <= gamma <= 1 and 0 < eta <= 1, not {gamma=}, {eta=}")
+        if not 1 <= collect_size <= replay_capacity or learn_size < 1 or updates < 1:
+            raise ValueError(
+                "need 1 <= collect_size <= replay_capacity, learn_size >= 1 and updates >= 1, not "
+                f"{collect_size=}, {replay_capacity=}, {learn_size=}, {updates=}"
+            )
+        self.task = task
+        self.objective = objective
+        self.exploration = exploration or Boltzmann()
+        self.start = start or priming.StartToken()
+        self.temperature = temperature or FixedTemperature()
+        self.gamma, self.eta = gamma, eta
+        self.collect_size, self.learn_size, self.updates = collect_size, learn_size, updates
+        self.clip_norm, self.l2 = clip_norm, l2
+        self.prior = prior.copy()
+        self.prior.trainable = False
+        self.online = objective.initial_network(prior)
+        self.target = objective.initial_network(prior)
+        self.target.trainable = False
+        self.optimizer = keras.optimizers.Adam(
+            keras.optimizers.schedules.ExponentialDecay(
+                learning_rate, decay_steps, decay_rate, staircase=True
+            )
+        )
+        self.optimizer.build(self.online.trainable_variables)
+        prefix_length = int(self.start.prefix(1, prior.start_token, tf.constant([0, 0])).shape[1])
+        self.replay = UniformReplay(replay_capacity, prefix_length, task.horizon)
+        self.seed = seed
+        self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False, name="iteration")
+        self.environment_steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
+        self.built = True
+
+    def call(self, tokens: tf.Tensor) -> tf.Tensor:
+        """Logits of the tuned policy: int inputs [B, T] -> float32 [B, T, A]."""
+        scores = self.online(tokens)
+        return self.objective.policy_logits(scores, tf.nn.log_softmax(self.prior(tokens)))
+
+    def _seed(self, stream: str, index: tf.Tensor) -> tf.Tensor:
+        base = tf.constant([self.seed, _STREAMS[stream]], tf.int32)
+        return tf.random.experimental.stateless_fold_in(base, tf.cast(index, tf.int64))
+
+    def sample(
+        self,
+        batch_size: int,
+        seed: tf.Tensor,
+        start: Any = None,
+        temperature: float | tf.Tensor = 1.0,
+    ) -> Rollout:
+        """Sequences of the tuned policy, without exploration.
+
+        Args:
+            batch_size: B.
+            seed: int32 [2].
+            start: what to start from; None takes the tuner's own.
+            temperature: the policy's logits are divided by it before sampling.
+        """
+        return sample(
+            self.online,
+            self.prior,
+            self.objective.policy_logits,
+            start or self.start,
+            self.task,
+            batch_size,
+            seed,
+            temperature,
+        )
+
+    def collect(self) -> dict[str, tf.Tensor]:
+        """Samples `collect_size` sequences under exploration, rewards them and adds them to the replay.
+
+        Returns:
+            Scalar metrics of the rollout.
+        """
+        prefix = self.start.prefix(
+            self.collect_size, self.prior.start_token, self._seed("prefix", self.iteration)
+        )
+        episode = rollout(
+            self.online,
+            self.prior,
+            self.objective.policy_logits,
+            lambda log_pi: self.exploration.probabilities(log_pi, self.environment_steps),
+            prefix,
+            self.task.horizon,
+            self._seed("actions", self.iteration),
+            self.task.end_token,
+        )
+        parts = self.task.reward_parts(episode.tokens, episode.mask)
+        task_reward = tf.add_n(list(parts.values())) * episode.mask
+        self.replay.add(
+            ReplayBatch(
+                episode.prefix, episode.tokens, episode.mask, task_reward, episode.log_prior
+            )
+        )
+        epsilon = self.exploration.epsilon(self.environment_steps)
+        self.environment_steps.assign_add(tf.cast(tf.reduce_sum(episode.mask), tf.int64))
+        kl = objectives.masked_mean(episode.kl, episode.mask)
+        self.temperature.update(kl)
+        per_sequence = {name: tf.reduce_sum(part * episode.mask, 1) for name, part in parts.items()}
+        return {
+            "collect/task_reward": tf.reduce_mean(tf.reduce_sum(task_reward, 1)),
+            "collect/log_prior": objectives.masked_mean(episode.log_prior, episode.mask),
+            "collect/kl": kl,
+            "collect/entropy": objectives.masked_mean(episode.entropy, episode.mask),
+            "collect/epsilon": epsilon,
+            "collect/temperature": tf.identity(self.temperature.c),
+            **{f"reward/{name}": tf.reduce_mean(value) for name, value in per_sequence.items()},
+        }
+
+    def learn(self, batch: ReplayBatch) -> dict[str, tf.Tensor]:
+        """One update of the online network on replayed sequences, then the soft target update.
+
+        Loss: masked mean of the squared `path_errors`, plus l2 times the squared weight matrices.
+
+        Returns:
+            Scalar metrics of the update.
+        """
+        first = batch.prefix.shape[1] - 1
+        inputs = sequence_inputs(batch.prefix, batch.tokens)
+        log_p = (
+            tf.nn.log_softmax(self.prior(inputs)[:, first:]) if self.objective.needs_prior else None
+        )
+        target_values = self.objective.value(self.target(inputs)[:, first:], log_p)
+        rewards = self.objective.reward(batch.task_reward, batch.log_prior, self.temperature.c)
+        with tf.GradientTape() as tape:
+            scores = self.online(inputs)[:, first:]
+            chosen = tf.reduce_sum(
+                scores * tf.one_hot(batch.tokens, self.task.num_classes), axis=-1
+            )
+            values = self.objective.value(scores, log_p) if self.objective.lambda_ > 0 else None
+            errors = objectives.path_errors(
+                chosen,
+                rewards,
+                objectives.next_values(target_values, batch.mask),
+                batch.mask,
+                self.gamma,
+                values,
+                self.objective.lambda_,
+            )
+            error = objectives.masked_mean(tf.square(errors), batch.mask)
+            loss = error + self.l2 * squared_weights(self.online)
+        variables = self.online.trainable_variables
+        gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self.clip_norm)
+        self.optimizer.apply_gradients(zip(gradients, variables))
+        soft_update(self.target, self.online, self.eta)
+        return {
+            "learn/loss": error,
+            "learn/target_value": objectives.masked_mean(target_values, batch.mask),
+            "learn/gradient_norm": norm,
+        }
+
+    def train_iteration(self) -> dict[str, tf.Tensor]:
+        """Collects once, then learns `updates` times; returns the metrics of both."""
+        metrics = self.collect()
+        learned = []
+        for update in range(self.updates):
+            index = self.iteration * self.updates + update
+            learned.append(
+                self.learn(self.replay.sample(self.learn_size, self._seed("replay", index)))
+            )
+        for name in learned[0]:
+            metrics[name] = tf.reduce_mean([values[name] for values in learned])
+        self.iteration.assign_add(1)
+        return metrics
+
+    @tf.function(reduce_retracing=True)
+    def train_iterations(self, count: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs `count` >= 1 iterations without returning to Python.
+
+        Args:
+            count: int32 scalar tensor.
+
+        Returns:
+            Scalar metrics, averaged over the iterations.
+        """
+        totals = self.train_iteration()
+        for _ in tf.range(1, count):
+            metrics = self.train_iteration()
+            totals = {name: totals[name] + value for name, value in metrics.items()}
+        return {name: value / tf.cast(count, tf.float32) for name, value in totals.items()}
+
+
+def sample(
+    network: SequenceNetwork,
+    prior: SequenceNetwork,
+    policy_logits: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    start: Any,
+    task: Task,
+    batch_size: int | tf.Tensor,
+    seed: tf.Tensor,
+    temperature: float | tf.Tensor = 1.0,
+) -> Rollout:
+    """Sequences of a policy, without exploration; arguments as for `RLTuner.sample` and `rollout`."""
+    seeds = tf.random.experimental.stateless_split(seed, 2)
+    return rollout(
+        network,
+        prior,
+        policy_logits,
+        lambda log_pi: tf.nn.softmax(log_pi / temperature),
+        start.prefix(batch_size, prior.start_token, seeds[0]),
+        task.horizon,
+        seeds[1],
+        task.end_token,
+    )

@@ -1,0 +1,36 @@
+"""Trains a prior by maximum likelihood, on a dataset that is made first if it is missing.
+
+python -m rl_tuner.pretrain --gin_file=gin/mle_music.gin
+"""
+
+from absl import flags
+
+from rl_tuner import commandline
+
+
+def main() -> None:
+    """Runs the command."""
+    commandline.run(_define_flags, _run, usage=__doc__)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    commandline.define_gin_flags(values)
+    commandline.define_work_dir(values)
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "Folder of the prior; by default a folder of work_dir/priors named after the settings.",
+        flag_values=values,
+    )
+
+
+def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.runtime import configuration, job, registry  # noqa: F401
+
+    configuration.configure(values.gin_file, values.gin_param)
+    path, _ = job.Runner(values.work_dir).prior(values.run_dir)
+    print(f"prior       {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The training loop, checkpoints, summaries, devices, gin, export and reports."""

@@ -1,0 +1,64 @@
+"""Where and how precisely to compute: placement, precision, determinism."""
+
+from __future__ import annotations
+
+import gin
+import keras
+import tensorflow as tf
+
+from rl_tuner.errors import UserError
+
+_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@gin.configurable(module="rl_tuner")
+def device(placement: str = "auto", precision: str = "auto", deterministic: bool = True) -> str:
+    """Chooses the device and the precision of everything that follows; call it before any computation.
+
+    Args:
+        placement: "auto" (the first GPU if there is one, else the CPU), "cpu", "gpu" or "gpu:N".
+        precision: "auto" (float32), "float32", "mixed_bfloat16" or "mixed_float16"; weights are
+            float32 in all of them.
+        deterministic: whether the same seed gives the same bits on the same machine.
+
+    Returns:
+        One line that says what was chosen.
+
+    Raises:
+        UserError: an unknown value, or a GPU that is not there.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if placement == "auto":
+        placement = "gpu" if gpus else "cpu"
+    kind, _, number = placement.partition(":")
+    if (
+        kind not in ("cpu", "gpu")
+        or (number and not number.isdigit())
+        or (kind == "cpu" and number)
+    ):
+        raise UserError(f"device.placement is 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}")
+    if kind == "gpu":
+        index = int(number or 0)
+        if index >= len(gpus):
+            raise UserError(
+                f"device.placement is {placement!r} but this machine has {len(gpus)} GPUs that "
+                "TensorFlow can use; set device.placement='cpu'"
+            )
+        tf.config.set_visible_devices([gpus[index]], "GPU")
+        tf.config.experimental.set_memory_growth(gpus[index], True)
+        details = tf.config.experimental.get_device_details(gpus[index])
+        chosen = f"GPU {index} ({details.get('device_name', 'unknown')})"
+    else:
+        if gpus:
+            tf.config.set_visible_devices([], "GPU")
+        chosen = "CPU" + ("" if gpus else " (no GPU found)")
+    if precision == "auto":
+        precision = "float32"
+    if precision not in _PRECISIONS:
+        raise UserError(
+            f"device.precision is 'auto' or one of {', '.join(_PRECISIONS)}, not {precision!r}"
+        )
+    keras.mixed_precision.set_dtype_policy(precision)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return f"device: {chosen}, {precision}" + (", deterministic" if deterministic else "")

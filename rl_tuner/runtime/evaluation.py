@@ -1,0 +1,111 @@
+"""Measuring a policy: many sequences, the task's metrics, and what the prior thinks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.rollout import Rollout
+from rl_tuner.core.tuner import RLTuner, sample
+from rl_tuner.progress import Progress
+from rl_tuner.tasks.task import Task
+
+Sampler = Callable[[int, tf.Tensor], Rollout]
+
+
+class Measurement(NamedTuple):
+    """What `measure` found.
+
+    Attributes:
+        metrics: the task's metrics and, for every policy alike, `task_reward` (mean r_T of a whole
+            sequence), `log_prior`, `log_policy`, `kl`, `entropy` (nats a step, averaged over all
+            steps of all sequences), `length` (mean tokens a sequence), `distinct` (share of
+            sequences unlike each other, first occurrences counted) and `reward/PART`.
+        sequences: int32 [N, T] the sequences, 0 past their end.
+    """
+
+    metrics: dict[str, float | None]
+    sequences: np.ndarray
+
+
+def tuned_sampler(tuner: RLTuner, temperature: float = 1.0) -> Sampler:
+    """Samples from the tuned policy."""
+    return lambda count, seed: tuner.sample(count, seed, temperature=temperature)
+
+
+def prior_sampler(prior: SequenceNetwork, task: Task, start: Any) -> Sampler:
+    """Samples from the prior itself."""
+    return lambda count, seed: sample(
+        prior, prior, lambda scores, log_prior: log_prior, start, task, count, seed
+    )
+
+
+class Meter:
+    """Draws and measures sequences of one policy; compiled once, whatever it is asked for later.
+
+    Args:
+        sampler: (batch size, int32 [2] seed) -> Rollout.
+        task: gives rewards and metrics.
+        batch_size: sequences drawn at a time.
+    """
+
+    def __init__(self, sampler: Sampler, task: Task, batch_size: int) -> None:
+        self._task = task
+        self._batch_size = batch_size
+        self._draw = tf.function(lambda seed: sampler(batch_size, seed))
+        self._sums = tf.function(lambda episode: _sums(task, episode), reduce_retracing=True)
+
+    def measure(self, count: int, seed: int, progress: str | None = None) -> Measurement:
+        """Measures `count` sequences drawn with `seed`; `progress` names the bar to show."""
+        totals: dict[str, float] = {}
+        sequences: list[np.ndarray] = []
+        missing = count
+        bar = Progress(count, progress, "sequences") if progress else None
+        while missing > 0:
+            episode = self._draw(tf.constant([seed, len(sequences)], tf.int32))
+            kept = min(missing, self._batch_size)
+            episode = Rollout(*(column[:kept] for column in episode))
+            for name, value in self._sums(episode).items():
+                totals[name] = totals.get(name, 0.0) + float(value)
+            sequences.append(episode.tokens.numpy())
+            missing -= kept
+            if bar:
+                bar.update(kept)
+        if bar:
+            bar.__exit__(None, None, None)
+        return Measurement(_metrics(self._task, totals, sequences), np.concatenate(sequences))
+
+
+def _sums(task: Task, episode: Rollout) -> dict[str, tf.Tensor]:
+    parts = task.reward_parts(episode.tokens, episode.mask)
+    per_step = {
+        name: getattr(episode, name) for name in ("log_prior", "log_policy", "kl", "entropy")
+    }
+    per_step |= {f"reward/{name}": part * episode.mask for name, part in parts.items()}
+    sums = {f"common/{name}": tf.reduce_sum(value) for name, value in per_step.items()}
+    sums["common/count"] = tf.cast(tf.shape(episode.tokens)[0], tf.float32)
+    sums["common/steps"] = tf.reduce_sum(episode.mask)
+    sums |= {
+        f"task/{name}": value
+        for name, value in task.metric_sums(episode.tokens, episode.mask).items()
+    }
+    return sums
+
+
+def _metrics(
+    task: Task, totals: dict[str, float], sequences: list[np.ndarray]
+) -> dict[str, float | None]:
+    own = {name[5:]: value for name, value in totals.items() if name.startswith("task/")}
+    common = {name[7:]: value for name, value in totals.items() if name.startswith("common/")}
+    count, steps = common.pop("count"), common.pop("steps")
+    metrics = task.metrics(own)
+    for name, value in common.items():
+        metrics[name] = value / (count if name.startswith("reward/") else steps)
+    metrics["task_reward"] = sum(metrics[f"reward/{name}"] for name in task.part_names)
+    metrics["length"] = steps / count
+    metrics["distinct"] = len({row.tobytes() for batch in sequences for row in batch}) / count
+    return metrics

@@ -1,0 +1,1 @@
+"""Tasks: what is generated, what is rewarded, and how a person sees it."""

@@ -1,0 +1,1 @@
+"""Melodies: encoding, rules, reward, metrics and rendering."""

@@ -1,0 +1,98 @@
+"""The 38 classes a melody is written in: one class per sixteenth-note step.
+
+| class | meaning |
+|---|---|
+| 0 | NO_EVENT: whatever sounds goes on (a held note or a continuing silence) |
+| 1 | NOTE_OFF: the sounding note ends |
+| 2 .. 37 | a note begins at MIDI pitch 46 + class (48 = C3 .. 83 = B5) |
+
+These are the classes of note-seq's `MelodyOneHotEncoding(min_note=48, max_note=84)`.
+"""
+
+from collections.abc import Iterable
+
+NO_EVENT = 0
+NOTE_OFF = 1
+NUM_SPECIAL_CLASSES = 2
+MIN_NOTE = 48
+MAX_NOTE = 84
+NUM_CLASSES = NUM_SPECIAL_CLASSES + MAX_NOTE - MIN_NOTE
+PITCH_OFFSET = MIN_NOTE - NUM_SPECIAL_CLASSES
+STEPS_PER_QUARTER = 4
+TRANSPOSE_TO_KEY = 0
+
+_NOTE_SEQ_NO_EVENT = -2
+_NOTE_SEQ_NOTE_OFF = -1
+
+
+def is_pitch(melody_class: int) -> bool:
+    """Returns whether a note begins at this class."""
+    return NUM_SPECIAL_CLASSES <= melody_class < NUM_CLASSES
+
+
+def class_to_pitch(melody_class: int) -> int:
+    """Returns the MIDI pitch of a class.
+
+    Raises:
+        ValueError: if no note begins at this class.
+    """
+    if not is_pitch(melody_class):
+        raise ValueError(
+            f"class {melody_class} has no pitch: expected {NUM_SPECIAL_CLASSES}..{NUM_CLASSES - 1}"
+        )
+    return int(melody_class) + PITCH_OFFSET
+
+
+def pitch_to_class(pitch: int) -> int:
+    """Returns the class of a MIDI pitch.
+
+    Raises:
+        ValueError: if the pitch is outside MIN_NOTE..MAX_NOTE - 1.
+    """
+    if not MIN_NOTE <= pitch < MAX_NOTE:
+        raise ValueError(f"pitch {pitch} has no class: expected {MIN_NOTE}..{MAX_NOTE - 1}")
+    return int(pitch) - PITCH_OFFSET
+
+
+def encode_events(events: Iterable[int]) -> list[int]:
+    """Returns the classes of note-seq melody events (-2 no event, -1 note off, else a pitch).
+
+    Raises:
+        ValueError: if an event is neither special nor a pitch in range.
+    """
+    specials = {_NOTE_SEQ_NO_EVENT: NO_EVENT, _NOTE_SEQ_NOTE_OFF: NOTE_OFF}
+    return [specials[e] if e in specials else pitch_to_class(e) for e in events]
+
+
+def decode_events(classes: Iterable[int]) -> list[int]:
+    """Returns the note-seq melody events (-2 no event, -1 note off, else a pitch) of classes.
+
+    Raises:
+        ValueError: if a class is not in 0..NUM_CLASSES - 1.
+    """
+    specials = {NO_EVENT: _NOTE_SEQ_NO_EVENT, NOTE_OFF: _NOTE_SEQ_NOTE_OFF}
+    return [specials[c] if c in specials else class_to_pitch(c) for c in classes]
+
+
+def notes_from_classes(classes: Iterable[int]) -> list[tuple[int, int, int]]:
+    """Returns the notes of a melody as (pitch, start_step, end_step), end exclusive.
+
+    A note sounds until NOTE_OFF, the next note or the end of the melody. NO_EVENT and NOTE_OFF
+    before the first note are silence.
+
+    Raises:
+        ValueError: if a class is not in 0..NUM_CLASSES - 1.
+    """
+    notes = []
+    sounding = None
+    step = -1
+    for step, melody_class in enumerate(classes):
+        if melody_class == NO_EVENT:
+            continue
+        pitch = None if melody_class == NOTE_OFF else class_to_pitch(melody_class)
+        if sounding is not None:
+            notes.append((*sounding, step))
+        sounding = None if pitch is None else (pitch, step)
+    if sounding is not None:
+        notes.append((*sounding, step + 1))
+    return notes

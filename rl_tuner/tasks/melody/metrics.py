@@ -1,0 +1,209 @@
+"""Metrics of melodies: the paper's Table 1, each row from the detector its reward uses."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from rl_tuner.tasks.melody import intervals, rules
+
+_LAGS = (1, 2, 3)
+
+# The rows in the paper's order: metric, label, and how it is written.
+_ROWS = (
+    ("repeated_notes", "Repeated notes", "share"),
+    ("autocorrelation_lag_1", "Mean autocorrelation, lag 1", "mean"),
+    ("autocorrelation_lag_2", "Mean autocorrelation, lag 2", "mean"),
+    ("autocorrelation_lag_3", "Mean autocorrelation, lag 3", "mean"),
+    ("not_in_key", "Notes not in key", "share"),
+    ("starts_with_tonic", "Starts with tonic", "share"),
+    ("leaps_resolved", "Leaps resolved", "share"),
+    ("unique_max", "Unique max note", "share"),
+    ("unique_min", "Unique min note", "share"),
+    ("motif", "Notes in motif", "share"),
+    ("repeated_motif", "Notes in repeated motif", "share"),
+)
+TABLE1_METRICS = tuple(metric for metric, _, _ in _ROWS)
+
+
+def _paper_column(*values: float) -> dict[str, float]:
+    return dict(zip(TABLE1_METRICS, values, strict=True))
+
+
+# Jaques et al. (2017), Table 1: 100,000 melodies a model, a prior of 30,000 songs.
+PAPER_TABLE1 = {
+    "MLE": _paper_column(
+        0.633, -0.16, 0.14, -0.13, 0.001, 0.009, 0.772, 0.647, 0.494, 0.059, 0.00007
+    ),
+    "Q": _paper_column(0.0, -0.11, 0.03, 0.03, 0.01, 0.288, 0.911, 0.564, 0.519, 0.757, 0.0011),
+    "Psi": _paper_column(
+        0.0002, -0.10, -0.01, 0.01, 0.006, 0.287, 0.900, 0.594, 0.583, 0.738, 0.0009
+    ),
+    "G": _paper_column(0.0003, 0.55, 0.31, 0.17, 0.287, 0.0, 0.522, 0.371, 0.565, 0.693, 0.0001),
+}
+
+
+@tf.function(reduce_retracing=True)
+def table1_sums(melody: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns the sums and counts from which `table1` makes its metrics.
+
+    Those of two batches add up, entry by entry, to those of both.
+
+    Args:
+        melody: integer `[B, T]`, whole melodies.
+
+    Returns:
+        float64 scalars: `melodies` and `steps` counted, `leaps_doubled`, and for every metric of
+        `TABLE1_METRICS` the sum or count that it divides.
+
+    Raises:
+        ValueError: if `melody` is not of rank 2.
+        TypeError: if it is not of an integer type.
+    """
+    is_motif, _ = rules.motif(melody)
+    resolved, doubled = intervals.leaps(melody)
+    counts = {
+        "melodies": tf.ones_like(melody[:, 0]),
+        "steps": tf.ones_like(melody),
+        "repeated_notes": rules.excessively_repeated(melody),
+        "not_in_key": ~rules.in_key(melody),
+        "starts_with_tonic": melody[:, 0] == rules.TONIC,
+        "leaps_resolved": resolved,
+        "leaps_doubled": doubled,
+        "unique_max": rules.unique_max(melody),
+        "unique_min": rules.unique_min(melody),
+        "motif": is_motif,
+        "repeated_motif": rules.repeated_motif(melody),
+    }
+    sums = {name: tf.cast(tf.math.count_nonzero(x), tf.float64) for name, x in counts.items()}
+    for lag in _LAGS:
+        whole = rules.autocorrelation_so_far(melody, lag)[:, -1]
+        sums[f"autocorrelation_lag_{lag}"] = tf.reduce_sum(whole)
+    return sums
+
+
+def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
+    """Returns the metrics of the paper's Table 1.
+
+    - `repeated_notes`: the share of steps whose class is excessively repeated.
+    - `autocorrelation_lag_1`, `_2`, `_3`: the mean coefficient of whole melodies.
+    - `not_in_key`: the share of steps that are pitches outside C major.
+    - `starts_with_tonic`: the share of melodies whose first class is middle C.
+    - `leaps_resolved`: leaps resolved of all leaps resolved or doubled; None if there are none.
+    - `unique_max`: the share of melodies whose highest class occurs once.
+    - `unique_min`: the share of melodies whose lowest pitch occurs once.
+    - `motif`: the share of steps that end 8 steps which are a motif.
+    - `repeated_motif`: the share of steps that end 8 steps which are a motif heard before.
+
+    Args:
+        sums: what `table1_sums` returned, or the sums of that over several batches.
+
+    Returns:
+        for each of `TABLE1_METRICS`, a share, a mean or None.
+
+    Raises:
+        ValueError: if no melody was counted.
+    """
+    sums = {name: float(value) for name, value in sums.items()}
+    if not sums["melodies"]:
+        raise ValueError("Table 1 needs at least one melody.")
+    per_step = ("repeated_notes", "not_in_key", "motif", "repeated_motif")
+    metrics = {
+        metric: sums[metric] / sums["steps" if metric in per_step else "melodies"]
+        for metric in TABLE1_METRICS
+    }
+    outcomes = sums["leaps_resolved"] + sums["leaps_doubled"]
+    metrics["leaps_resolved"] = sums["leaps_resolved"] / outcomes if outcomes else None
+    return metrics
+
+
+def format_table1(columns: Mapping[str, Mapping[str, float | None]]) -> str:
+    """Returns Table 1 as text: a row a metric, the given columns and then the paper's.
+
+    Args:
+        columns: metrics as `table1` returns them, by the name of what was measured.
+
+    Returns:
+        lines of equal length, no newline at the end; a metric that is None or absent reads n/a.
+    """
+    paper = {f"paper {name}": metrics for name, metrics in PAPER_TABLE1.items()}
+    table = [["", *columns, *paper]]
+    for metric, label, kind in _ROWS:
+        cells = [_cell(column.get(metric), kind) for column in (*columns.values(), *paper.values())]
+        table.append([label, *cells])
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    return "\n".join(
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:]))]
+        )
+        for row in table
+    )
+
+
+def _cell(value: float | None, kind: str) -> str:
+    if value is None:
+        return "n/a"
+    if kind == "mean":
+        return f"{value:.2f}"
+    # As in the paper, shares near zero keep the digits that tell them apart.
+    percent = 100 * value
+    decimals = 1 if percent == 0 or percent >= 1 else 2 if percent > 0.0095 else 3
+    return f"{percent:.{decimals}f}%"
+
+
+def part_shares(parts: Mapping[str, tf.Tensor]) -> dict[str, float]:
+    """Returns, for each part of a reward, the share of steps at which it is not 0.
+
+    Args:
+        parts: one `[B, T]` a part, as a reward returns them.
+
+    Returns:
+        a share for each part.
+    """
+    return {name: float(np.mean(np.asarray(part) != 0)) for name, part in parts.items()}
+
+
+def distinct_share(melodies: np.ndarray) -> float:
+    """Returns how many melodies differ from each other, as a share of all: 1 if no two are equal.
+
+    Args:
+        melodies: integer `[N, T]`.
+
+    Raises:
+        ValueError: if `melodies` is not of rank 2, or empty.
+    """
+    return len(set(_rows(melodies))) / len(melodies)
+
+
+def novelty(melodies: np.ndarray, corpus: Sequence[np.ndarray]) -> float:
+    """Returns the share of melodies that are no excerpt of the corpus.
+
+    An excerpt is any T steps in a row of one of its melodies.
+
+    Args:
+        melodies: integer `[N, T]`.
+        corpus: integer arrays of rank 1, of any length.
+
+    Raises:
+        ValueError: if `melodies` is not of rank 2, or empty.
+    """
+    rows = _rows(melodies)
+    length = np.shape(melodies)[1]
+    unmatched = set(rows)
+    for tune in corpus:
+        tune = np.asarray(tune)
+        if len(tune) >= length:
+            windows = np.lib.stride_tricks.sliding_window_view(tune, length)
+            unmatched.difference_update(_rows(windows))
+    return sum(row in unmatched for row in rows) / len(rows)
+
+
+def _rows(classes: np.ndarray) -> list[bytes]:
+    """Returns each row of `[N, T]` classes as a hashable value."""
+    classes = np.asarray(classes)
+    if classes.ndim != 2 or not classes.size:
+        raise ValueError(
+            f"Melodies have the shape [N, T] with N and T above 0, not {classes.shape}."
+        )
+    packed = np.ascontiguousarray(classes, dtype=np.uint8)
+    return [row.tobytes() for row in packed]

@@ -1,0 +1,182 @@
+"""Melodies as pictures: piano rolls side by side in a figure, or small ones in an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rl_tuner.tasks.melody.encoding import (
+    MAX_NOTE,
+    MIN_NOTE,
+    STEPS_PER_QUARTER,
+    notes_from_classes,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+QUARTERS_PER_BAR = 4
+_STEPS_PER_BAR = QUARTERS_PER_BAR * STEPS_PER_QUARTER
+_TONIC_PITCH = 60
+_SCALE = (0, 2, 4, 5, 7, 9, 11)
+_NOTE_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+
+_IN_KEY, _OUT_OF_KEY = "#2f6db5", "#d1495b"
+_KEY_SHADE, _TONIC_LINE, _BEAT_LINE, _BAR_LINE = "#eaeff6", "#c98b1a", "#dfe3e8", "#8c96a3"
+
+
+def note_name(pitch: int) -> str:
+    """Returns the name of a MIDI pitch: 60 is C4."""
+    return f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def _in_scale(pitch: int) -> bool:
+    return pitch % 12 in _SCALE
+
+
+def piano_roll_figure(columns: Mapping[str, Sequence[Iterable[int]]], title: str = "") -> Figure:
+    """Draws melodies as piano rolls on one pitch axis and one time axis, a column a model.
+
+    Rows of C major are lightly shaded, middle C has its line, and notes outside the key have
+    another colour.
+
+    Args:
+        columns: name -> classes of some melodies, shown one below the other.
+        title: what the figure is headed with, if anything.
+
+    Returns:
+        a matplotlib Figure that no global state knows of.
+
+    Raises:
+        ValueError: if there is no melody, or a class is unknown.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = {name: [[int(c) for c in m] for m in melodies] for name, melodies in columns.items()}
+    everything = [melody for melodies in shown.values() for melody in melodies]
+    if not everything:
+        raise ValueError("A figure needs at least one melody.")
+    low, high = _pitch_range(everything)
+    length = max(len(melody) for melody in everything)
+    rows = max(len(melodies) for melodies in shown.values())
+
+    panel_height = 0.45 + 0.055 * (high - low)
+    figure = Figure(figsize=(6.4 * len(shown), panel_height * rows + 0.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title, fontsize=12, fontweight="bold")
+    grid = figure.subplots(rows, len(shown), sharex=True, sharey=True, squeeze=False)
+    for axes, (name, melodies) in zip(grid.T, shown.items()):
+        for i, axis in enumerate(axes):
+            axis.set_visible(i < len(melodies))
+            if i < len(melodies):
+                _draw(axis, melodies[i], low, high, length)
+                axis.set_title(f"{name} {i + 1}", fontsize=9, loc="left", pad=3)
+        if melodies:
+            axes[len(melodies) - 1].set_xlabel("bar.beat", fontsize=8)
+            axes[len(melodies) - 1].tick_params(labelbottom=True)
+    _add_legend(figure)
+    return figure
+
+
+def _add_legend(figure: Figure) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    marks = [
+        Patch(color=_IN_KEY, label="in C major"),
+        Patch(color=_OUT_OF_KEY, label="outside the key"),
+        Line2D([], [], color=_TONIC_LINE, label="tonic (middle C)"),
+    ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+
+
+def _pitch_range(melodies: Sequence[Sequence[int]]) -> tuple[int, int]:
+    """Returns the lowest and highest pitch to show: whole scales around all notes and middle C."""
+    pitches = [note[0] for melody in melodies for note in notes_from_classes(melody)]
+    low, high = min([*pitches, _TONIC_PITCH]), max([*pitches, _TONIC_PITCH + 12])
+    return max(low - 2, MIN_NOTE - 1), min(high + 2, MAX_NOTE)
+
+
+def _draw(axis: Axes, melody: Sequence[int], low: int, high: int, length: int) -> None:
+    for pitch in range(low, high + 1):
+        if _in_scale(pitch):
+            axis.axhspan(pitch - 0.5, pitch + 0.5, color=_KEY_SHADE, linewidth=0, zorder=0)
+    axis.axhline(_TONIC_PITCH, color=_TONIC_LINE, linewidth=0.9, zorder=1)
+    for step in range(0, length + 1, STEPS_PER_QUARTER):
+        is_bar = step % _STEPS_PER_BAR == 0
+        colour, width = (_BAR_LINE, 0.9) if is_bar else (_BEAT_LINE, 0.6)
+        axis.axvline(step, color=colour, linewidth=width, zorder=1)
+    for pitch, start, end in notes_from_classes(melody):
+        axis.broken_barh(
+            [(start + 0.08, end - start - 0.16)],
+            (pitch - 0.42, 0.84),
+            facecolors=_IN_KEY if _in_scale(pitch) else _OUT_OF_KEY,
+            zorder=2,
+        )
+    axis.set_xlim(0, length)
+    axis.set_ylim(low - 0.5, high + 0.5)
+    beats = range(0, length, STEPS_PER_QUARTER * (1 if length <= 64 else QUARTERS_PER_BAR))
+    axis.set_xticks(
+        list(beats),
+        [f"{s // _STEPS_PER_BAR + 1}.{s % _STEPS_PER_BAR // STEPS_PER_QUARTER + 1}" for s in beats],
+        fontsize=7,
+    )
+    named = [p for p in range(low, high + 1) if p % 12 in (0, 4, 7)]
+    axis.set_yticks(named, [note_name(p) for p in named], fontsize=7)
+    axis.tick_params(length=2, color=_BAR_LINE)
+    for side in axis.spines.values():
+        side.set_color(_BAR_LINE)
+        side.set_linewidth(0.6)
+
+
+def piano_roll_image(melodies: np.ndarray, columns: int = 2, scale: int = 6) -> np.ndarray:
+    """Draws melodies as small piano rolls in a grid, row by row.
+
+    A note in C major is blue, another red; its first step is the darker one. Rows of the key are
+    white, others grey, and middle C is yellow.
+
+    Args:
+        melodies: integer `[N, T]`.
+        columns: how many stand side by side.
+        scale: pixels a step and a semitone.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+
+    Raises:
+        ValueError: if there is no melody, or a class is unknown.
+    """
+    if not len(melodies):
+        raise ValueError("An image needs at least one melody.")
+    rolls = [_roll_pixels([int(c) for c in melody], scale) for melody in melodies]
+    columns = min(columns, len(rolls))
+    gap = 2 * scale
+    height, width, _ = rolls[0].shape
+    rows = -(-len(rolls) // columns)
+    image = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for i, roll in enumerate(rolls):
+        top, left = (gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap))
+        image[top : top + height, left : left + width] = roll
+    return image
+
+
+def _roll_pixels(melody: Sequence[int], scale: int) -> np.ndarray:
+    """Returns one melody as uint8 `[H, W, 3]`, a frame of one pixel around it."""
+    scale_rows = [_in_scale(pitch) for pitch in range(MIN_NOTE, MAX_NOTE)]
+    roll = np.where(np.array(scale_rows)[:, np.newaxis, np.newaxis], 252, 236).astype(np.uint8)
+    roll = np.tile(roll, (1, len(melody), 3))
+    roll[_TONIC_PITCH - MIN_NOTE] = (250, 226, 160)
+    roll = roll.repeat(scale, axis=0).repeat(scale, axis=1)
+    roll[:, :: _STEPS_PER_BAR * scale] = (140, 150, 163)
+    for pitch, start, end in notes_from_classes(melody):
+        bottom = (pitch - MIN_NOTE) * scale
+        colour = np.array((47, 109, 181) if _in_scale(pitch) else (209, 73, 91))
+        note = roll[bottom : bottom + scale, start * scale : end * scale - 1]
+        note[:] = colour
+        note[:, : scale // 3] = colour // 2
+    return np.pad(roll[::-1], [(1, 1), (1, 1), (0, 0)], constant_values=140)

@@ -1,0 +1,194 @@
+"""Melodies as a person wants them: note sequences, MIDI files, sound and piano rolls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rl_tuner.tasks.melody.encoding import STEPS_PER_QUARTER, encode_events, notes_from_classes
+from rl_tuner.tasks.melody.piano_roll import piano_roll_figure, piano_roll_image
+
+if TYPE_CHECKING:
+    from note_seq.protobuf import music_pb2
+
+__all__ = [
+    "audio",
+    "piano_roll_figure",
+    "piano_roll_image",
+    "read_melody",
+    "step_seconds",
+    "to_note_sequence",
+    "write_midi",
+]
+
+DEFAULT_QPM = 120.0
+_VELOCITY = 90
+
+# The synthesiser: a plucked tone whose upper partials are weaker and die sooner.
+_PARTIALS = 8
+_ATTACK_SECONDS = 0.008
+_RELEASE_SECONDS = 0.06
+_DECAY_PER_SECOND = 1.5
+_PEAK = 0.8
+
+
+def step_seconds(qpm: float = DEFAULT_QPM) -> float:
+    """Returns the length of a step in seconds, at `qpm` quarter notes a minute.
+
+    Raises:
+        ValueError: if `qpm` is not positive.
+    """
+    if not qpm > 0:
+        raise ValueError(f"A tempo is positive, not {qpm}.")
+    return 60.0 / qpm / STEPS_PER_QUARTER
+
+
+def to_note_sequence(
+    classes: Iterable[int], qpm: float = DEFAULT_QPM, program: int = 0
+) -> music_pb2.NoteSequence:
+    """Returns a melody as a note-seq NoteSequence, in C major and common time.
+
+    Args:
+        classes: the classes of one melody.
+        qpm: quarter notes a minute.
+        program: General MIDI program of the instrument, from 0.
+
+    Returns:
+        a NoteSequence whose `total_time` covers every step, trailing silence too.
+
+    Raises:
+        ValueError: if a class is unknown, `qpm` is not positive or `program` is not in 0 .. 127.
+    """
+    from note_seq.protobuf import music_pb2
+
+    if not 0 <= program <= 127:
+        raise ValueError(f"A MIDI program is in 0 .. 127, not {program}.")
+    classes = [int(c) for c in classes]
+    seconds = step_seconds(qpm)
+    sequence = music_pb2.NoteSequence(ticks_per_quarter=220, total_time=len(classes) * seconds)
+    sequence.tempos.add(qpm=qpm)
+    sequence.time_signatures.add(numerator=4, denominator=4)
+    sequence.key_signatures.add(key=music_pb2.NoteSequence.KeySignature.C)
+    for pitch, start, end in notes_from_classes(classes):
+        sequence.notes.add(
+            pitch=pitch,
+            velocity=_VELOCITY,
+            start_time=start * seconds,
+            end_time=end * seconds,
+            program=program,
+        )
+    return sequence
+
+
+def write_midi(
+    path: str, classes: Iterable[int], qpm: float = DEFAULT_QPM, program: int = 0
+) -> None:
+    """Writes a melody as a MIDI file, beside `path` first and then renamed.
+
+    Args:
+        path: the file to write; its folder exists.
+        classes: the classes of one melody.
+        qpm: quarter notes a minute.
+        program: General MIDI program of the instrument, from 0.
+
+    Raises:
+        ValueError: if a class is unknown, `qpm` is not positive or `program` is not in 0 .. 127.
+        OSError: if the file cannot be written.
+    """
+    from note_seq import midi_io
+
+    path = os.fspath(path)
+    midi = midi_io.note_sequence_to_pretty_midi(to_note_sequence(classes, qpm, program))
+    partial = f"{path}.{os.getpid()}.tmp"
+    try:
+        midi.write(partial)
+        os.replace(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def read_melody(path: str) -> list[int]:
+    """Returns the classes of the first melody in a MIDI file, up to its last note.
+
+    The melody is the highest note at every time of the first instrument that has notes, quantised
+    to sixteenths, in its own key and octave, from the bar of its first note on.
+
+    Raises:
+        ValueError: if the file is no MIDI, its metre changes, it has no note, or a pitch has no
+            class.
+        OSError: if the file cannot be read.
+    """
+    from note_seq import events_lib, melodies_lib, midi_io, sequences_lib
+
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        sequence = midi_io.midi_to_note_sequence(data)
+        quantized = sequences_lib.quantize_note_sequence(sequence, STEPS_PER_QUARTER)
+    except (
+        midi_io.MIDIConversionError,
+        sequences_lib.BadTimeSignatureError,
+        sequences_lib.MultipleTempoError,
+        sequences_lib.MultipleTimeSignatureError,
+        sequences_lib.NegativeTimeError,
+    ) as error:
+        raise ValueError(str(error) or "not a MIDI file") from error
+    for instrument in sorted({note.instrument for note in quantized.notes if not note.is_drum}):
+        melody = melodies_lib.Melody()
+        try:
+            melody.from_quantized_sequence(
+                quantized, instrument=instrument, ignore_polyphonic_notes=True, gap_bars=1e6
+            )
+        except events_lib.NonIntegerStepsPerBarError as error:
+            raise ValueError(str(error)) from error
+        if any(event >= 0 for event in melody):
+            return encode_events(melody)
+    raise ValueError("no note in it")
+
+
+def audio(
+    classes: Iterable[int], sample_rate: int = 16000, qpm: float = DEFAULT_QPM
+) -> tuple[np.ndarray, int]:
+    """Returns the sound of a melody, a plain additive tone for each note.
+
+    Args:
+        classes: the classes of one melody.
+        sample_rate: samples a second.
+        qpm: quarter notes a minute.
+
+    Returns:
+        float32 `[samples]` within -1 .. 1, from silence to silence: the steps of the melody and a
+        short release; and the sample rate.
+
+    Raises:
+        ValueError: if a class is unknown, or `qpm` or `sample_rate` is not positive.
+    """
+    if sample_rate <= 0:
+        raise ValueError(f"A sample rate is positive, not {sample_rate}.")
+    classes = [int(c) for c in classes]
+    samples_per_step = step_seconds(qpm) * sample_rate
+    release = int(_RELEASE_SECONDS * sample_rate)
+    sound = np.zeros(round(len(classes) * samples_per_step) + release)
+    for pitch, start_step, end_step in notes_from_classes(classes):
+        start = round(start_step * samples_per_step)
+        end = round(end_step * samples_per_step) + release
+        sound[start:end] += _tone(pitch, end - start, sample_rate)
+    peak = np.max(np.abs(sound), initial=0.0)
+    return (sound * (_PEAK / peak if peak else 1.0)).astype(np.float32), sample_rate
+
+
+def _tone(pitch: int, samples: int, sample_rate: int) -> np.ndarray:
+    """Returns one note, `samples` long with its release, rising from 0 and falling back to it."""
+    seconds = np.arange(samples) / sample_rate
+    frequency = 440.0 * 2 ** ((pitch - 69) / 12)
+    tone = np.zeros(samples)
+    for partial in range(1, _PARTIALS + 1):
+        if partial * frequency < sample_rate / 2:
+            decay = np.exp(-_DECAY_PER_SECOND * partial * seconds)
+            tone += decay * np.sin(2 * np.pi * partial * frequency * seconds) / partial**1.5
+    left = seconds[::-1]
+    return tone * np.minimum(1, seconds / _ATTACK_SECONDS) * np.minimum(1, left / _RELEASE_SECONDS)

@@ -1,0 +1,53 @@
+"""Runs a whole job: dataset and prior if they are missing, tuning, evaluation, samples, export.
+
+python -m rl_tuner.train --gin_file=gin/psi_music.gin
+python -m rl_tuner.train --gin_file=gin/psi_music.gin --gin_param="FixedTemperature.c = 1" \
+    --run_dir=runs/psi_c1
+
+Every stage is skipped when its output is there and was made with the same settings; a stage that was
+stopped goes on from its last checkpoint. Watch with: tensorboard --logdir=runs
+"""
+
+from absl import flags
+
+from rl_tuner import commandline
+
+
+def main() -> None:
+    """Runs the command."""
+    commandline.run(_define_flags, _run, usage=__doc__)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    commandline.define_gin_flags(values)
+    commandline.define_work_dir(values)
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "Folder of this run; by default work_dir/NAME for a gin file NAME.gin.",
+        flag_values=values,
+    )
+
+
+def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.runtime import configuration, job, registry  # noqa: F401
+
+    configuration.configure(values.gin_file, values.gin_param)
+    run_dir = values.run_dir or commandline.default_run_dir(values)
+    table = job.Runner(values.work_dir, run_dir).all()
+    print(f"\n{table}\n{_paths(run_dir)}")
+
+
+def _paths(run_dir: str) -> str:
+    rows = (
+        ("metrics", "metrics.txt"),
+        ("melodies", "samples/"),
+        ("pictures", "plots/"),
+        ("SavedModel", "export/"),
+    )
+    lines = [f"{label:<12}{run_dir}/{path}" for label, path in rows]
+    return "\n".join([*lines, f"{'TensorBoard':<12}tensorboard --logdir={run_dir}"])
+
+
+if __name__ == "__main__":
+    main()

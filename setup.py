@@ -1,0 +1,44 @@
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+COMMANDS = {
+    "st-midi-to-tfrecord": "pipelines.midi_to_tfrecord",
+    "st-pretrain": "rl_tuner.pretrain",
+    "st-train": "rl_tuner.train",
+    "st-evaluate": "rl_tuner.evaluate",
+    "st-generate": "rl_tuner.generate",
+    "st-export": "rl_tuner.export",
+}
+
+setup(
+    name="sequence-tutor",
+    version="0.1.0",
+    description="KL-control fine-tuning of pre-trained LSTMs (Sequence Tutor) on TensorFlow",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["rl_tuner", "rl_tuner.*", "pipelines", "pipelines.*"]),
+    install_requires=[
+        "absl-py>=2.1",
+        "gin-config>=0.5,<0.6",
+        "keras>=3.10,<4",
+        "matplotlib>=3.9",
+        "note-seq>=0.0.5,<0.1",
+        "numpy>=2.0",
+        "rdkit>=2025.3",
+        "tensorboard>=2.20,<2.22",
+        "tensorflow>=2.20,<2.22",
+        "tensorflow-probability[tf]>=0.25,<0.26",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "and-cuda": ["tensorflow[and-cuda]>=2.20,<2.22"],
+        "corpus": ["music21>=9.3,<11"],
+        "dev": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.9,<1"],
+    },
+    entry_points={
+        "console_scripts": [f"{name} = {module}:main" for name, module in COMMANDS.items()]
+    },
+)

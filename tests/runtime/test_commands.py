@@ -1,0 +1,136 @@
+"""evaluate, generate and export on a finished run."""
+
+import json
+import os
+
+import note_seq
+import numpy as np
+import pytest
+
+from tests.runtime.conftest import ROOT, command
+
+
+def test_evaluate_measures_again_with_any_seed_and_count(finished, tmp_path):
+    done = command(
+        "rl_tuner.evaluate",
+        f"--run_dir={finished.run_dir}",
+        "--count=150",
+        f"--output_dir={tmp_path}",
+    )
+    assert "Leaps resolved" in done.stdout
+    with open(f"{finished.run_dir}/metrics.json") as old, open(tmp_path / "metrics.json") as new:
+        old, new = json.load(old), json.load(new)
+    # Sampled in one batch of 150 instead of 100 and 50: the first 100 melodies are the same kind.
+    assert new["prior"].keys() == old["prior"].keys()
+    assert new["tuned"]["kl"] == pytest.approx(old["tuned"]["kl"], abs=0.3)
+
+
+def test_generate_writes_playable_midi_and_repeats_itself(finished, tmp_path):
+    for name in ("a", "b"):
+        command(
+            "rl_tuner.generate",
+            f"--run_dir={finished.run_dir}",
+            f"--output_dir={tmp_path}/{name}",
+            "--n=3",
+            "--seed=5",
+        )
+    files = sorted(os.listdir(tmp_path / "a"))
+    assert files == ["tuned_000.mid", "tuned_001.mid", "tuned_002.mid"]
+    for name in files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        sequence = note_seq.midi_file_to_note_sequence(str(tmp_path / "a" / name))
+        assert all(48 <= note.pitch < 84 for note in sequence.notes)
+
+
+def test_a_primer_opens_what_is_written(finished, tmp_path):
+    primer = os.path.join(ROOT, "testdata", "melodies", "good", "line.mid")
+    command(
+        "rl_tuner.generate",
+        f"--run_dir={finished.run_dir}",
+        f"--output_dir={tmp_path}",
+        "--n=1",
+        f"--primer={primer}",
+    )
+    opening = sorted(note_seq.midi_file_to_note_sequence(primer).notes, key=lambda n: n.start_time)
+    written = note_seq.midi_file_to_note_sequence(str(tmp_path / "tuned_000.mid"))
+    written = sorted(written.notes, key=lambda n: n.start_time)
+    count = min(4, len(opening) - 1)
+    assert [n.pitch for n in written[:count]] == [n.pitch for n in opening[:count]]
+    assert len(written) > count
+
+
+@pytest.mark.parametrize("primer", ["no.mid", os.path.join(ROOT, "testdata/melodies/bad/text.mid")])
+def test_a_bad_primer_is_one_line(finished, tmp_path, primer):
+    done = command(
+        "rl_tuner.generate",
+        f"--run_dir={finished.run_dir}",
+        f"--output_dir={tmp_path}",
+        f"--primer={primer}",
+        check=False,
+    )
+    assert done.returncode == 1 and primer in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_is_no_run_is_one_line(tmp_path):
+    done = command("rl_tuner.evaluate", f"--run_dir={tmp_path}", check=False)
+    assert done.returncode == 1 and "holds no run" in done.stderr
+
+
+SERVE = """
+import sys
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+made = model.signatures["generate"](
+    count=tf.constant(5), temperature=tf.constant(1.0), seed=tf.constant(9))
+again = model.signatures["generate"](
+    count=tf.constant(5), temperature=tf.constant(1.0), seed=tf.constant(9))
+assert (made["tokens"].numpy() == again["tokens"].numpy()).all()
+scores = model.signatures["score"](tokens=made["tokens"])
+for wrong in ([[38]], [[-1]]):
+    try:
+        model.signatures["score"](tokens=tf.constant(wrong))
+    except tf.errors.InvalidArgumentError as error:
+        assert "tokens must lie between 0 and 37" in str(error)
+    else:
+        raise AssertionError("accepted")
+assert not any(name.startswith(("rl_tuner", "pipelines", "keras")) and "." not in name
+               for name in sys.modules if name != "keras")
+assert "rl_tuner" not in sys.modules
+import numpy as np
+np.savez(sys.argv[2], tokens=made["tokens"], **scores)
+"""
+
+
+def test_the_export_runs_with_tensorflow_alone_and_equals_the_run(finished, tmp_path):
+    import subprocess
+    import sys
+
+    command("rl_tuner.export", f"--run_dir={finished.run_dir}", f"--output_dir={tmp_path}/served")
+    script = tmp_path / "serve.py"
+    script.write_text(SERVE)
+    # In another folder, so that nothing of ours can be imported.
+    done = subprocess.run(
+        [sys.executable, "-I", str(script), f"{tmp_path}/served", str(tmp_path / "out.npz")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    served = np.load(tmp_path / "out.npz")
+    check = (
+        "import sys, numpy as np, tensorflow as tf\n"
+        "from rl_tuner.runtime import export, job, registry\n"
+        "_, tuner, _ = job.open_run(sys.argv[1])\n"
+        "scores = export.ServedPolicy(tuner).score(tf.constant(np.load(sys.argv[2])['tokens']))\n"
+        "for name, value in scores.items():\n"
+        "    np.testing.assert_array_equal(value, np.load(sys.argv[2])[name])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check, finished.run_dir, str(tmp_path / "out.npz")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert served["tokens"].shape == (5, 32)
