@@ -6,6 +6,7 @@ COMMANDS = {
     "st-midi-to-tfrecord": "pipelines.midi_to_tfrecord",
     "st-pretrain": "rl_tuner.pretrain",
     "st-train": "rl_tuner.train",
+    "st-sweep": "rl_tuner.sweep",
     "st-evaluate": "rl_tuner.evaluate",
     "st-generate": "rl_tuner.generate",
     "st-export": "rl_tuner.export",

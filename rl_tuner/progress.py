@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TextIO, TypeVar
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_WITHOUT_A_LINE = 3.0
 
 T = TypeVar("T")
 
@@ -72,11 +73,12 @@ class Progress:
             self._bar.update(count)
             return
         now = time.monotonic()
-        if now - self._last_line < _SECONDS_BETWEEN_LINES and self._done < self._total:
+        finished = self._done >= self._total and now - self._start > _SECONDS_WITHOUT_A_LINE
+        if now - self._last_line < _SECONDS_BETWEEN_LINES and not finished:
             return
         self._last_line = now
         rate = (self._done - self._initial) / max(now - self._start, 1e-9)
-        left = (self._total - self._done) / max(rate, 1e-9)
+        left = max(0, self._total - self._done) / max(rate, 1e-9)
         unit = f" {self._unit}" if self._unit else ""
         speed = f"{rate:,.0f}/s" if rate >= 2 else f"{1 / max(rate, 1e-9):.1f} s each"
         print(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import gin
 import tensorflow as tf
 
@@ -23,3 +25,86 @@ class FixedTemperature(tf.Module):
     def update(self, kl: tf.Tensor) -> None:
         """Takes the exact KL of the latest rollout (nats a step); a fixed c ignores it."""
         del kl
+
+    def metrics(self) -> dict[str, tf.Tensor]:
+        """Float32 scalars for the summaries."""
+        return {"temperature": tf.identity(self.c)}
+
+
+@gin.configurable(module="rl_tuner")
+class AdaptiveTemperature(tf.Module):
+    """A c that is set by its effect: it moves until the KL from the prior settles at a target.
+
+    Each iteration, with k the KL averaged over the latest iterations,
+
+        log c <- log c + rate * clip(log(k / target_kl), -1, 1),   min_c <= c <= max_c:
+
+    too far from the prior raises c, too close lowers it. The policy needs some hundred iterations to
+    follow c: a larger rate overshoots, and so does one that starts at once, when the policy has not
+    left the prior yet and any c looks too large.
+
+    Args:
+        target_kl: exact KL(pi || p) to settle at, nats a step.
+        initial_c: where c starts.
+        rate: largest change of log c an iteration.
+        delay: iterations before c first moves.
+        smoothing: weight of the past in the averaged KL; 0 takes the latest rollout alone.
+        min_c: lower bound of c.
+        max_c: upper bound of c.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        target_kl: float,
+        initial_c: float = 0.5,
+        rate: float = 0.002,
+        delay: int = 300,
+        smoothing: float = 0.9,
+        min_c: float = 0.1,
+        max_c: float = 100.0,
+    ) -> None:
+        super().__init__(name="temperature")
+        if not (math.isfinite(target_kl) and target_kl > 0):
+            raise ValueError(f"target_kl must be a positive number of nats, not {target_kl}")
+        if not 0.0 < rate <= 1.0:
+            raise ValueError(f"rate must lie above 0 and at most at 1, not {rate}")
+        if delay < 0:
+            raise ValueError(f"delay must be 0 or more iterations, not {delay}")
+        if not 0.0 <= smoothing < 1.0:
+            raise ValueError(f"smoothing must lie at or above 0 and below 1, not {smoothing}")
+        if not 0.0 < min_c <= initial_c <= max_c < math.inf:
+            raise ValueError(
+                f"need 0 < min_c <= initial_c <= max_c, not {min_c=}, {initial_c=}, {max_c=}"
+            )
+        self.target_kl, self.rate, self.delay, self.smoothing = target_kl, rate, delay, smoothing
+        self.min_c, self.max_c = min_c, max_c
+        self.c = tf.Variable(initial_c, dtype=tf.float32, trainable=False, name="c")
+        self._iterations = tf.Variable(0, dtype=tf.int64, trainable=False, name="iterations")
+        self._sum = tf.Variable(0.0, dtype=tf.float32, trainable=False, name="kl_sum")
+        self._weight = tf.Variable(0.0, dtype=tf.float32, trainable=False, name="kl_weight")
+
+    def update(self, kl: tf.Tensor) -> None:
+        """Moves c, given the exact KL of the latest rollout (nats a step)."""
+        self._sum.assign(self.smoothing * self._sum + (1.0 - self.smoothing) * kl)
+        self._weight.assign(self.smoothing * self._weight + (1.0 - self.smoothing))
+        # A policy still at the prior has a KL of 0, whose logarithm is clipped like any other.
+        error = tf.math.log(tf.maximum(self._smoothed_kl(), 1e-30) / self.target_kl)
+        self._iterations.assign_add(1)
+        rate = tf.where(self._iterations > self.delay, self.rate, 0.0)
+        c = self.c * tf.exp(rate * tf.clip_by_value(error, -1.0, 1.0))
+        self.c.assign(tf.clip_by_value(c, self.min_c, self.max_c))
+
+    def metrics(self) -> dict[str, tf.Tensor]:
+        """Float32 scalars for the summaries."""
+        return {
+            "temperature": tf.identity(self.c),
+            "smoothed_kl": self._smoothed_kl(),
+            "target_kl": tf.constant(self.target_kl, tf.float32),
+        }
+
+    def _smoothed_kl(self) -> tf.Tensor:
+        # The weights of the rollouts seen so far sum to less than 1 at first.
+        return tf.math.divide_no_nan(self._sum, self._weight)

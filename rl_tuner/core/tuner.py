@@ -190,7 +190,7 @@ class RLTuner(keras.Model):
             "collect/kl": kl,
             "collect/entropy": objectives.masked_mean(episode.entropy, episode.mask),
             "collect/epsilon": epsilon,
-            "collect/temperature": tf.identity(self.temperature.c),
+            **{f"collect/{name}": value for name, value in self.temperature.metrics().items()},
             **{f"reward/{name}": tf.reduce_mean(value) for name, value in per_sequence.items()},
         }
 

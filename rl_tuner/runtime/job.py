@@ -70,10 +70,13 @@ class Runner:
         self.job: Job = configuration.build("job")
         self._work_dir, self._run_dir = work_dir, run_dir
         self._settings = configuration.settings("job")
+        self._dataset: tuple[str, str] | None = None
         say(configuration.build("device"))
 
     def dataset(self) -> tuple[str, str]:
         """Makes the dataset if needed; returns its folder and build_id."""
+        if self._dataset:
+            return self._dataset
         settings = _relevant(self._settings["make_dataset"])
         folder = os.path.join(
             self._work_dir, "datasets", f"{self.job.dataset_name}-{_digest(settings)}"
@@ -84,7 +87,8 @@ class Runner:
             self.job.make_dataset(output_dir=folder, overwrite=True)
             return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
-        return folder, self._run(stage, folder, make, notes_start=False)
+        self._dataset = folder, self._run(stage, folder, make, notes_start=False)
+        return self._dataset
 
     def prior(self, output_dir: str | None = None) -> tuple[str, str]:
         """Trains the prior if needed; returns the path of its file and its build_id.

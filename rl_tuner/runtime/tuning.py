@@ -16,7 +16,8 @@ import tensorflow as tf
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.errors import UserError
-from rl_tuner.progress import Progress
+from rl_tuner.progress import Progress, say
+from rl_tuner.runtime.collapse import Collapse, Diversity
 from rl_tuner.runtime.evaluation import Measurement, Meter, prior_sampler, tuned_sampler
 from rl_tuner.runtime.files import write_text
 from rl_tuner.tasks.task import Task
@@ -39,6 +40,7 @@ def tune(
     chunk: int = 20,
     checkpoint_seconds: float = 20.0,
     listen_every: int = 10,
+    collapse: Collapse | None = None,
 ) -> RLTuner:
     """Tunes a copy of the prior and returns the tuner; resumes from the last checkpoint if there is one.
 
@@ -53,14 +55,17 @@ def tune(
         chunk: iterations between two rows of summaries.
         checkpoint_seconds: least time between two checkpoints.
         listen_every: evaluations between two sets of pictures and sounds in TensorBoard.
+        collapse: when the policy counts as collapsed and what follows; None is `Collapse()`.
 
     Raises:
-        UserError: a number is out of its range, or the loss is no longer a number.
+        UserError: a number is out of its range, the loss is no longer a number, or the policy has
+            collapsed and `collapse` stops then.
     """
     if min(steps, evaluate_every, evaluation_sequences, chunk, listen_every) < 1:
         raise UserError("tune: steps, cadences and counts must be at least 1")
     tuner = RLTuner(prior=prior, task=task, seed=seed)
-    run = _Run(tuner, task, run_dir, seed, evaluation_sequences, listen_every)
+    collapse = collapse or Collapse()
+    run = _Run(tuner, task, run_dir, seed, evaluation_sequences, listen_every, collapse)
     per_iteration = tuner.collect_size * task.horizon
     if not run.history:
         run.evaluate(0)
@@ -68,6 +73,7 @@ def tune(
     saved = time.monotonic()
     with Progress(steps, "tune", "steps", initial=done) as progress:
         while done < steps:
+            run.stop_if_collapsed()
             boundary = min(steps, (done // evaluate_every + 1) * evaluate_every)
             count = min(chunk, math.ceil((boundary - done) / per_iteration))
             metrics = {
@@ -137,12 +143,26 @@ class _Run:
     """Everything a tuning run writes."""
 
     def __init__(
-        self, tuner: RLTuner, task: Task, run_dir: str, seed: int, sequences: int, listen_every: int
+        self,
+        tuner: RLTuner,
+        task: Task,
+        run_dir: str,
+        seed: int,
+        sequences: int,
+        listen_every: int,
+        collapse: Collapse,
     ) -> None:
         self._task, self._run_dir, self._seed, self._sequences = task, run_dir, seed, sequences
-        self._listen_every = listen_every
+        self._listen_every, self._collapse = listen_every, collapse
         self._tuned = Meter(tuned_sampler(tuner), task, sequences)
-        self._prior = Meter(prior_sampler(tuner.prior, task, tuner.start), task, sequences)
+        prior = Meter(prior_sampler(tuner.prior, task, tuner.start), task, sequences)
+        self._of_prior = prior.measure(sequences, self._evaluation_seed(0))
+        self._diversity = Diversity(
+            self._of_prior.sequences,
+            task.num_classes,
+            task.end_token,
+            tuner.prior.metadata.get("provenance", {}).get("class_histogram"),
+        )
         self._manager = tf.train.CheckpointManager(
             _checkpoint(tuner), os.path.join(run_dir, CHECKPOINTS), max_to_keep=2
         )
@@ -172,9 +192,7 @@ class _Run:
 
     def evaluate(self, step: int) -> None:
         """Measures the policy without exploration and adds a row to the history."""
-        # The seed depends on the step, so that an evaluation leaves training as it was.
-        seed = (self._seed + 1) * 1_000_003 + step
-        measured = self._tuned.measure(self._sequences, seed % 2**31)
+        measured = self._tuned.measure(self._sequences, self._evaluation_seed(step))
         metrics = measured.metrics
         row = {name: metrics[name] for name in _HISTORY}
         row |= {name: value for name, value in metrics.items() if name.startswith("reward/")}
@@ -183,18 +201,43 @@ class _Run:
             step,
             {f"evaluate/{name}": value for name, value in metrics.items() if value is not None},
         )
+        diversity = self._diversity.metrics(measured.sequences)
+        self.write_summaries(step, {f"collapse/{name}": v for name, v in diversity.items()})
         if (len(self.history) - 1) % self._listen_every == 0:
             self._show(step, "tuned", measured)
+            self._show_classes(step, measured)
         if step == 0:
-            self._show(step, "prior", self._prior.measure(self._sequences, seed % 2**31))
+            self._show(step, "prior", self._of_prior)
+        complaint = self._collapse.complaint(self.history[-1])
+        if complaint:
+            say(f"warning: {complaint}")
+
+    def stop_if_collapsed(self) -> None:
+        """Stops after an evaluation that counts as collapsed, where that is asked for.
+
+        Raises:
+            UserError: it stopped; a checkpoint was saved before.
+        """
+        complaint = self._collapse.complaint(self.history[-1])
+        if complaint and self._collapse.stop:
+            self.save()
+            raise UserError(f"tune: {complaint}, or set Collapse.stop = False to go on")
+
+    def _evaluation_seed(self, step: int) -> int:
+        # It depends on the step, so that an evaluation leaves training as it was.
+        return ((self._seed + 1) * 1_000_003 + step) % 2**31
 
     def _show(self, step: int, name: str, measured: Measurement) -> None:
         with self._writer.as_default(step=step):
-            tf.summary.image(f"samples/{name}", self._task.images(measured.sequences))
+            tf.summary.image(f"pictures/{name}", self._task.images(measured.sequences))
             sound = self._task.audio(measured.sequences[0])
             if sound is not None:
                 samples, rate = sound
-                tf.summary.audio(f"samples/{name}", samples[None, :, None], rate)
+                tf.summary.audio(f"sound/{name}", samples[None, :, None], rate)
+
+    def _show_classes(self, step: int, measured: Measurement) -> None:
+        with self._writer.as_default(step=step):
+            tf.summary.image("collapse/classes", self._diversity.picture(measured.sequences))
 
     def _write_history(self) -> None:
         text = io.StringIO()

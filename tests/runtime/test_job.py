@@ -64,10 +64,15 @@ def test_tensorboard_shows_every_promised_series(finished):
         "evaluate/distinct",
         "reward/motif",
         "reward/leap",
-        "samples/prior",
-        "samples/tuned",
+        "pictures/prior",
+        "pictures/tuned",
+        "sound/prior",
+        "sound/tuned",
     }
     assert wanted <= tags, wanted - tags
+    # One tag for a picture and a sound would hide both.
+    kinds = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in wanted}
+    assert kinds["pictures/tuned"] == "images" and kinds["sound/tuned"] == "audio"
     steps = [event.step for event in events.Tensors("learn/loss")]
     assert steps == sorted(set(steps)) and steps[-1] >= 20_000
 

@@ -10,7 +10,7 @@ from rl_tuner.tasks.melody import intervals, rules
 _LAGS = (1, 2, 3)
 
 # The rows in the paper's order: metric, label, and how it is written.
-_ROWS = (
+TABLE1_ROWS = (
     ("repeated_notes", "Repeated notes", "share"),
     ("autocorrelation_lag_1", "Mean autocorrelation, lag 1", "mean"),
     ("autocorrelation_lag_2", "Mean autocorrelation, lag 2", "mean"),
@@ -23,7 +23,7 @@ _ROWS = (
     ("motif", "Notes in motif", "share"),
     ("repeated_motif", "Notes in repeated motif", "share"),
 )
-TABLE1_METRICS = tuple(metric for metric, _, _ in _ROWS)
+TABLE1_METRICS = tuple(metric for metric, _, _ in TABLE1_ROWS)
 
 
 def _paper_column(*values: float) -> dict[str, float]:
@@ -128,7 +128,7 @@ def format_table1(columns: Mapping[str, Mapping[str, float | None]]) -> str:
     """
     paper = {f"paper {name}": metrics for name, metrics in PAPER_TABLE1.items()}
     table = [["", *columns, *paper]]
-    for metric, label, kind in _ROWS:
+    for metric, label, kind in TABLE1_ROWS:
         cells = [_cell(column.get(metric), kind) for column in (*columns.values(), *paper.values())]
         table.append([label, *cells])
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]

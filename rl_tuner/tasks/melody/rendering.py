@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ __all__ = [
     "to_note_sequence",
     "write_midi",
 ]
+
+# note-seq brings a library for compressed audio, which nothing here reads.
+warnings.filterwarnings("ignore", "Couldn't find ffmpeg", RuntimeWarning)
 
 DEFAULT_QPM = 120.0
 _VELOCITY = 90

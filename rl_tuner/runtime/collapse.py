@@ -1,0 +1,171 @@
+"""Collapse: a policy that has come down to a few classes, a few phrases or a few sequences."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+import gin
+import numpy as np
+
+NGRAMS = (4, 8)
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class Collapse:
+    """When an evaluation counts as collapsed, and what follows.
+
+    Attributes:
+        distinct_floor: least share of the evaluated sequences that differ from each other.
+        entropy_floor: least entropy of the policy, nats a step.
+        stop: whether a collapsed run stops; otherwise it only warns.
+
+    Raises:
+        ValueError: a floor that no policy can reach, or below 0.
+    """
+
+    distinct_floor: float = 0.5
+    entropy_floor: float = 0.1
+    stop: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses floors that make no sense."""
+        if not 0.0 <= self.distinct_floor <= 1.0:
+            raise ValueError(f"distinct_floor must lie between 0 and 1, not {self.distinct_floor}")
+        if not 0.0 <= self.entropy_floor < math.inf:
+            raise ValueError(f"entropy_floor must be 0 or more nats, not {self.entropy_floor}")
+
+    def complaint(self, evaluation: Mapping[str, float]) -> str | None:
+        """What is wrong with an evaluation, in one line; None when nothing is.
+
+        Args:
+            evaluation: holds `step`, `distinct` (share) and `entropy` (nats a step).
+        """
+        faults = []
+        if evaluation["distinct"] < self.distinct_floor:
+            faults.append(
+                f"{evaluation['distinct']:.0%} of the sequences are distinct "
+                f"(Collapse.distinct_floor = {self.distinct_floor:g})"
+            )
+        if evaluation["entropy"] < self.entropy_floor:
+            faults.append(
+                f"the entropy is {evaluation['entropy']:.3f} nats a step "
+                f"(Collapse.entropy_floor = {self.entropy_floor:g})"
+            )
+        if not faults:
+            return None
+        return (
+            f"the policy collapsed after {evaluation['step']:,} steps: {' and '.join(faults)}; "
+            "raise the temperature c or lower RLTuner.learning_rate"
+        )
+
+
+class Diversity:
+    """Compares a policy's sequences with the training data and with the prior's own sequences.
+
+    Args:
+        prior_sequences: int [N, T], samples of the prior, as many as will be compared with them.
+        num_classes: number of classes.
+        end_token: class that ends a sequence; None when all have the length T.
+        data_histogram: steps of each class in the training data; None takes the prior's samples.
+    """
+
+    def __init__(
+        self,
+        prior_sequences: np.ndarray,
+        num_classes: int,
+        end_token: int | None = None,
+        data_histogram: Sequence[int] | None = None,
+    ) -> None:
+        self._num_classes, self._end_token = num_classes, end_token
+        ends = lengths(prior_sequences, end_token)
+        self._data_shares = (
+            class_shares(prior_sequences, ends, num_classes)
+            if data_histogram is None
+            else np.asarray(data_histogram) / np.sum(data_histogram)
+        )
+        self._prior_ngrams = {n: distinct_ngrams(prior_sequences, ends, n) for n in NGRAMS}
+
+    def metrics(self, sequences: np.ndarray) -> dict[str, float]:
+        """Scalars for the summaries.
+
+        Returns:
+            `class_total_variation` between the classes of the sequences and of the training data
+            (0 equal, 1 disjoint), `classes_used`, and `distinct_Ngrams` beside the same of as many
+            samples of the prior, `distinct_Ngrams_prior`.
+        """
+        ends = lengths(sequences, self._end_token)
+        shares = class_shares(sequences, ends, self._num_classes)
+        metrics = {
+            "class_total_variation": total_variation(shares, self._data_shares),
+            "classes_used": float(np.count_nonzero(shares)),
+        }
+        for n, of_prior in self._prior_ngrams.items():
+            metrics[f"distinct_{n}grams"] = distinct_ngrams(sequences, ends, n)
+            metrics[f"distinct_{n}grams_prior"] = of_prior
+        return metrics
+
+    def picture(self, sequences: np.ndarray) -> np.ndarray:
+        """The class histogram beside the data's: uint8 [1, H, W, 3]."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(8, 3), layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        shares = class_shares(sequences, lengths(sequences, self._end_token), self._num_classes)
+        classes = np.arange(self._num_classes)
+        axes.bar(classes - 0.2, self._data_shares, width=0.4, label="training data")
+        axes.bar(classes + 0.2, shares, width=0.4, label="policy")
+        axes.set_xlabel("class")
+        axes.set_ylabel("share of steps")
+        axes.legend()
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[np.newaxis, ..., :3]
+
+
+def lengths(sequences: np.ndarray, end_token: int | None) -> np.ndarray:
+    """Steps of each sequence, its end token included: int [N, T] -> int [N]."""
+    count, horizon = sequences.shape
+    if end_token is None:
+        return np.full(count, horizon)
+    is_end = sequences == end_token
+    return np.where(is_end.any(axis=1), is_end.argmax(axis=1) + 1, horizon)
+
+
+def class_shares(sequences: np.ndarray, ends: np.ndarray, num_classes: int) -> np.ndarray:
+    """Share of the steps that are of each class: float [A].
+
+    Args:
+        sequences: int [N, T].
+        ends: int [N], steps of each sequence.
+        num_classes: A.
+    """
+    inside = np.arange(sequences.shape[1]) < ends[:, np.newaxis]
+    counts = np.bincount(sequences[inside], minlength=num_classes)
+    return counts / max(1, counts.sum())
+
+
+def total_variation(p: np.ndarray, q: np.ndarray) -> float:
+    """Half the sum of |p - q| of two distributions: 0 where equal, 1 where disjoint."""
+    return float(0.5 * np.abs(p - q).sum())
+
+
+def distinct_ngrams(sequences: np.ndarray, ends: np.ndarray, n: int) -> float:
+    """How many of all n tokens in a row differ from each other, as a share; 1 when there are none.
+
+    It falls with the number of sequences, so compare equally many.
+
+    Args:
+        sequences: int [N, T].
+        ends: int [N], steps of each sequence.
+        n: length of the n-grams.
+    """
+    if sequences.shape[1] < n:
+        return 1.0
+    windows = np.lib.stride_tricks.sliding_window_view(sequences, n, axis=1)
+    inside = np.arange(windows.shape[1]) + n <= ends[:, np.newaxis]
+    grams = windows[inside]
+    return len(np.unique(grams, axis=0)) / len(grams) if len(grams) else 1.0

@@ -1,0 +1,58 @@
+"""Tunes once for each temperature c and objective: the frontier of task reward against KL.
+
+python -m rl_tuner.sweep --gin_file=gin/psi_music.gin --c=0.1,0.25,0.5,1,2,4
+python -m rl_tuner.sweep --gin_file=gin/psi_music.gin --c=0.25,0.5,1 --objectives=Psi,Q,G
+
+Every point is a run of its own in run_dir/OBJECTIVE_cC, which the other commands can read; finished
+points are reused. Writes frontier.csv and frontier.png.
+"""
+
+from absl import flags
+
+from rl_tuner import commandline
+
+
+def main() -> None:
+    """Runs the command."""
+    commandline.run(_define_flags, _run, usage=__doc__)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    commandline.define_gin_flags(values)
+    commandline.define_work_dir(values)
+    flags.DEFINE_list(
+        "c", None, "Temperatures, separated by commas.", flag_values=values, required=True
+    )
+    flags.DEFINE_list(
+        "objectives",
+        None,
+        "Objectives as gin knows them, such as Psi,Q,G; by default the gin file's own.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "run_dir",
+        None,
+        "Folder of the sweep; by default work_dir/NAME_sweep for a gin file NAME.gin.",
+        flag_values=values,
+    )
+
+
+def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.runtime import registry, sweeping  # noqa: F401
+
+    run_dir = values.run_dir or commandline.default_run_dir(values) + "_sweep"
+    table = sweeping.sweep(
+        values.gin_file,
+        values.gin_param,
+        values.c,
+        values.objectives,
+        work_dir=values.work_dir,
+        run_dir=run_dir,
+    )
+    print(f"\n{table}\n")
+    for name in (sweeping.FRONTIER_CSV, sweeping.FRONTIER_PNG):
+        print(f"{run_dir}/{name}")
+
+
+if __name__ == "__main__":
+    main()
