@@ -13,6 +13,12 @@ import gin
 
 from rl_tuner.errors import UserError
 
+_TYPES = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "True or False"),
+    "str": ((str,), "a text in quotes"),
+}
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -43,6 +49,8 @@ def one_line(error: BaseException) -> str:
         place = f"{error.filename or 'gin binding'} line {error.lineno}" if error.lineno else ""
         return f"gin cannot read {place}: {error.msg}: {(error.text or '').strip()}"
     text = re.sub(r"\s+", " ", str(error)).strip()
+    # gin adds which function it called, with its address in memory: the name is enough.
+    text = re.sub(r" In call to configurable ('[^']+') \(<.*?>\)", r" (in \1)", text)
     return re.sub(r"\s*In (bindings string|file) \"", r" in \1 \"", text)
 
 
@@ -56,6 +64,28 @@ def build(selector: str, **kwargs: Any) -> Any:
         return gin.get_configurable(selector)(**kwargs)
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"{selector}: {one_line(error)}") from error
+
+
+def check_types(selector: str) -> None:
+    """Compares the bindings of a configurable, references followed, with its annotations.
+
+    Raises:
+        UserError: a number is bound to a text, or the like.
+    """
+    parameters = inspect.signature(gin.get_configurable(selector)).parameters
+    for name, value in gin.get_bindings(selector, resolve_references=False).items():
+        if isinstance(value, gin.config.ConfigurableReference):
+            if value.selector != "gin.macro":
+                check_types(value.scoped_selector)
+            continue
+        annotation = parameters[name].annotation
+        annotation = getattr(annotation, "__name__", annotation)
+        kinds, meaning = _TYPES.get(annotation, (None, ""))
+        # A bool is an int to Python, but no count or rate to a user.
+        if kinds and (
+            not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
+        ):
+            raise UserError(f"{selector}.{name} takes {meaning}, not {value!r}")
 
 
 def settings(selector: str) -> dict[str, Any]:

@@ -67,6 +67,8 @@ class Runner:
     """
 
     def __init__(self, work_dir: str, run_dir: str | None = None) -> None:
+        for name in ("job", "device", "pretrain", "RLTuner", "tune"):
+            configuration.check_types(name)
         self.job: Job = configuration.build("job")
         self._work_dir, self._run_dir = work_dir, run_dir
         self._settings = configuration.settings("job")

@@ -39,7 +39,7 @@ def pretrain(
     clip_norm: float = 5.0,
     l2: float = 2.5e-5,
     skip_steps: int = 0,
-    max_epochs: int = 40,
+    max_epochs: int = 60,
     patience: int = 5,
 ) -> dict[str, Any]:
     """Trains a prior by maximum likelihood and saves the one that validates best.
