@@ -38,7 +38,7 @@ class _Example:
     melody: melody_extraction.Melody
 
 
-@gin.configurable(module="pipelines")
+@gin.configurable(module="pipelines", denylist=["output_dir", "overwrite"])
 def build_melody_dataset(
     inputs: Sequence[str],
     output_dir: str,

@@ -41,7 +41,7 @@ def _define_flags(values: flags.FlagValues) -> None:
 def _run(values: flags.FlagValues) -> None:
     from rl_tuner.errors import UserError
 
-    if values.temperature <= 0:
+    if not 0 < values.temperature < float("inf"):
         raise UserError(f"--temperature must be positive, not {values.temperature}")
     from rl_tuner.runtime import generation, job, registry  # noqa: F401
 

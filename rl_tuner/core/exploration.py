@@ -45,8 +45,8 @@ class EpsilonGreedy:
         initial: epsilon at step 0.
         final: epsilon from `anneal_steps` on.
         anneal_steps: length of the schedule in environment steps.
-        greedy: whether the policy's own action is its most probable one (the paper's epsilon-greedy)
-            or a sample from it.
+        greedy: whether the policy's own action is its most probable one. Off by default: evaluation
+            samples from the policy, and what is learned should be learned where it goes.
 
     Raises:
         ValueError: a probability outside [0, 1] or a schedule shorter than one step.
@@ -55,7 +55,7 @@ class EpsilonGreedy:
     initial: float = 1.0
     final: float = 0.1
     anneal_steps: int = 1_000_000
-    greedy: bool = True
+    greedy: bool = False
 
     def __post_init__(self) -> None:
         """Refuses values that are no probabilities."""

@@ -28,7 +28,7 @@ def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor
         slow.assign((1.0 - eta) * slow + eta * fast)
 
 
-@gin.configurable(module="rl_tuner")
+@gin.configurable(module="rl_tuner", denylist=["prior", "task", "seed"])
 class RLTuner(keras.Model):
     """KL-control fine-tuning of a prior against a task reward.
 

@@ -10,6 +10,7 @@ from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import Objective
 from rl_tuner.core.rollout import rollout, sequence_inputs
 from rl_tuner.core.tuner import RLTuner
+from rl_tuner.errors import UserError
 from rl_tuner.runtime.files import replacing
 
 
@@ -95,7 +96,16 @@ class ServedPolicy(tf.Module):
 
 
 def export(tuner: RLTuner, output_dir: str) -> None:
-    """Writes a SavedModel with the signatures `generate` and `score`, whole or not at all."""
+    """Writes a SavedModel with the signatures `generate` and `score`, whole or not at all.
+
+    Raises:
+        UserError: something else is at `output_dir`.
+    """
+    if os.path.isdir(output_dir) and os.listdir(output_dir):
+        if not os.path.isfile(os.path.join(output_dir, "saved_model.pb")):
+            raise UserError(f"{output_dir} is not empty and no SavedModel; export elsewhere")
+    elif os.path.isfile(output_dir):
+        raise UserError(f"{output_dir} is a file; export into a folder")
     served = ServedPolicy(tuner)
     with replacing(os.path.abspath(output_dir)) as temporary:
         tf.saved_model.save(served, temporary, signatures=served.exported)

@@ -17,8 +17,13 @@ def replacing(path: str) -> Iterator[str]:
     try:
         yield temporary
         if os.path.isdir(temporary) and os.path.isdir(path):
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+            # A folder cannot be replaced in one step: the old one goes last.
+            old = f"{temporary}.old"
+            os.rename(path, old)
+            os.rename(temporary, path)
+            shutil.rmtree(old)
+        else:
+            os.replace(temporary, path)
     finally:
         if os.path.isdir(temporary):
             shutil.rmtree(temporary)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
@@ -26,7 +26,15 @@ from rl_tuner.tasks.task import Task
 
 CONFIG_FILE, OPERATIVE_CONFIG_FILE, RUN_FILE = "config.gin", "operative_config.gin", "run.json"
 # Settings that do not change what a stage makes.
-_IRRELEVANT = {"num_processes", "worker_memory_mb", "overwrite", "checkpoint_seconds", "collapse"}
+_IRRELEVANT = {
+    "num_processes",
+    "worker_memory_mb",
+    "overwrite",
+    "checkpoint_seconds",
+    "listen_every",
+    "qpm",
+    "collapse",
+}
 
 
 @gin.configurable("job", module="rl_tuner")
@@ -57,6 +65,14 @@ class Job:
     evaluation_batch: int = 1_000
     samples: int = 8
 
+    def __post_init__(self) -> None:
+        """Refuses counts and seeds that make no sense."""
+        for name in ("evaluation_sequences", "evaluation_batch", "samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must lie between 0 and 2**31 - 1, not {self.seed}")
+
 
 class Runner:
     """Runs the stages of a configured job; call `configuration.configure` before.
@@ -86,6 +102,8 @@ class Runner:
         stage = Stage("dataset", os.path.join(folder, "stage.json"), settings)
 
         def make(resumable: bool) -> list[str]:
+            if not os.path.isfile(os.path.join(folder, "dataset.json")):
+                set_aside(self._work_dir, [os.path.relpath(folder, self._work_dir)])
             self.job.make_dataset(output_dir=folder, overwrite=True)
             return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
@@ -134,6 +152,8 @@ class Runner:
         prior_path, prior_build = self.prior()
         data = (None, "none") if self.job.prior else self.dataset()
         prior = load_matching_prior(prior_path, self.job.task)
+        # A setting that is refused must be refused before an earlier run's output is touched.
+        configuration.build("RLTuner", prior=prior, task=self.job.task, seed=self.job.seed)
         os.makedirs(self._run_dir, exist_ok=True)
         write_text(os.path.join(self._run_dir, CONFIG_FILE), gin.config_str())
         own_prior = os.path.join(self._run_dir, pretraining.PRIOR_FILE)
@@ -154,11 +174,12 @@ class Runner:
             "tune", {"prior": prior_build}, _relevant(configuration.settings("tune"))
         )
         stage.settings["tuner"] = configuration.settings("RLTuner")
+        outputs = (tuning.CHECKPOINTS, "tensorboard", tuning.HISTORY_FILE)
         tuned = []
 
         def make(resumable: bool) -> list[str]:
             if not resumable:
-                _remove(self._run_dir, tuning.CHECKPOINTS, "tensorboard", tuning.HISTORY_FILE)
+                set_aside(self._run_dir, [*outputs, report.METRICS_JSON, report.METRICS_TEXT])
             arguments = {"prior": prior, "task": self.job.task, "seed": self.job.seed}
             tuned.append(configuration.build("tune", run_dir=self._run_dir, **arguments))
             write_text(
@@ -278,6 +299,10 @@ def open_run(run_dir: str) -> tuple[Job, RLTuner, str | None]:
         raise UserError(
             f"{run_dir} holds no run (no {CONFIG_FILE}); give --run_dir of a training run"
         )
+    if not os.path.isfile(os.path.join(run_dir, "stages", "tune.json")):
+        raise UserError(
+            f"{run_dir} holds an unfinished run; the command that started it goes on with it"
+        )
     configuration.configure([config], [])
     job: Job = configuration.build("job")
     say(configuration.build("device"))
@@ -289,6 +314,17 @@ def open_run(run_dir: str) -> tuple[Job, RLTuner, str | None]:
     except (OSError, ValueError, KeyError):
         data = None
     return job, tuner, data if data and os.path.isdir(data) else None
+
+
+def set_aside(folder: str, names: Sequence[str]) -> None:
+    """Moves what an earlier run made into folder/previous, where it replaces what was there."""
+    for name in names:
+        path, previous = os.path.join(folder, name), os.path.join(folder, "previous", name)
+        if not os.path.exists(path):
+            continue
+        _remove(os.path.join(folder, "previous"), name)
+        os.makedirs(os.path.dirname(previous), exist_ok=True)
+        os.rename(path, previous)
 
 
 def _remove(folder: str, *names: str) -> None:

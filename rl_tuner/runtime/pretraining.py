@@ -24,7 +24,7 @@ PRIOR_FILE = "prior.keras"
 SCORES_FILE = "scores.json"
 
 
-@gin.configurable(module="rl_tuner")
+@gin.configurable(module="rl_tuner", denylist=["dataset_dir", "output_dir", "seed"])
 def pretrain(
     dataset_dir: str,
     output_dir: str,

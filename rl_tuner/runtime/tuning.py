@@ -113,16 +113,16 @@ def restore_tuner(prior: SequenceNetwork, task: Task, run_dir: str, seed: int) -
         raise UserError(
             f"{run_dir} has no checkpoint; run python -m rl_tuner.train --run_dir={run_dir}"
         )
-    _restore(tuner, path)
+    _restore(_checkpoint(tuner), path)
     return tuner
 
 
-def _restore(tuner: RLTuner, path: str) -> None:
+def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
     try:
-        _checkpoint(tuner).restore(path).assert_consumed()
-    except (AssertionError, ValueError, tf.errors.OpError) as error:
+        checkpoint.restore(path).assert_consumed()
+    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"checkpoint {path} does not fit this configuration ({reason})") from error
+        raise UserError(f"checkpoint {path} cannot be restored ({reason})") from error
 
 
 def _checkpoint(tuner: RLTuner) -> tf.train.Checkpoint:
@@ -163,12 +163,14 @@ class _Run:
             task.end_token,
             tuner.prior.metadata.get("provenance", {}).get("class_histogram"),
         )
+        # One object saves and restores, so that the numbers of checkpoints go on after a resume.
+        checkpoint = _checkpoint(tuner)
         self._manager = tf.train.CheckpointManager(
-            _checkpoint(tuner), os.path.join(run_dir, CHECKPOINTS), max_to_keep=2
+            checkpoint, os.path.join(run_dir, CHECKPOINTS), max_to_keep=2
         )
         self.history: list[dict[str, float]] = []
         if self._manager.latest_checkpoint:
-            _restore(tuner, self._manager.latest_checkpoint)
+            _restore(checkpoint, self._manager.latest_checkpoint)
             step = int(tuner.environment_steps)
             self.history = [row for row in read_history(run_dir) if row["step"] <= step]
             print(f"tune: resuming after {step:,} steps", file=sys.stderr)

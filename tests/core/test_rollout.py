@@ -76,7 +76,7 @@ def test_drawing_inverts_the_cumulative_distribution():
 
 
 def test_epsilon_greedy_mixes_the_best_action_with_uniform_ones():
-    explore = EpsilonGreedy(initial=1.0, final=0.2, anneal_steps=100)
+    explore = EpsilonGreedy(initial=1.0, final=0.2, anneal_steps=100, greedy=True)
     logits = tf.constant([[0.0, 3.0, 1.0, 2.0]])
     np.testing.assert_allclose(explore.probabilities(logits, tf.constant(0)), [[0.25] * 4])
     np.testing.assert_allclose(
@@ -86,7 +86,7 @@ def test_epsilon_greedy_mixes_the_best_action_with_uniform_ones():
 
 
 def test_epsilon_may_mix_with_samples():
-    explore = EpsilonGreedy(initial=0.5, final=0.5, anneal_steps=1, greedy=False)
+    explore = EpsilonGreedy(initial=0.5, final=0.5, anneal_steps=1)
     logits = tf.math.log([[0.1, 0.9]])
     np.testing.assert_allclose(
         explore.probabilities(logits, tf.constant(0)), [[0.3, 0.7]], rtol=1e-5

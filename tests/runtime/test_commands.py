@@ -77,6 +77,18 @@ def test_a_folder_that_is_no_run_is_one_line(tmp_path):
     assert done.returncode == 1 and "holds no run" in done.stderr
 
 
+def test_an_export_replaces_nothing_but_an_export(finished, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    done = command(
+        "rl_tuner.export",
+        f"--run_dir={finished.run_dir}",
+        f"--output_dir={tmp_path}",
+        check=False,
+    )
+    assert done.returncode == 1 and "no SavedModel" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
 SERVE = """
 import sys
 import tensorflow as tf

@@ -126,9 +126,26 @@ def test_a_second_run_reuses_everything_and_a_missing_output_is_remade(finished,
 
 def test_a_changed_setting_remakes_what_depends_on_it(finished, tmp_path):
     job = copy_of(finished, tmp_path)
-    output = job.train("--gin_param=FixedTemperature.c=5.0")
+    output = job.train("--gin_param=MusicTheoryReward.motif=30.0")
     assert stages(output)["prior"] == "reusing" and stages(output)["tune"] == "making"
-    assert "c: 0.5 -> 5.0" in output.stderr
+    assert "motif: 3.0 -> 30.0" in output.stderr
+    # What the other settings had made is still there.
+    with (
+        open(f"{finished.run_dir}/history.csv") as old,
+        open(f"{job.run_dir}/previous/history.csv") as kept,
+    ):
+        assert kept.read() == old.read()
+
+
+def test_a_refused_setting_leaves_a_finished_run_as_it_was(finished, capsys):
+    before = sorted(os.listdir(finished.run_dir))
+    arguments = ["train", *finished.flags("--gin_param=RLTuner.gamma=2.0")]
+    with pytest.raises(SystemExit) as stopped:
+        commandline.run(train._define_flags, train._run, usage="", argv=arguments)
+    assert stopped.value.code == 1 and "gamma" in capsys.readouterr().err.splitlines()[-1]
+    assert sorted(os.listdir(finished.run_dir)) == before
+    with open(f"{finished.run_dir}/config.gin", encoding="utf-8") as file:
+        assert "RLTuner.gamma = 0.5" in file.read()
 
 
 def weights(run_dir):
@@ -176,6 +193,8 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(finished, tmp_path):
         (["--gin_param=MelodyTask.horizon=2.5"], "MelodyTask.horizon takes a whole number"),
         (["--gin_param=Psi.calibrated=1"], "Psi.calibrated takes True or False"),
         (["--gin_param=FixedTemperature.c=-1"], "c must be positive"),
+        (["--gin_param=job.evaluation_batch=0"], "evaluation_batch must be at least 1"),
+        (["--gin_param=RLTuner.seed=3"], "seed"),
         (["--gin_param=device.placement='gpu:7'"], "device.placement"),
         (["--gin_param=device.precision='double'"], "device.precision"),
         (["--gin_param=job.prior='nowhere.keras'"], "nowhere.keras does not exist"),
