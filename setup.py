@@ -4,6 +4,10 @@ from setuptools import find_packages, setup
 
 COMMANDS = {
     "st-midi-to-tfrecord": "pipelines.midi_to_tfrecord",
+    "st-smiles-to-tfrecord": "pipelines.smiles_to_tfrecord",
+    "st-magenta-to-tfrecord": "pipelines.magenta_to_tfrecord",
+    "st-import-magenta": "rl_tuner.import_magenta",
+    "st-import-keras": "rl_tuner.import_keras",
     "st-pretrain": "rl_tuner.pretrain",
     "st-train": "rl_tuner.train",
     "st-sweep": "rl_tuner.sweep",
@@ -37,7 +41,8 @@ setup(
     extras_require={
         "and-cuda": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "corpus": ["music21>=9.3,<11"],
-        "dev": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.9,<1"],
+        "selfies": ["selfies>=2.1,<3"],
+        "dev": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.9,<1", "selfies>=2.1,<3"],
     },
     entry_points={
         "console_scripts": [f"{name} = {module}:main" for name, module in COMMANDS.items()]

@@ -3,13 +3,10 @@
 import dataclasses
 import functools
 import hashlib
-import importlib.metadata
-import platform
 from collections.abc import Sequence
 from typing import Any
 
 import gin
-from absl import logging
 
 from pipelines import (
     errors,
@@ -108,7 +105,7 @@ def build_melody_dataset(
         allow_any_music21_collection=allow_any_music21_collection,
     )
     if not found:
-        raise UserError(f"no tunes in {', '.join(inputs)}{_why(rejections)}")
+        raise UserError(f"no tunes in {', '.join(inputs)}{records.why(rejections)}")
     extraction = melody_extraction.ExtractionSettings(
         polyphony, gap_bars, min_bars, min_unique_pitches, max_steps
     )
@@ -124,7 +121,7 @@ def build_melody_dataset(
     examples, more_rejections, num_yielding = _collect(outcomes, validation_ratio, test_ratio)
     rejections += more_rejections
     if not examples:
-        raise UserError(f"no melody in {len(found)} tunes{_why(rejections)}")
+        raise UserError(f"no melody in {len(found)} tunes{records.why(rejections)}")
     description = {
         "format": _FORMAT,
         "kind": "melody",
@@ -143,22 +140,16 @@ def build_melody_dataset(
         "melodies": len(examples),
         "rejections": records.count_reasons(rejections),
         "class_histogram": _histogram(examples),
-        "versions": _versions(),
+        "versions": records.versions(_PACKAGES),
     }
-    with records.whole_folder(output_dir, overwrite=overwrite) as folder:
-        for split in records.SPLITS:
-            chosen = [example for example in examples if example.split == split]
-            serialised = [_serialise(example) for example in chosen]
-            description["splits"][split] = {
-                "sequences": len(chosen),
-                "tokens": sum(len(example.melody.classes) for example in chosen),
-                "shards": records.write_shards(folder, split, serialised, num_shards),
-            }
-        records.write_rejections(folder, rejections)
-        records.write_description(folder, description)
-    for split, content in description["splits"].items():
-        if not content["sequences"]:
-            logging.warning("the %s split of %s is empty", split, output_dir)
+    records.write_dataset(
+        output_dir,
+        description,
+        {name: _serialise(examples, name) for name in records.SPLITS},
+        rejections,
+        num_shards=num_shards,
+        overwrite=overwrite,
+    )
     return description
 
 
@@ -178,18 +169,12 @@ def _check(settings: dict[str, Any], num_processes: int) -> None:
     choices = melody_extraction.POLYPHONY_CHOICES
     if settings["polyphony"] not in choices:
         raise UserError(f"polyphony must be one of {', '.join(choices)}")
-    minimum = {"gap_bars": 0, "min_bars": 0, "min_unique_pitches": 0, "max_steps": 0}
-    minimum |= {"validation_ratio": 0, "test_ratio": 0, "num_shards": 1}
-    for name, least in minimum.items():
-        if settings[name] < least:
-            raise UserError(f"{name} must be at least {least}, not {settings[name]}")
-    for name in ("timeout_seconds", "max_file_mb"):
-        if settings[name] <= 0:
-            raise UserError(f"{name} must be above 0, not {settings[name]}")
-    if num_processes < 0:
-        raise UserError(f"num_processes must be at least 0, not {num_processes}")
-    if settings["validation_ratio"] + settings["test_ratio"] >= 1:
-        raise UserError("validation_ratio and test_ratio leave nothing to train on")
+    at_least = dict.fromkeys(("gap_bars", "min_bars", "min_unique_pitches", "max_steps"), 0)
+    records.check_settings(
+        settings | {"num_processes": num_processes},
+        at_least=at_least | {"num_shards": 1, "num_processes": 0},
+        above_zero=("timeout_seconds", "max_file_mb"),
+    )
 
 
 def _collect(
@@ -231,14 +216,20 @@ def _collect(
     return list(kept.values()), rejections, num_yielding
 
 
-def _serialise(example: _Example) -> bytes:
-    context = {
-        "id": example.id,
-        "source": example.source,
-        "length": len(example.melody.classes),
-        "steps_per_bar": example.melody.steps_per_bar,
-    }
-    return sequence_examples.serialise(context, example.melody.classes)
+def _serialise(examples: list[_Example], split: str) -> list[tuple[bytes, int]]:
+    """Returns the serialised melodies of a split, each with its number of steps."""
+    serialised = []
+    for example in examples:
+        if example.split == split:
+            context = {
+                "id": example.id,
+                "source": example.source,
+                "length": len(example.melody.classes),
+                "steps_per_bar": example.melody.steps_per_bar,
+            }
+            record = sequence_examples.serialise(context, example.melody.classes)
+            serialised.append((record, len(example.melody.classes)))
+    return serialised
 
 
 def _histogram(examples: list[_Example]) -> list[int]:
@@ -247,19 +238,3 @@ def _histogram(examples: list[_Example]) -> list[int]:
         for melody_class in example.melody.classes:
             counts[melody_class] += 1
     return counts
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "absent"
-    return versions
-
-
-def _why(rejections: list[records.Rejection]) -> str:
-    counts = records.count_reasons(rejections)
-    text = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-    return f" (rejected: {text})" if text else ""

@@ -7,12 +7,16 @@ import dataclasses
 import fcntl
 import glob
 import hashlib
+import importlib.metadata
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from absl import logging
 
 from pipelines import tfrecords
 from rl_tuner.errors import UserError
@@ -31,6 +35,27 @@ class Rejection:
     detail: str = ""
 
 
+def check_settings(
+    settings: Mapping[str, Any],
+    *,
+    at_least: Mapping[str, float],
+    above_zero: Iterable[str],
+) -> None:
+    """Makes sure that a dataset's numbers are in range; every dataset has the two ratios.
+
+    Raises:
+        UserError: if one is not, by its name.
+    """
+    for name, least in (at_least | {"validation_ratio": 0, "test_ratio": 0}).items():
+        if settings[name] < least:
+            raise UserError(f"{name} must be at least {least}, not {settings[name]}")
+    for name in above_zero:
+        if settings[name] <= 0:
+            raise UserError(f"{name} must be above 0, not {settings[name]}")
+    if settings["validation_ratio"] + settings["test_ratio"] >= 1:
+        raise UserError("validation_ratio and test_ratio leave nothing to train on")
+
+
 def split_of(key: bytes, *, validation_ratio: float, test_ratio: float) -> str:
     """Returns the split of whatever has this key: always the same one, by its SHA-256."""
     fraction = int.from_bytes(hashlib.sha256(key).digest()[:8], "big") / 2**64
@@ -41,10 +66,70 @@ def split_of(key: bytes, *, validation_ratio: float, test_ratio: float) -> str:
     return "train"
 
 
+def digest(text: str) -> str:
+    """Returns the SHA-256 of a text in hexadecimal: a name for it, and an order without a pattern."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def count_reasons(rejections: Iterable[Rejection]) -> dict[str, int]:
     """Returns how often each reason occurs, the most frequent first."""
     counts = collections.Counter(rejection.reason for rejection in rejections)
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def why(rejections: Iterable[Rejection]) -> str:
+    """Returns the reasons and their counts as the end of a message; nothing where there are none."""
+    counts = count_reasons(rejections)
+    text = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return f" (rejected: {text})" if text else ""
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Returns the versions of Python and some packages."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def write_dataset(
+    output_dir: str,
+    description: dict[str, Any],
+    examples: Mapping[str, Sequence[tuple[bytes, int]]],
+    rejections: Iterable[Rejection],
+    *,
+    num_shards: int,
+    overwrite: bool,
+) -> None:
+    """Writes a whole dataset, or nothing at all.
+
+    Args:
+        output_dir: The folder to make.
+        description: What dataset.json says; its "splits" are filled in.
+        examples: By split, serialised examples with their number of tokens.
+        rejections: What was left out.
+        num_shards: Files per split.
+        overwrite: Replace an existing dataset.
+
+    Raises:
+        UserError: if output_dir cannot be written or must not be replaced.
+    """
+    with whole_folder(output_dir, overwrite=overwrite) as folder:
+        for split in SPLITS:
+            serialised = [record for record, _ in examples[split]]
+            description["splits"][split] = {
+                "sequences": len(serialised),
+                "tokens": sum(num_tokens for _, num_tokens in examples[split]),
+                "shards": write_shards(folder, split, serialised, num_shards),
+            }
+        write_rejections(folder, rejections)
+        write_description(folder, description)
+    for split, content in description["splits"].items():
+        if not content["sequences"]:
+            logging.warning("the %s split of %s is empty", split, output_dir)
 
 
 def write_shards(folder: str, split: str, records: Sequence[bytes], num_shards: int) -> list[str]:

@@ -128,7 +128,7 @@ def _flag_help(values: flags.FlagValues) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _fail(message: str, code: int) -> NoReturn:

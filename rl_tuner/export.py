@@ -1,6 +1,9 @@
-"""Exports the tuned policy of a finished run as a SavedModel with `generate` and `score` signatures.
+"""Exports the tuned policy of a finished run as a SavedModel: OUTPUT_DIR/1, then OUTPUT_DIR/2 and so on.
 
-python -m rl_tuner.export --run_dir=runs/psi_music --output_dir=served/1
+python -m rl_tuner.export --run_dir=runs/psi_music --output_dir=served/psi_music
+
+It needs TensorFlow and nothing of this package, and is what TensorFlow Serving expects; docs/serving.md
+says how to use it.
 """
 
 from absl import flags
@@ -16,7 +19,18 @@ def main() -> None:
 def _define_flags(values: flags.FlagValues) -> None:
     commandline.define_run_dir(values)
     flags.DEFINE_string(
-        "output_dir", None, "Folder of the SavedModel.", flag_values=values, required=True
+        "output_dir",
+        None,
+        "Folder of the model's versions, each a SavedModel.",
+        flag_values=values,
+        required=True,
+    )
+    flags.DEFINE_integer(
+        "version",
+        None,
+        "Number of the version; left out, the one after the latest.",
+        1,
+        flag_values=values,
     )
 
 
@@ -24,8 +38,7 @@ def _run(values: flags.FlagValues) -> None:
     from rl_tuner.runtime import export, job, registry  # noqa: F401
 
     _, tuner, _ = job.open_run(values.run_dir)
-    export.export(tuner, values.output_dir)
-    print(values.output_dir)
+    print(export.export_version(tuner, values.output_dir, values.version, values.run_dir))
 
 
 if __name__ == "__main__":

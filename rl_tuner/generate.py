@@ -1,7 +1,8 @@
-"""Writes new sequences of a finished run: MIDI files for melodies.
+"""Writes new sequences of a finished run: MIDI files for melodies, SMILES and SDF for molecules.
 
 python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --n=10
 python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --primer=tune.mid --seed=7
+python -m rl_tuner.generate --run_dir=runs/psi_molecules --output_dir=out --n=1000 --prompt="c1ccc2"
 """
 
 from absl import flags
@@ -36,6 +37,9 @@ def _define_flags(values: flags.FlagValues) -> None:
         "A file to go on from; the files written begin with it.",
         flag_values=values,
     )
+    flags.DEFINE_string(
+        "prompt", None, "The beginning of a SMILES string to go on from.", flag_values=values
+    )
 
 
 def _run(values: flags.FlagValues) -> None:
@@ -43,6 +47,8 @@ def _run(values: flags.FlagValues) -> None:
 
     if not 0 < values.temperature < float("inf"):
         raise UserError(f"--temperature must be positive, not {values.temperature}")
+    if values.primer and values.prompt:
+        raise UserError("--primer and --prompt exclude each other")
     from rl_tuner.runtime import generation, job, registry  # noqa: F401
 
     _, tuner, _ = job.open_run(values.run_dir)
@@ -54,6 +60,7 @@ def _run(values: flags.FlagValues) -> None:
         seed=values.seed,
         model=values.model,
         primer=values.primer,
+        prompt=values.prompt,
     )
     print("\n".join(paths))
 

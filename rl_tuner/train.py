@@ -41,7 +41,7 @@ def _run(values: flags.FlagValues) -> None:
 def _paths(run_dir: str) -> str:
     rows = (
         ("metrics", "metrics.txt"),
-        ("melodies", "samples/"),
+        ("samples", "samples/"),
         ("pictures", "plots/"),
         ("SavedModel", "export/"),
     )

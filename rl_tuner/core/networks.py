@@ -18,14 +18,17 @@ class SequenceNetwork(keras.Model):
     Input tokens are the classes 0 .. num_classes - 1 and one more, `start_token` = num_classes, which
     stands before the first token of a sequence. The output has one score a class.
 
-    With a value head (see docs/design: values are not logits) the scores are
-    f(s, a) = log_softmax(logits(s))(a) + v(s), so that logsumexp f(s, .) = v(s), which starts at 0.
+    With a value head the scores are f(s, a) = log_softmax(logits(s))(a) + v(s), so that
+    logsumexp f(s, .) = v(s). It starts at 0: a logit means the same after adding any number to all of a
+    state's, a value does not.
 
     Args:
         num_classes: number of classes that may be generated.
         cells: cells of each LSTM layer, first to last.
         embedding_size: width of a learned embedding of the tokens; 0 feeds them one-hot.
         value_head: whether scores are normalised log-probabilities plus a learned state value.
+        value_scale: v(s) is so many times what the head's weights give, so that values of tens of nats
+            are learned as fast as log-probabilities.
         metadata: JSON-serialisable facts that travel with the saved network (vocabulary,
             provenance); never read by the arithmetic.
 
@@ -39,6 +42,7 @@ class SequenceNetwork(keras.Model):
         cells: Sequence[int] = (100,),
         embedding_size: int = 0,
         value_head: bool = False,
+        value_scale: float = 1.0,
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -51,7 +55,7 @@ class SequenceNetwork(keras.Model):
         self.num_classes = num_classes
         self.cells = list(cells)
         self.embedding_size = embedding_size
-        self.value_head = value_head
+        self.value_head, self.value_scale = value_head, value_scale
         self.metadata = metadata or {}
         self.embedding = (
             keras.layers.Embedding(num_classes + 1, embedding_size, name="embedding")
@@ -102,6 +106,7 @@ class SequenceNetwork(keras.Model):
             "cells": self.cells,
             "embedding_size": self.embedding_size,
             "value_head": self.value_head,
+            "value_scale": self.value_scale,
             "metadata": self.metadata,
         }
 
@@ -165,17 +170,31 @@ class SequenceNetwork(keras.Model):
         logits = self.head(hidden)
         if self.value is None:
             return logits
-        return tf.nn.log_softmax(logits) + self.value(hidden)
+        return tf.nn.log_softmax(logits) + self.value_scale * self.value(hidden)
 
-    def copy(self, value_head: bool | None = None, zero_head: bool = False) -> SequenceNetwork:
+    def shift_scores(self, shift: tf.Tensor | float) -> None:
+        """Adds a number to every score of every state; the policy stays as it is."""
+        if self.value is not None:
+            self.value.bias.assign_add([shift / self.value_scale])
+        else:
+            self.head.bias.assign_add(tf.fill([self.num_classes], tf.cast(shift, tf.float32)))
+
+    def copy(
+        self,
+        value_head: bool | None = None,
+        zero_head: bool = False,
+        value_scale: float | None = None,
+    ) -> SequenceNetwork:
         """A network with the same weights.
 
         Args:
             value_head: whether the copy has a value head (a new one starts at zero); None keeps it.
+            value_scale: scale of a new value head; None keeps it.
             zero_head: whether the copy's output layer starts at zero, so that all scores are 0.
         """
         config = self.get_config() | {
-            "value_head": self.value_head if value_head is None else value_head
+            "value_head": self.value_head if value_head is None else value_head,
+            "value_scale": self.value_scale if value_scale is None else value_scale,
         }
         twin = SequenceNetwork.from_config(config)
         for name in ("embedding", "head", "value"):

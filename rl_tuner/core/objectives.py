@@ -26,10 +26,12 @@ class Objective:
         calibrated: whether learning starts from values of zero and the policy at the prior
             (`initial_network`), or from the prior's raw logits as in the paper. Raw logits carry an
             arbitrary constant a state, which a gamma near 1 takes for value.
+        value_scale: scale of the value head, see `SequenceNetwork`.
         lambda_: weight of multi-step path consistency, 0 (the paper's one step) to 1 (whole paths).
     """
 
     calibrated: bool = True
+    value_scale: float = 1.0
     needs_prior = False
     lambda_ = 0.0
 
@@ -38,7 +40,9 @@ class Objective:
 
         Calibrated, it scores f(s, a) = log p(a|s) + v(s) with v = 0 and learns v in a head of its own.
         """
-        return prior.copy(value_head=True) if self.calibrated else prior.copy()
+        if not self.calibrated:
+            return prior.copy()
+        return prior.copy(value_head=True, value_scale=self.value_scale)
 
     def reward(self, task_reward: tf.Tensor, log_prior: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The immediate reward [B, T] of the action taken.

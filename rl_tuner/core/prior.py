@@ -20,6 +20,9 @@ class MLETrainer(tf.Module):
         decay_steps: see decay_rate.
         clip_norm: largest global L2 norm of the gradients.
         l2: weight of half the sum of squared weight matrices in the loss.
+
+    Raises:
+        ValueError: a number is out of its range.
     """
 
     def __init__(
@@ -32,6 +35,13 @@ class MLETrainer(tf.Module):
         l2: float,
     ) -> None:
         super().__init__(name="mle_trainer")
+        if not (learning_rate > 0 and 0 < decay_rate <= 1 and decay_steps >= 1):
+            raise ValueError(
+                "need learning_rate > 0, 0 < decay_rate <= 1 and decay_steps >= 1, not "
+                f"{learning_rate=}, {decay_rate=}, {decay_steps=}"
+            )
+        if not (clip_norm > 0 and l2 >= 0):
+            raise ValueError(f"need clip_norm > 0 and l2 >= 0, not {clip_norm=}, {l2=}")
         self.network = network
         self.optimizer = keras.optimizers.Adam(
             keras.optimizers.schedules.ExponentialDecay(

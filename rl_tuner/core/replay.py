@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import gin
 import tensorflow as tf
 
 
@@ -25,44 +26,155 @@ class ReplayBatch(NamedTuple):
     log_prior: tf.Tensor
 
 
+@gin.configurable(module="rl_tuner")
 class UniformReplay(tf.Module):
     """A ring of the latest `capacity` sequences, drawn uniformly with replacement.
 
     Args:
         capacity: sequences held.
-        prefix_length: P.
-        horizon: T.
 
     Raises:
-        ValueError: a size is not positive.
+        ValueError: the capacity is not positive.
     """
 
-    def __init__(self, capacity: int, prefix_length: int, horizon: int) -> None:
+    def __init__(self, capacity: int = 30_000) -> None:
         super().__init__(name="replay")
-        if min(capacity, prefix_length, horizon) < 1:
-            raise ValueError(
-                "a replay needs positive sizes, not "
-                f"capacity={capacity}, prefix_length={prefix_length}, horizon={horizon}"
-            )
+        if capacity < 1:
+            raise ValueError(f"a replay holds at least one sequence, not capacity={capacity}")
         self.capacity = capacity
+
+    def build(self, prefix_length: int, horizon: int) -> None:
+        """Allocates the memory.
+
+        Args:
+            prefix_length: P.
+            horizon: T.
+
+        Raises:
+            ValueError: a length is not positive.
+        """
+        if min(prefix_length, horizon) < 1:
+            raise ValueError(f"a replay needs positive lengths, not {prefix_length=}, {horizon=}")
         shapes = ReplayBatch(prefix_length, horizon, horizon, horizon, horizon)
         dtypes = ReplayBatch(tf.int32, tf.int32, tf.float32, tf.float32, tf.float32)
         self.columns = [
-            tf.Variable(tf.zeros([capacity, width], dtype), trainable=False, name=name)
+            tf.Variable(tf.zeros([self.capacity, width], dtype), trainable=False, name=name)
             for name, width, dtype in zip(ReplayBatch._fields, shapes, dtypes)
         ]
         self.added = tf.Variable(0, dtype=tf.int64, trainable=False, name="added")
 
-    def add(self, batch: ReplayBatch) -> None:
-        """Appends B sequences; the oldest make room. B may not exceed the capacity."""
+    def add(self, batch: ReplayBatch) -> tf.Tensor:
+        """Appends B sequences; the oldest make room. B may not exceed the capacity.
+
+        Returns:
+            int64 [B], their rows.
+        """
         count = tf.shape(batch.tokens, out_type=tf.int64)[0]
         rows = (self.added + tf.range(count)) % self.capacity
         for column, values in zip(self.columns, batch):
             column.scatter_update(tf.IndexedSlices(values, rows))
         self.added.assign_add(count)
+        return rows
 
-    def sample(self, batch_size: int, seed: tf.Tensor) -> ReplayBatch:
-        """Draws `batch_size` sequences with an int32 [2] seed; at least one must have been added."""
-        filled = tf.minimum(self.added, self.capacity)
-        rows = tf.random.stateless_uniform([batch_size], seed, maxval=filled, dtype=tf.int64)
+    def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[ReplayBatch, tf.Tensor, tf.Tensor]:
+        """Draws `batch_size` sequences with an int32 [2] seed; at least one must have been added.
+
+        Returns:
+            The sequences, their rows (int64 [B]) and the weights of their losses (float32 [B]).
+        """
+        rows = tf.random.stateless_uniform([batch_size], seed, maxval=self.filled, dtype=tf.int64)
+        return self.read(rows), rows, tf.ones([batch_size])
+
+    def update(self, rows: tf.Tensor, errors: tf.Tensor) -> None:
+        """Takes the mean absolute path errors [B] of drawn sequences; uniform replay ignores them."""
+        del rows, errors
+
+    @property
+    def filled(self) -> tf.Tensor:
+        """Sequences held, an int64 scalar."""
+        return tf.minimum(self.added, self.capacity)
+
+    def read(self, rows: tf.Tensor) -> ReplayBatch:
+        """The sequences at int64 [B] rows."""
         return ReplayBatch(*(tf.gather(column, rows) for column in self.columns))
+
+
+@gin.configurable(module="rl_tuner")
+class PrioritisedReplay(UniformReplay):
+    """Proportional prioritised replay (Schaul et al. 2015, sections 3.3 and 3.4) of whole sequences.
+
+    A sequence's priority is p_i = mean over its steps of |path error| + epsilon, as last learned; a new
+    one takes the largest priority met so far, so that it is learned from soon. Sequence i is drawn with
+    probability P(i) = p_i^alpha / sum p^alpha, one from each of B equal slices of the total (their
+    stratified sampling), and its loss is weighed by (N P(i))^-beta / max of that over the batch, where beta
+    rises linearly from `beta` to 1 over `anneal_updates` draws.
+
+    Args:
+        capacity: sequences held.
+        alpha: how much priorities count; 0 is uniform.
+        beta: how much of the bias is corrected at first.
+        anneal_updates: draws after which all of it is.
+        epsilon: what keeps a sequence without error in play.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        capacity: int = 30_000,
+        alpha: float = 0.6,
+        beta: float = 0.4,
+        anneal_updates: int = 10_000,
+        epsilon: float = 1e-3,
+    ) -> None:
+        super().__init__(capacity)
+        if not (alpha >= 0 and 0 <= beta <= 1 and anneal_updates >= 1 and epsilon > 0):
+            raise ValueError(
+                "need alpha >= 0, 0 <= beta <= 1, anneal_updates >= 1 and epsilon > 0, not "
+                f"{alpha=}, {beta=}, {anneal_updates=}, {epsilon=}"
+            )
+        self.alpha, self.beta = alpha, beta
+        self.anneal_updates, self.epsilon = anneal_updates, epsilon
+
+    def build(self, prefix_length: int, horizon: int) -> None:
+        """Allocates the memory; see `UniformReplay.build`."""
+        super().build(prefix_length, horizon)
+        self.priorities = tf.Variable(tf.zeros([self.capacity]), trainable=False, name="priorities")
+        self.largest = tf.Variable(1.0, trainable=False, name="largest_priority")
+        self.draws = tf.Variable(0, dtype=tf.int64, trainable=False, name="draws")
+
+    def add(self, batch: ReplayBatch) -> tf.Tensor:
+        """Appends B sequences with the largest priority; see `UniformReplay.add`."""
+        rows = super().add(batch)
+        priorities = tf.fill(tf.shape(rows), self.largest)
+        self.priorities.scatter_update(tf.IndexedSlices(priorities, rows))
+        return rows
+
+    def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[ReplayBatch, tf.Tensor, tf.Tensor]:
+        """Draws by priority; see the class and `UniformReplay.sample`."""
+        # A million small float32 would lose the last ones in their sum.
+        cumulative = tf.cumsum(tf.pow(tf.cast(self._held(), tf.float64), self.alpha))
+        uniform = tf.random.stateless_uniform([batch_size], seed, dtype=tf.float64)
+        slices = tf.range(batch_size, dtype=tf.float64) + uniform
+        points = slices / tf.cast(batch_size, tf.float64) * cumulative[-1]
+        rows = tf.searchsorted(cumulative, points, side="right", out_type=tf.int64)
+        rows = tf.minimum(rows, self.filled - 1)
+        self.draws.assign_add(1)
+        return self.read(rows), rows, self._weights(tf.gather(self.priorities, rows))
+
+    def update(self, rows: tf.Tensor, errors: tf.Tensor) -> None:
+        """Sets the priorities of drawn sequences from their mean absolute path errors [B]."""
+        priorities = errors + self.epsilon
+        self.priorities.scatter_update(tf.IndexedSlices(priorities, rows))
+        self.largest.assign(tf.maximum(self.largest, tf.reduce_max(priorities)))
+
+    def _held(self) -> tf.Tensor:
+        return self.priorities[: self.filled]
+
+    def _weights(self, priorities: tf.Tensor) -> tf.Tensor:
+        progress = tf.cast(self.draws, tf.float32) / self.anneal_updates
+        beta = self.beta + (1.0 - self.beta) * tf.minimum(1.0, progress)
+        # N and the sum of all priorities are the same for every sequence and cancel in the quotient.
+        weights = tf.pow(priorities, -self.alpha * beta)
+        return weights / tf.reduce_max(weights)

@@ -16,7 +16,7 @@ from rl_tuner.core.objectives import Objective
 from rl_tuner.core.replay import ReplayBatch, UniformReplay
 from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
 from rl_tuner.core.temperature import FixedTemperature
-from rl_tuner.tasks.task import Task
+from rl_tuner.tasks.task import HostTask, Task
 
 # Every use of randomness has a stream of its own, so that adding one leaves the others as they were.
 _STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
@@ -42,12 +42,15 @@ class RLTuner(keras.Model):
         exploration: how actions are chosen while collecting; None is `Boltzmann()`.
         start: what sequences are started from; None is `StartToken()`.
         temperature: the temperature c; None is `FixedTemperature()`.
+        replay: what keeps sequences for learning; None is `UniformReplay()`.
+        centred: whether values start at the mean return of the first batch instead of 0, which only a
+            gamma of 1 allows: then all states begin with one value, and only what is better or worse than
+            the prior's own sequences is learned.
         gamma: discount.
         eta: target update rate.
         collect_size: sequences sampled an iteration.
         learn_size: sequences replayed an update.
         updates: updates an iteration.
-        replay_capacity: sequences kept for replay.
         learning_rate: Adam's initial learning rate.
         decay_rate: factor on the learning rate every `decay_steps` updates.
         decay_steps: see decay_rate.
@@ -67,12 +70,13 @@ class RLTuner(keras.Model):
         exploration: Any = None,
         start: Any = None,
         temperature: Any = None,
+        replay: Any = None,
+        centred: bool = False,
         gamma: float = 0.5,
         eta: float = 0.01,
         collect_size: int = 32,
         learn_size: int = 32,
         updates: int = 1,
-        replay_capacity: int = 10_000,
         learning_rate: float = 1e-3,
         decay_rate: float = 1.0,
         decay_steps: int = 1000,
@@ -87,17 +91,27 @@ class RLTuner(keras.Model):
             )
         if not (0.0 <= gamma <= 1.0 and 0.0 < eta <= 1.0):
             raise ValueError(f"need 0 <= gamma <= 1 and 0 < eta <= 1, not {gamma=}, {eta=}")
-        if not 1 <= collect_size <= replay_capacity or learn_size < 1 or updates < 1:
+        if centred and gamma != 1.0:
+            raise ValueError(f"RLTuner.centred needs gamma = 1, not {gamma}")
+        self.replay = replay or UniformReplay()
+        if not 1 <= collect_size <= self.replay.capacity or learn_size < 1 or updates < 1:
             raise ValueError(
-                "need 1 <= collect_size <= replay_capacity, learn_size >= 1 and updates >= 1, not "
-                f"{collect_size=}, {replay_capacity=}, {learn_size=}, {updates=}"
+                "need 1 <= collect_size <= capacity of the replay, learn_size >= 1 and updates >= 1, "
+                f"not {collect_size=}, capacity={self.replay.capacity}, {learn_size=}, {updates=}"
             )
+        if not (learning_rate > 0 and 0 < decay_rate <= 1 and decay_steps >= 1):
+            raise ValueError(
+                "need learning_rate > 0, 0 < decay_rate <= 1 and decay_steps >= 1, not "
+                f"{learning_rate=}, {decay_rate=}, {decay_steps=}"
+            )
+        if not (clip_norm > 0 and l2 >= 0):
+            raise ValueError(f"need clip_norm > 0 and l2 >= 0, not {clip_norm=}, {l2=}")
         self.task = task
         self.objective = objective
         self.exploration = exploration or Boltzmann()
         self.start = start or priming.StartToken()
         self.temperature = temperature or FixedTemperature()
-        self.gamma, self.eta = gamma, eta
+        self.centred, self.gamma, self.eta = centred, gamma, eta
         self.collect_size, self.learn_size, self.updates = collect_size, learn_size, updates
         self.clip_norm, self.l2 = clip_norm, l2
         self.prior = prior.copy()
@@ -112,7 +126,7 @@ class RLTuner(keras.Model):
         )
         self.optimizer.build(self.online.trainable_variables)
         prefix_length = int(self.start.prefix(1, prior.start_token, tf.constant([0, 0])).shape[1])
-        self.replay = UniformReplay(replay_capacity, prefix_length, task.horizon)
+        self.replay.build(prefix_length, task.horizon)
         self.seed = seed
         self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False, name="iteration")
         self.environment_steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
@@ -153,16 +167,12 @@ class RLTuner(keras.Model):
             temperature,
         )
 
-    def collect(self) -> dict[str, tf.Tensor]:
-        """Samples `collect_size` sequences under exploration, rewards them and adds them to the replay.
-
-        Returns:
-            Scalar metrics of the rollout.
-        """
+    def act(self) -> Rollout:
+        """Samples `collect_size` sequences under exploration."""
         prefix = self.start.prefix(
             self.collect_size, self.prior.start_token, self._seed("prefix", self.iteration)
         )
-        episode = rollout(
+        return rollout(
             self.online,
             self.prior,
             self.objective.policy_logits,
@@ -172,13 +182,25 @@ class RLTuner(keras.Model):
             self._seed("actions", self.iteration),
             self.task.end_token,
         )
-        parts = self.task.reward_parts(episode.tokens, episode.mask)
+
+    def store(self, episode: Rollout, parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Adds sampled sequences and their reward to the replay.
+
+        Args:
+            episode: what `act` sampled.
+            parts: part name -> float32 [B, T], their task reward part by part.
+
+        Returns:
+            Scalar metrics of the rollout.
+        """
         task_reward = tf.add_n(list(parts.values())) * episode.mask
         self.replay.add(
             ReplayBatch(
                 episode.prefix, episode.tokens, episode.mask, task_reward, episode.log_prior
             )
         )
+        if self.centred:
+            self._centre(task_reward)
         epsilon = self.exploration.epsilon(self.environment_steps)
         self.environment_steps.assign_add(tf.cast(tf.reduce_sum(episode.mask), tf.int64))
         kl = objectives.masked_mean(episode.kl, episode.mask)
@@ -194,13 +216,30 @@ class RLTuner(keras.Model):
             **{f"reward/{name}": tf.reduce_mean(value) for name, value in per_sequence.items()},
         }
 
-    def learn(self, batch: ReplayBatch) -> dict[str, tf.Tensor]:
+    def _centre(self, task_reward: tf.Tensor) -> None:
+        """Starts the values at the mean return of the first batch, in the objective's own reward.
+
+        With the policy at the prior, E[sum of r_T] / c is the value of the start to first order in 1/c.
+        """
+        is_first = tf.cast(tf.equal(self.iteration, 0), tf.float32)
+        returns = tf.reduce_sum(task_reward, axis=1) / self.temperature.c
+        shift = is_first * tf.reduce_mean(returns)
+        self.online.shift_scores(shift)
+        self.target.shift_scores(shift)
+
+    def learn(
+        self, batch: ReplayBatch, weights: tf.Tensor | None = None
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """One update of the online network on replayed sequences, then the soft target update.
 
         Loss: masked mean of the squared `path_errors`, plus l2 times the squared weight matrices.
 
+        Args:
+            batch: B replayed sequences.
+            weights: float32 [B] weight of each sequence's squared errors; None is 1.
+
         Returns:
-            Scalar metrics of the update.
+            Scalar metrics of the update, and the mean absolute path error of each sequence: [B].
         """
         first = batch.prefix.shape[1] - 1
         inputs = sequence_inputs(batch.prefix, batch.tokens)
@@ -224,47 +263,103 @@ class RLTuner(keras.Model):
                 values,
                 self.objective.lambda_,
             )
-            error = objectives.masked_mean(tf.square(errors), batch.mask)
+            squares = tf.square(errors)
+            if weights is not None:
+                squares *= weights[:, tf.newaxis]
+            error = objectives.masked_mean(squares, batch.mask)
             loss = error + self.l2 * squared_weights(self.online)
         variables = self.online.trainable_variables
         gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self.clip_norm)
         self.optimizer.apply_gradients(zip(gradients, variables))
         soft_update(self.target, self.online, self.eta)
-        return {
+        metrics = {
             "learn/loss": error,
             "learn/target_value": objectives.masked_mean(target_values, batch.mask),
             "learn/gradient_norm": norm,
         }
+        sizes = tf.reduce_sum(tf.abs(errors), axis=1)
+        return metrics, tf.math.divide_no_nan(sizes, tf.reduce_sum(batch.mask, axis=1))
+
+    def learn_from_replay(self) -> dict[str, tf.Tensor]:
+        """Learns `updates` times on `learn_size` replayed sequences; returns the mean metrics."""
+
+        def update(index: tf.Tensor) -> dict[str, tf.Tensor]:
+            seed = self._seed("replay", self.iteration * self.updates + tf.cast(index, tf.int64))
+            batch, rows, weights = self.replay.sample(self.learn_size, seed)
+            metrics, sizes = self.learn(batch, weights)
+            self.replay.update(rows, sizes)
+            return metrics
+
+        totals = update(tf.constant(0))
+        for index in tf.range(1, self.updates):
+            metrics = update(index)
+            totals = {name: totals[name] + value for name, value in metrics.items()}
+        return {name: value / self.updates for name, value in totals.items()}
 
     def train_iteration(self) -> dict[str, tf.Tensor]:
         """Collects once, then learns `updates` times; returns the metrics of both."""
-        metrics = self.collect()
-        learned = []
-        for update in range(self.updates):
-            index = self.iteration * self.updates + update
-            learned.append(
-                self.learn(self.replay.sample(self.learn_size, self._seed("replay", index)))
-            )
-        for name in learned[0]:
-            metrics[name] = tf.reduce_mean([values[name] for values in learned])
+        episode = self.act()
+        metrics = self.store(episode, self.task.reward_parts(episode.tokens, episode.mask))
+        metrics |= self.learn_from_replay()
         self.iteration.assign_add(1)
         return metrics
 
-    @tf.function(reduce_retracing=True)
-    def train_iterations(self, count: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Runs `count` >= 1 iterations without returning to Python.
+    def train_iterations(
+        self, count: int, observer: Callable[[Rollout, Any], None] | None = None
+    ) -> dict[str, float]:
+        """Runs `count` >= 1 iterations; returns the scalar metrics, averaged over them.
+
+        A task that is rewarded in the graph is trained without returning to Python. A `HostTask` scores
+        each batch while the networks learn from those before it: always one batch behind, however
+        long scoring takes, so that a seed decides the result.
 
         Args:
-            count: int32 scalar tensor.
-
-        Returns:
-            Scalar metrics, averaged over the iterations.
+            count: iterations.
+            observer: called with every batch of a `HostTask` and its `Scored`.
         """
+        if not isinstance(self.task, HostTask):
+            metrics = self._train_in_graph(tf.constant(count))
+            return {name: float(value) for name, value in metrics.items()}
+        totals: dict[str, float] = {}
+        for _ in range(count):
+            for name, value in self._train_with_host(observer).items():
+                totals[name] = totals.get(name, 0.0) + float(value)
+        return {name: value / count for name, value in totals.items()}
+
+    @tf.function(reduce_retracing=True)
+    def _train_in_graph(self, count: tf.Tensor) -> dict[str, tf.Tensor]:
         totals = self.train_iteration()
         for _ in tf.range(1, count):
             metrics = self.train_iteration()
             totals = {name: totals[name] + value for name, value in metrics.items()}
         return {name: value / tf.cast(count, tf.float32) for name, value in totals.items()}
+
+    def _train_with_host(
+        self, observer: Callable[[Rollout, Any], None] | None
+    ) -> dict[str, tf.Tensor]:
+        episode = self._act()
+        ticket = self.task.submit(episode.tokens.numpy(), episode.mask.numpy())
+        learned = self._learn() if int(self.replay.added) else None
+        scored = self.task.result(ticket)
+        parts = {name: tf.constant(part) for name, part in scored.parts.items()}
+        metrics = self._store(episode, parts)
+        if observer:
+            observer(episode, scored)
+        metrics |= self._learn() if learned is None else learned
+        self.iteration.assign_add(1)
+        return metrics | {f"collect/{name}": value for name, value in scored.metrics.items()}
+
+    @tf.function
+    def _act(self) -> Rollout:
+        return self.act()
+
+    @tf.function
+    def _store(self, episode: Rollout, parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return self.store(episode, parts)
+
+    @tf.function
+    def _learn(self) -> dict[str, tf.Tensor]:
+        return self.learn_from_replay()
 
 
 def sample(

@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from rl_tuner.errors import UserError
 
+# Whole sequences are padded to a multiple of so many tokens.
+_BUCKET = 8
+
 
 class SequenceDataset:
     """A folder written by one of the pipelines.
@@ -73,6 +76,29 @@ class SequenceDataset:
         """The tokens of every example of a split, in the order of the shards."""
         return [tokens for tokens, _ in self.examples(split).as_numpy_iterator()]
 
+    def texts(self, split: str, feature: str) -> list[str]:
+        """A text feature of every example of a split, in the order of the shards.
+
+        Raises:
+            UserError: the dataset has no such split, or its examples no such feature.
+        """
+        if split not in self._shards:
+            raise UserError(f"{self.directory} has no split {split!r}, only {sorted(self._shards)}")
+        features = {feature: tf.io.FixedLenFeature([], tf.string)}
+        records = tf.data.TFRecordDataset(self._shards[split])
+
+        def parse(record: tf.Tensor) -> tf.Tensor:
+            return tf.io.parse_single_sequence_example(record, context_features=features)[0][
+                feature
+            ]
+
+        try:
+            return [text.decode() for text in records.map(parse).as_numpy_iterator()]
+        except tf.errors.InvalidArgumentError:
+            raise UserError(
+                f"{self.directory}: the examples hold no {feature!r}; make the dataset again"
+            ) from None
+
     def training_batches(
         self, split: str, batch_size: int, window: int, seed: int, epoch: int
     ) -> tf.data.Dataset:
@@ -81,17 +107,21 @@ class SequenceDataset:
         Every sequence is cut into windows of at most `window` tokens, at a bar line that is drawn
         anew for every sequence and epoch. A window is fed the token before it, or the start token at
         the beginning of a sequence: so a network learns both to begin and to go on after one token.
+        Without a window, sequences stay whole, and those of a batch are about equally long.
 
         Args:
             split: "train" or another split.
             batch_size: windows a batch.
-            window: longest window in tokens.
+            window: longest window in tokens; 0 for whole sequences.
             seed: seed of cuts and order.
             epoch: number of the epoch; seed and epoch fix the batches and their order.
 
         Returns:
-            Batches of (int32 [B, window] inputs, int32 [B, window] labels, float32 [B, window] mask).
+            Batches of (int32 [B, T] inputs, int32 [B, T] labels, float32 [B, T] mask), T the window or
+            the next multiple of 8 tokens.
         """
+        if not window:
+            return self._whole_batches(split, batch_size, seed, epoch)
         examples = self.examples(split)
         start_token = self.num_classes
 
@@ -113,15 +143,30 @@ class SequenceDataset:
             .prefetch(4)
         )
 
+    def _whole_batches(self, split: str, batch_size: int, seed: int, epoch: int) -> tf.data.Dataset:
+        edges = range(_BUCKET + 1, self.description["encoding"]["longest"] + _BUCKET + 1, _BUCKET)
+        return (
+            self.examples(split)
+            .shuffle(1_000_000, seed=_mix(seed, epoch, 0), reshuffle_each_iteration=False)
+            .map(self._whole)
+            .bucket_by_sequence_length(
+                lambda inputs, *_: tf.size(inputs),
+                bucket_boundaries=list(edges),
+                bucket_batch_sizes=[batch_size] * (len(edges) + 1),
+                pad_to_bucket_boundary=True,
+            )
+            # Buckets fill at their own pace; the last, small batches should not all come at the end.
+            .shuffle(64, seed=_mix(seed, epoch, 1), reshuffle_each_iteration=False)
+            .prefetch(4)
+        )
+
     def evaluation_batches(self, split: str, batch_size: int) -> tf.data.Dataset:
         """A split's whole sequences in order: batches as for `training_batches`, padded to the longest."""
-        start_token = self.num_classes
+        return self.examples(split).map(self._whole).padded_batch(batch_size).prefetch(2)
 
-        def whole(tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            inputs = tf.concat([[start_token], tokens[:-1]], axis=0)
-            return inputs, tokens, tf.ones_like(tokens, tf.float32)
-
-        return self.examples(split).map(whole).padded_batch(batch_size).prefetch(2)
+    def _whole(self, tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        inputs = tf.concat([[self.num_classes], tokens[:-1]], axis=0)
+        return inputs, tokens, tf.ones_like(tokens, tf.float32)
 
 
 def _parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

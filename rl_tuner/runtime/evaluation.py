@@ -12,7 +12,7 @@ from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.rollout import Rollout
 from rl_tuner.core.tuner import RLTuner, sample
 from rl_tuner.progress import Progress
-from rl_tuner.tasks.task import Task
+from rl_tuner.tasks.task import HostTask, Task
 
 Sampler = Callable[[int, tf.Tensor], Rollout]
 
@@ -57,31 +57,71 @@ class Meter:
         self._task = task
         self._batch_size = batch_size
         self._draw = tf.function(lambda seed: sampler(batch_size, seed))
-        self._sums = tf.function(lambda episode: _sums(task, episode), reduce_retracing=True)
+        self._score = (
+            _HostScorer(task)
+            if isinstance(task, HostTask)
+            else tf.function(lambda episode: _graph_sums(task, episode), reduce_retracing=True)
+        )
 
     def measure(self, count: int, seed: int, progress: str | None = None) -> Measurement:
         """Measures `count` sequences drawn with `seed`; `progress` names the bar to show."""
         totals: dict[str, float] = {}
         sequences: list[np.ndarray] = []
+        pending: list[Callable[[], dict[str, Any]]] = []
         missing = count
         bar = Progress(count, progress, "sequences") if progress else None
-        while missing > 0:
-            episode = self._draw(tf.constant([seed, len(sequences)], tf.int32))
-            kept = min(missing, self._batch_size)
-            episode = Rollout(*(column[:kept] for column in episode))
-            for name, value in self._sums(episode).items():
-                totals[name] = totals.get(name, 0.0) + float(value)
-            sequences.append(episode.tokens.numpy())
-            missing -= kept
-            if bar:
-                bar.update(kept)
+        while missing > 0 or pending:
+            if missing > 0:
+                episode = self._draw(tf.constant([seed, len(sequences)], tf.int32))
+                kept = min(missing, self._batch_size)
+                episode = Rollout(*(column[:kept] for column in episode))
+                sequences.append(episode.tokens.numpy())
+                missing -= kept
+                pending.append(self._submit(episode))
+            # One batch is scored while the next is drawn.
+            if len(pending) > 1 or missing == 0:
+                sums, size = pending.pop(0)()
+                for name, value in sums.items():
+                    totals[name] = totals.get(name, 0.0) + float(value)
+                if bar:
+                    bar.update(size)
         if bar:
             bar.__exit__(None, None, None)
-        return Measurement(_metrics(self._task, totals, sequences), np.concatenate(sequences))
+        metrics = _metrics(self._task, totals, sequences)
+        return Measurement(metrics, np.concatenate(sequences))
+
+    def _submit(self, episode: Rollout) -> Callable[[], tuple[dict[str, Any], int]]:
+        size = int(episode.tokens.shape[0])
+        if isinstance(self._score, _HostScorer):
+            wait = self._score.submit(episode)
+            return lambda: (wait(), size)
+        sums = self._score(episode)
+        return lambda: (sums, size)
 
 
-def _sums(task: Task, episode: Rollout) -> dict[str, tf.Tensor]:
+class _HostScorer:
+    """Scores batches of a `HostTask` in its own processes."""
+
+    def __init__(self, task: HostTask) -> None:
+        self._task = task
+
+    def submit(self, episode: Rollout) -> Callable[[], dict[str, Any]]:
+        """Hands a batch over; what it returns waits for the sums."""
+        ticket = self._task.submit(episode.tokens.numpy(), episode.mask.numpy())
+
+        def wait() -> dict[str, Any]:
+            scored = self._task.result(ticket)
+            return _sums(scored.parts, scored.sums, episode)
+
+        return wait
+
+
+def _graph_sums(task: Task, episode: Rollout) -> dict[str, tf.Tensor]:
     parts = task.reward_parts(episode.tokens, episode.mask)
+    return _sums(parts, task.metric_sums(episode.tokens, episode.mask), episode)
+
+
+def _sums(parts: dict[str, Any], metric_sums: dict[str, Any], episode: Rollout) -> dict[str, Any]:
     per_step = {
         name: getattr(episode, name) for name in ("log_prior", "log_policy", "kl", "entropy")
     }
@@ -89,11 +129,7 @@ def _sums(task: Task, episode: Rollout) -> dict[str, tf.Tensor]:
     sums = {f"common/{name}": tf.reduce_sum(value) for name, value in per_step.items()}
     sums["common/count"] = tf.cast(tf.shape(episode.tokens)[0], tf.float32)
     sums["common/steps"] = tf.reduce_sum(episode.mask)
-    sums |= {
-        f"task/{name}": value
-        for name, value in task.metric_sums(episode.tokens, episode.mask).items()
-    }
-    return sums
+    return sums | {f"task/{name}": value for name, value in metric_sums.items()}
 
 
 def _metrics(

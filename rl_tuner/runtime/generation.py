@@ -19,6 +19,7 @@ def generate(
     seed: int = 0,
     model: str = "tuned",
     primer: str | None = None,
+    prompt: str | None = None,
 ) -> list[str]:
     """Samples sequences and writes each as the task's kind of file; returns the paths.
 
@@ -30,12 +31,15 @@ def generate(
         seed: the same seed gives the same sequences.
         model: "tuned" or "prior".
         primer: a file to go on from; what is written begins with it.
+        prompt: the same as text.
 
     Raises:
-        UserError: the primer cannot be read.
+        UserError: the primer or the prompt cannot be read.
     """
     task = tuner.task
     opening = task.read_primer(primer) if primer else []
+    if prompt:
+        opening = task.read_prompt(prompt)
     start = Primer(opening) if opening else tuner.start
     seed_pair = tf.constant([seed, 0], tf.int32)
     if model == "tuned":

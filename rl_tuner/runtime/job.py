@@ -15,12 +15,12 @@ import gin
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.errors import UserError
+from rl_tuner.files import write_text
 from rl_tuner.progress import say
-from rl_tuner.runtime import configuration, pretraining, report, tuning
+from rl_tuner.runtime import configuration, model_card, pretraining, report, tuning
 from rl_tuner.runtime.dataset import SequenceDataset
 from rl_tuner.runtime.evaluation import Meter, prior_sampler, tuned_sampler
 from rl_tuner.runtime.export import export
-from rl_tuner.runtime.files import write_text
 from rl_tuner.runtime.stages import Stage
 from rl_tuner.tasks.task import Task
 
@@ -164,8 +164,8 @@ class Runner:
             json.dumps({"dataset": data[0] and os.path.abspath(data[0])}) + "\n",
         )
         tuner, tune_build = self._tune(prior, prior_build)
-        self._evaluate(tuner, tune_build, data)
-        self._export(tuner, tune_build)
+        evaluate_build = self._evaluate(tuner, tune_build, data)
+        self._export(tuner, {"tune": tune_build, "evaluate": evaluate_build})
         with open(os.path.join(self._run_dir, report.METRICS_TEXT), encoding="utf-8") as file:
             return file.read()
 
@@ -174,7 +174,7 @@ class Runner:
             "tune", {"prior": prior_build}, _relevant(configuration.settings("tune"))
         )
         stage.settings["tuner"] = configuration.settings("RLTuner")
-        outputs = (tuning.CHECKPOINTS, "tensorboard", tuning.HISTORY_FILE)
+        outputs = (tuning.CHECKPOINTS, "tensorboard", tuning.HISTORY_FILE, *self.job.task.run_files)
         tuned = []
 
         def make(resumable: bool) -> list[str]:
@@ -185,16 +185,16 @@ class Runner:
             write_text(
                 os.path.join(self._run_dir, OPERATIVE_CONFIG_FILE), gin.operative_config_str()
             )
-            return [
-                f"../{name}" for name in (tuning.CHECKPOINTS, tuning.HISTORY_FILE, "tensorboard")
-            ]
+            checkpoints = os.listdir(os.path.join(self._run_dir, tuning.CHECKPOINTS))
+            kept = [os.path.join(tuning.CHECKPOINTS, name) for name in checkpoints]
+            return [f"../{name}" for name in (*kept, *outputs[1:])]
 
         build = self._run(stage, os.path.join(self._run_dir, tuning.CHECKPOINTS), make)
         if not tuned:
             tuned.append(tuning.restore_tuner(prior, self.job.task, self._run_dir, self.job.seed))
         return tuned[0], build
 
-    def _evaluate(self, tuner: RLTuner, tune_build: str, data: tuple[str | None, str]) -> None:
+    def _evaluate(self, tuner: RLTuner, tune_build: str, data: tuple[str | None, str]) -> str:
         job = self.job
         names = ("evaluation_sequences", "evaluation_batch", "samples")
         settings = {name: getattr(job, name) for name in names}
@@ -204,20 +204,22 @@ class Runner:
             columns, sequences = evaluate(tuner, job, data[0])
             report.write_metrics(self._run_dir, job.task, columns)
             paths = report.write_samples(self._run_dir, job.task, sequences, job.samples)
+            paths.append(model_card.write_model_card(self._run_dir, tuner, self._run_dir))
             curves = os.path.join(self._run_dir, "plots", "training.png")
             report.plot_history({"tuned": tuning.read_history(self._run_dir)}, curves)
+            paths += report.write_figures(self._run_dir, job.task.run_figures(self._run_dir))
             paths += [curves, os.path.join(self._run_dir, report.METRICS_JSON)]
             paths += [os.path.join(self._run_dir, report.METRICS_TEXT)]
             return [os.path.relpath(path, os.path.dirname(stage.manifest)) for path in paths]
 
-        self._run(stage, os.path.join(self._run_dir, report.METRICS_TEXT), make)
+        return self._run(stage, os.path.join(self._run_dir, report.METRICS_TEXT), make)
 
-    def _export(self, tuner: RLTuner, tune_build: str) -> None:
-        stage = self._stage("export", {"tune": tune_build}, {})
+    def _export(self, tuner: RLTuner, inputs: dict[str, str]) -> None:
+        stage = self._stage("export", inputs, {})
         folder = os.path.join(self._run_dir, "export")
 
         def make(resumable: bool) -> list[str]:
-            export(tuner, folder)
+            export(tuner, folder, self._run_dir)
             return ["../export/saved_model.pb", "../export/variables"]
 
         self._run(stage, folder, make)
@@ -252,12 +254,12 @@ class Runner:
 def evaluate(
     tuner: RLTuner, job: Job, dataset_dir: str | None
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Measures prior and tuned policy with the same seed; novelty needs a dataset.
+    """Measures prior and tuned policy with the same seed; `novelty` needs a dataset.
 
     Returns:
         Metrics by model, and the sequences by model.
     """
-    corpus = SequenceDataset(dataset_dir).sequences("train") if dataset_dir else None
+    corpus = _corpus(job.task, dataset_dir)
     samplers = {
         "prior": prior_sampler(tuner.prior, job.task, tuner.start),
         "tuned": tuned_sampler(tuner),
@@ -266,10 +268,18 @@ def evaluate(
     for name, sampler in samplers.items():
         meter = Meter(sampler, job.task, min(job.evaluation_batch, job.evaluation_sequences))
         measured = meter.measure(job.evaluation_sequences, job.seed, f"evaluate {name}")
-        novelty = job.task.novelty(measured.sequences, corpus) if corpus else None
-        columns[name] = measured.metrics | {"novelty": novelty}
+        columns[name] = measured.metrics | job.task.set_metrics(measured.sequences, corpus)
         sequences[name] = measured.sequences
     return columns, sequences
+
+
+def _corpus(task: Task, dataset_dir: str | None) -> list[Any] | None:
+    if dataset_dir is None:
+        return None
+    data = SequenceDataset(dataset_dir)
+    return (
+        data.texts("train", task.corpus_feature) if task.corpus_feature else data.sequences("train")
+    )
 
 
 def load_matching_prior(path: str, task: Task) -> SequenceNetwork:
@@ -280,10 +290,12 @@ def load_matching_prior(path: str, task: Task) -> SequenceNetwork:
     """
     prior = pretraining.load_prior(path)
     kind = prior.metadata.get("kind", task.kind)
+    if kind == task.kind:
+        task.adopt(prior.metadata)
     if kind != task.kind or prior.num_classes != task.num_classes:
         raise UserError(
-            f"prior {path} generates {kind} sequences of {prior.num_classes} classes, but the task "
-            f"wants {task.kind} sequences of {task.num_classes}; train a prior for this task"
+            f"prior {path} generates {kind} sequences of {prior.num_classes} classes, but the task wants "
+            f"{task.kind} sequences of {getattr(task, 'num_classes', 'other')}; train a prior for this task"
         )
     return prior
 

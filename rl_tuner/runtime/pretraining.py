@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,9 +15,9 @@ import tensorflow as tf
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.prior import MLETrainer
 from rl_tuner.errors import UserError
-from rl_tuner.progress import Progress
+from rl_tuner.files import replacing, write_text
+from rl_tuner.progress import Progress, say
 from rl_tuner.runtime.dataset import SequenceDataset
-from rl_tuner.runtime.files import replacing, write_text
 
 PRIOR_FILE = "prior.keras"
 SCORES_FILE = "scores.json"
@@ -36,6 +35,7 @@ def pretrain(
     learning_rate: float = 5e-3,
     decay_rate: float = 0.85,
     decay_steps: int = 1000,
+    decay_epochs: float | None = None,
     clip_norm: float = 5.0,
     l2: float = 2.5e-5,
     skip_steps: int = 0,
@@ -53,10 +53,11 @@ def pretrain(
         cells: cells of each LSTM layer.
         embedding_size: width of a token embedding; 0 is one-hot.
         batch_size: windows a batch.
-        window: longest window of a sequence, in tokens.
+        window: longest window of a sequence, in tokens; 0 learns whole sequences.
         learning_rate: Adam's initial learning rate.
         decay_rate: factor on the learning rate every `decay_steps` updates.
         decay_steps: see decay_rate.
+        decay_epochs: the same in passes over the training split, whatever its size; it wins where given.
         clip_norm: largest global L2 norm of the gradients.
         l2: weight regularisation.
         skip_steps: first steps of every window that are not learned from.
@@ -69,10 +70,14 @@ def pretrain(
     Raises:
         UserError: the dataset cannot be used.
     """
+    _check(batch_size, window, skip_steps, max_epochs, patience, decay_epochs)
     dataset = SequenceDataset(dataset_dir)
     keras.utils.set_random_seed(seed)
     network = SequenceNetwork(dataset.num_classes, cells, embedding_size, name="prior")
     best = network.copy()
+    if decay_epochs is not None:
+        batches = dataset.training_batches("train", batch_size, window, seed, 0)
+        decay_steps = max(1, round(decay_epochs * sum(1 for _ in batches)))
     trainer = MLETrainer(network, learning_rate, decay_rate, decay_steps, clip_norm, l2)
     epoch = tf.Variable(0, dtype=tf.int64)
     best_epoch = tf.Variable(0, dtype=tf.int64)
@@ -90,7 +95,7 @@ def pretrain(
     )
     if manager.latest_checkpoint:
         checkpoint.restore(manager.latest_checkpoint).assert_consumed()
-        print(f"prior: resuming after epoch {int(epoch)}", file=sys.stderr)
+        say(f"prior: resuming after epoch {int(epoch)}")
     writer = tf.summary.create_file_writer(os.path.join(output_dir, "tensorboard"))
     with Progress(max_epochs, "prior", "epochs", initial=int(epoch)) as progress:
         while int(epoch) < max_epochs and int(epoch) - int(best_epoch) < patience:
@@ -98,7 +103,7 @@ def pretrain(
             for inputs, labels, mask in dataset.training_batches(
                 "train", batch_size, window, seed, int(epoch)
             ):
-                counted = tf.cast(tf.range(window) >= skip_steps, tf.float32)
+                counted = tf.cast(tf.range(tf.shape(mask)[1]) >= skip_steps, tf.float32)
                 losses.append(trainer.train_step(inputs, labels, mask * counted))
             if not losses:
                 raise UserError(f"{dataset_dir}: the training split is empty; use more data")
@@ -140,6 +145,25 @@ def pretrain(
     return scores
 
 
+def _check(
+    batch_size: int,
+    window: int,
+    skip_steps: int,
+    max_epochs: int,
+    patience: int,
+    decay_epochs: float | None,
+) -> None:
+    if min(batch_size, max_epochs, patience) < 1 or min(window, skip_steps) < 0:
+        raise UserError(
+            "pretrain: batch_size, max_epochs and patience must be at least 1, window and skip_steps "
+            f"at least 0, not {batch_size=}, {max_epochs=}, {patience=}, {window=}, {skip_steps=}"
+        )
+    if decay_epochs is not None and not decay_epochs > 0:
+        raise UserError(f"pretrain.decay_epochs must be above 0, not {decay_epochs}")
+    if window and skip_steps >= window:
+        raise UserError(f"pretrain.skip_steps = {skip_steps} leaves nothing of {window=}")
+
+
 def save_prior(
     network: SequenceNetwork, dataset: SequenceDataset, scores: dict[str, Any], path: str
 ) -> None:
@@ -155,6 +179,7 @@ def save_prior(
                 for name, split in dataset.description["splits"].items()
             },
             "class_histogram": dataset.description.get("class_histogram"),
+            "properties": dataset.description.get("properties"),
             "scores": scores,
             "versions": {
                 name: importlib.metadata.version(name) for name in ("tensorflow", "keras")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rl_tuner.runtime.files import replacing, write_text
+from rl_tuner.files import replacing, write_text
+from rl_tuner.tables import aligned
 from rl_tuner.tasks.task import Task
 
 METRICS_JSON, METRICS_TEXT = "metrics.json", "metrics.txt"
@@ -28,12 +29,7 @@ def format_report(task: Task, columns: dict[str, dict[str, Any]]) -> str:
     for metric, label, form in _COMMON_ROWS:
         values = [column.get(metric) for column in columns.values()]
         rows.append([label, *("n/a" if v is None else form.format(v) for v in values)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])
-        for row in rows
-    ]
-    return task.format_metrics(columns) + "\n\n" + "\n".join(lines) + "\n"
+    return task.format_metrics(columns) + "\n\n" + aligned(rows) + "\n"
 
 
 def write_metrics(run_dir: str, task: Task, columns: dict[str, dict[str, Any]]) -> str:
@@ -81,7 +77,7 @@ def save_figure(figure: Any, path: str) -> None:
 def write_samples(
     run_dir: str, task: Task, sequences: dict[str, np.ndarray], count: int
 ) -> list[str]:
-    """Writes `count` samples a model into samples/ and their picture into plots/; returns the paths."""
+    """Writes `count` samples a model into samples/ and the task's figures into plots/; returns the paths."""
     folder = os.path.join(run_dir, "samples")
     with replacing(folder) as temporary:
         os.makedirs(temporary)
@@ -90,6 +86,14 @@ def write_samples(
             for name, rows in sequences.items()
             for path in task.write_samples(rows[:count], temporary, name)
         ]
-    picture = os.path.join(run_dir, "plots", "samples.png")
-    save_figure(task.figure({name: rows[:count] for name, rows in sequences.items()}), picture)
-    return [*(os.path.join(folder, name) for name in names), picture]
+    pictures = write_figures(run_dir, task.figures(sequences))
+    return [*(os.path.join(folder, name) for name in names), *pictures]
+
+
+def write_figures(run_dir: str, figures: dict[str, Any]) -> list[str]:
+    """Writes matplotlib figures as plots/NAME.png; returns the paths."""
+    paths = []
+    for name, figure in figures.items():
+        paths.append(os.path.join(run_dir, "plots", f"{name}.png"))
+        save_figure(figure, paths[-1])
+    return paths

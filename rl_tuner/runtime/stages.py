@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from rl_tuner.runtime.files import write_text
+from rl_tuner.files import write_text
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,10 +15,11 @@ import tensorflow as tf
 
 from rl_tuner.core.objectives import Objective
 from rl_tuner.errors import UserError
+from rl_tuner.files import write_text
 from rl_tuner.progress import say
 from rl_tuner.runtime import configuration, report
-from rl_tuner.runtime.files import write_text
 from rl_tuner.runtime.job import Runner
+from rl_tuner.tables import aligned
 
 FRONTIER_CSV, FRONTIER_PNG = "frontier.csv", "frontier.png"
 _FIRST_COLUMNS = ("objective", "c", "kl", "log_prior", "task_reward", "entropy", "distinct")
@@ -169,11 +170,7 @@ def format_frontier(rows: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         numbers = [f"{row[name]:.3f}" for name in _FIRST_COLUMNS[2:]]
         table.append([row["objective"], f"{row['c']:g}", *numbers])
-    widths = [max(map(len, column)) for column in zip(*table)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])
-        for row in table
-    )
+    return aligned(table)
 
 
 def _bindings(objective: str, c: float) -> list[str]:

@@ -6,7 +6,6 @@ import csv
 import io
 import math
 import os
-import sys
 import time
 from typing import Any
 
@@ -14,13 +13,14 @@ import gin
 import tensorflow as tf
 
 from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.rollout import Rollout
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.errors import UserError
+from rl_tuner.files import write_text
 from rl_tuner.progress import Progress, say
 from rl_tuner.runtime.collapse import Collapse, Diversity
 from rl_tuner.runtime.evaluation import Measurement, Meter, prior_sampler, tuned_sampler
-from rl_tuner.runtime.files import write_text
-from rl_tuner.tasks.task import Task
+from rl_tuner.tasks.task import HostTask, Scored, Task
 
 HISTORY_FILE = "history.csv"
 CHECKPOINTS = "checkpoints"
@@ -76,10 +76,7 @@ def tune(
             run.stop_if_collapsed()
             boundary = min(steps, (done // evaluate_every + 1) * evaluate_every)
             count = min(chunk, math.ceil((boundary - done) / per_iteration))
-            metrics = {
-                name: float(value)
-                for name, value in tuner.train_iterations(tf.constant(count)).items()
-            }
+            metrics = tuner.train_iterations(count, run.observe)
             before, done = done, int(tuner.environment_steps)
             if not math.isfinite(metrics["learn/loss"]):
                 raise UserError(
@@ -169,22 +166,33 @@ class _Run:
             checkpoint, os.path.join(run_dir, CHECKPOINTS), max_to_keep=2
         )
         self.history: list[dict[str, float]] = []
+        self._journal = task.journal(run_dir) if isinstance(task, HostTask) else None
         if self._manager.latest_checkpoint:
             _restore(checkpoint, self._manager.latest_checkpoint)
             step = int(tuner.environment_steps)
             self.history = [row for row in read_history(run_dir) if row["step"] <= step]
-            print(f"tune: resuming after {step:,} steps", file=sys.stderr)
+            if self._journal:
+                self._journal.restore(step)
+            say(f"tune: resuming after {step:,} steps")
+        self._steps = tuner.environment_steps
         self._writer = tf.summary.create_file_writer(os.path.join(run_dir, "tensorboard"))
 
     def save(self) -> None:
         """Writes history, summaries and a checkpoint."""
         self._write_history()
+        if self._journal:
+            self._journal.write()
         self._writer.flush()
         self._manager.save()
 
     def close(self) -> None:
         """Finishes the event file."""
         self._writer.close()
+
+    def observe(self, episode: Rollout, scored: Scored) -> None:
+        """Keeps what was scored on the host."""
+        if self._journal:
+            self._journal.add(episode, scored, int(self._steps))
 
     def write_summaries(self, step: int, metrics: dict[str, float]) -> None:
         """Writes scalars at an environment step."""
@@ -195,7 +203,7 @@ class _Run:
     def evaluate(self, step: int) -> None:
         """Measures the policy without exploration and adds a row to the history."""
         measured = self._tuned.measure(self._sequences, self._evaluation_seed(step))
-        metrics = measured.metrics
+        metrics = measured.metrics | self._task.set_metrics(measured.sequences, None)
         row = {name: metrics[name] for name in _HISTORY}
         row |= {name: value for name, value in metrics.items() if name.startswith("reward/")}
         self.history.append({"step": step, **row})

@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from benchmarks import table1
+from benchmarks import experiments, table1
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.errors import UserError
 from rl_tuner.tasks.melody.metrics import TABLE1_METRICS
@@ -29,14 +29,16 @@ def fake_run(run_dir, value):
 
 
 def test_summaries_leave_undefined_values_out():
-    summary = table1.summarise([{"a": 1.0, "b": None}, {"a": 2.0, "b": None}, {"a": 6.0, "b": 5.0}])
+    summary = experiments.summarise(
+        [{"a": 1.0, "b": None}, {"a": 2.0, "b": None}, {"a": 6.0, "b": 5.0}]
+    )
     assert summary["a"] == {
         "mean": 3.0,
         "std": statistics.stdev([1.0, 2.0, 6.0]),
         "values": [1.0, 2.0, 6.0],
     }
     assert summary["b"] == {"mean": 5.0, "std": None, "values": [5.0]}
-    assert table1.summarise([{"a": None}])["a"] == {"mean": None, "std": None, "values": []}
+    assert experiments.summarise([{"a": None}])["a"] == {"mean": None, "std": None, "values": []}
 
 
 def test_curves_are_averaged_evaluation_by_evaluation():
@@ -61,14 +63,14 @@ def test_curves_are_averaged_evaluation_by_evaluation():
     ],
 )
 def test_cells(kind, mean, std, text):
-    assert table1.format_cell(kind, mean, std) == text
+    assert experiments.format_cell(kind, mean, std) == text
 
 
 def test_seeds():
-    assert table1.parse_seeds(["0", "7"]) == [0, 7]
+    assert experiments.parse_seeds(["0", "7"]) == [0, 7]
     for bad in (["a"], ["-1"], [], ["1.5"], ["1", "1"]):
         with pytest.raises(UserError):
-            table1.parse_seeds(bad)
+            experiments.parse_seeds(bad)
 
 
 def test_every_seed_shares_a_prior():
@@ -106,7 +108,7 @@ def test_results_hold_table_figure_and_provenance(tmp_path):
     assert len(rows) == 1 + len(TABLE1_METRICS) + len(COMMON)
     assert rows["Unique max note"].count(f"75.0% ± {spread:.1f}") == len(table1.MODELS)
     assert rows["Unique max note"].rstrip(" |").endswith("64.7% | 56.4% | 59.4% | 37.1%")
-    assert "(tunes/abc): train 7 melodies (1,234 steps)" in text
+    assert "(tunes/abc): train 7 sequences (1,234 tokens)" in text
     assert "validation 0.500 nats a step, accuracy 80.0%" in text
     assert "![Figure 2](figure2_abc.png)" in text
     with open(paths[1], encoding="utf-8") as file:

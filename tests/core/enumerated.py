@@ -43,8 +43,8 @@ class TinyTask(Task):
     def format_metrics(self, columns):
         return ""
 
-    def novelty(self, sequences, corpus):
-        return 1.0
+    def set_metrics(self, sequences, corpus):
+        return {}
 
     def read_primer(self, path):
         return [0]
@@ -52,8 +52,8 @@ class TinyTask(Task):
     def write_samples(self, sequences, directory, prefix):
         return []
 
-    def figure(self, columns):
-        return None
+    def figures(self, columns):
+        return {}
 
     def images(self, sequences):
         return np.zeros([1, 2, 2, 3], np.uint8)

@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from rl_tuner.core.exploration import EpsilonGreedy
 from rl_tuner.core.objectives import G, Psi, Q, RewardOnly
+from rl_tuner.core.replay import PrioritisedReplay, UniformReplay
+from rl_tuner.core.temperature import FixedTemperature
 from rl_tuner.core.tuner import RLTuner, soft_update
 from tests.core.enumerated import A, TinyTask, full_batch, log_softmax, random_network
 
@@ -36,7 +38,7 @@ def test_soft_updates_follow_the_closed_form():
 def test_an_iteration_moves_online_and_target_and_never_the_prior(objective):
     made = tuner(objective, updates=2)
     before = [weights(n) for n in (made.prior, made.online, made.target)]
-    metrics = made.train_iterations(tf.constant(3))
+    metrics = made.train_iterations(3)
     assert all(np.isfinite(float(value)) for value in metrics.values())
     after = [weights(n) for n in (made.prior, made.online, made.target)]
     moved = [any(np.any(a != b) for a, b in zip(x, y)) for x, y in zip(before, after)]
@@ -64,9 +66,9 @@ def test_the_papers_start_for_g_is_the_prior_squared():
 @EVERY_OBJECTIVE
 def test_many_small_calls_equal_one_large_call(objective):
     one, many = tuner(objective), tuner(objective)
-    one.train_iterations(tf.constant(6))
+    one.train_iterations(6)
     for count in (1, 2, 3):
-        many.train_iterations(tf.constant(count))
+        many.train_iterations(count)
     for a, b in zip(one.online.get_weights(), many.online.get_weights()):
         np.testing.assert_array_equal(a, b)
 
@@ -74,14 +76,15 @@ def test_many_small_calls_equal_one_large_call(objective):
 def test_training_is_traced_once():
     made = tuner()
     for count in (1, 2, 5, 2):
-        made.train_iterations(tf.constant(count))
-    assert made.train_iterations.experimental_get_tracing_count() == 1
+        made.train_iterations(count)
+    assert made._train_in_graph.experimental_get_tracing_count() == 1
 
 
 def test_the_action_stored_is_the_action_played():
     made = tuner(exploration=EpsilonGreedy(initial=0.7, final=0.7, anneal_steps=1))
-    made.collect()
-    stored = made.replay.sample(200, tf.constant([0, 0]))
+    episode = made.act()
+    made.store(episode, TASK.reward_parts(episode.tokens, episode.mask))
+    stored, _, _ = made.replay.sample(200, tf.constant([0, 0]))
     parts = TASK.reward_parts(stored.tokens, stored.mask)
     np.testing.assert_allclose(stored.task_reward, parts["table"], rtol=1e-6)
 
@@ -89,17 +92,17 @@ def test_the_action_stored_is_the_action_played():
 def test_evaluation_leaves_training_as_it_was():
     plain, measured = tuner(), tuner()
     for made in (plain, measured):
-        made.train_iterations(tf.constant(2))
+        made.train_iterations(2)
         if made is measured:
             made.sample(50, tf.constant([1, 1]))
-        made.train_iterations(tf.constant(2))
+        made.train_iterations(2)
     for a, b in zip(plain.online.get_weights(), measured.online.get_weights()):
         np.testing.assert_array_equal(a, b)
 
 
 def test_a_batch_of_one_learns():
     made = tuner(collect_size=1, learn_size=1)
-    metrics = made.train_iterations(tf.constant(2))
+    metrics = made.train_iterations(2)
     assert np.isfinite(float(metrics["learn/loss"]))
 
 
@@ -116,7 +119,7 @@ def test_padding_never_changes_the_loss():
             tokens=tf.where(mask > 0, batch.tokens, int(garbage > 0)),
         )
         fresh = tuner(Psi(lambda_=0.5))
-        losses.append(float(fresh.learn(spoiled)["learn/loss"]))
+        losses.append(float(fresh.learn(spoiled)[0]["learn/loss"]))
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
 
@@ -141,10 +144,49 @@ def test_gradients_are_clipped_by_their_global_norm():
         ({"gamma": 1.5}, "gamma"),
         ({"eta": 0.0}, "eta"),
         ({"collect_size": 0}, "collect_size"),
-        ({"collect_size": 20, "replay_capacity": 10}, "replay_capacity"),
+        ({"collect_size": 20, "replay": UniformReplay(10)}, "capacity"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"decay_steps": 0}, "decay_steps"),
+        ({"clip_norm": -1.0}, "clip_norm"),
         ({"updates": 0}, "updates"),
     ],
 )
 def test_numbers_out_of_range_are_refused(bad, message):
     with pytest.raises(ValueError, match=message):
         tuner(**bad)
+
+
+def test_centred_values_start_at_the_mean_return_and_the_policy_at_the_prior():
+    made = tuner(
+        Psi(lambda_=1.0),
+        gamma=1.0,
+        centred=True,
+        collect_size=4000,
+        temperature=FixedTemperature(2.0),
+    )
+    episode = made.act()
+    parts = TASK.reward_parts(episode.tokens, episode.mask)
+    made.store(episode, parts)
+    expected = float(tf.reduce_mean(tf.reduce_sum(parts["table"], 1))) / 2.0
+    tokens = tf.constant([[A, 0, 1, 2], [A, 2, 2, 1]])
+    for network in (made.online, made.target):
+        np.testing.assert_allclose(made.objective.value(network(tokens), None), expected, rtol=1e-4)
+    np.testing.assert_allclose(
+        log_softmax(made(tokens).numpy()), log_softmax(made.prior(tokens).numpy()), atol=1e-5
+    )
+    made.iteration.assign_add(1)
+    made.store(episode, parts)
+    np.testing.assert_allclose(made.objective.value(made.online(tokens), None), expected, rtol=1e-4)
+
+
+def test_centring_needs_a_discount_of_one():
+    with pytest.raises(ValueError, match="gamma = 1"):
+        tuner(gamma=0.5, centred=True)
+
+
+def test_prioritised_replay_learns_from_what_was_wrong():
+    made = tuner(Psi(), replay=PrioritisedReplay(500), collect_size=64, learn_size=64, updates=3)
+    metrics = made.train_iterations(4)
+    assert np.isfinite(metrics["learn/loss"])
+    priorities = made.replay.priorities.numpy()[:256]
+    assert len(np.unique(priorities)) > 50

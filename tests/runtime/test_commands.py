@@ -4,7 +4,6 @@ import json
 import os
 
 import note_seq
-import numpy as np
 import pytest
 
 from tests.runtime.conftest import ROOT, command
@@ -87,62 +86,3 @@ def test_an_export_replaces_nothing_but_an_export(finished, tmp_path):
     )
     assert done.returncode == 1 and "no SavedModel" in done.stderr
     assert (tmp_path / "thesis.txt").read_text() == "mine"
-
-
-SERVE = """
-import sys
-import tensorflow as tf
-model = tf.saved_model.load(sys.argv[1])
-made = model.signatures["generate"](
-    count=tf.constant(5), temperature=tf.constant(1.0), seed=tf.constant(9))
-again = model.signatures["generate"](
-    count=tf.constant(5), temperature=tf.constant(1.0), seed=tf.constant(9))
-assert (made["tokens"].numpy() == again["tokens"].numpy()).all()
-scores = model.signatures["score"](tokens=made["tokens"])
-for wrong in ([[38]], [[-1]]):
-    try:
-        model.signatures["score"](tokens=tf.constant(wrong))
-    except tf.errors.InvalidArgumentError as error:
-        assert "tokens must lie between 0 and 37" in str(error)
-    else:
-        raise AssertionError("accepted")
-assert not any(name.startswith(("rl_tuner", "pipelines", "keras")) and "." not in name
-               for name in sys.modules if name != "keras")
-assert "rl_tuner" not in sys.modules
-import numpy as np
-np.savez(sys.argv[2], tokens=made["tokens"], **scores)
-"""
-
-
-def test_the_export_runs_with_tensorflow_alone_and_equals_the_run(finished, tmp_path):
-    import subprocess
-    import sys
-
-    command("rl_tuner.export", f"--run_dir={finished.run_dir}", f"--output_dir={tmp_path}/served")
-    script = tmp_path / "serve.py"
-    script.write_text(SERVE)
-    # In another folder, so that nothing of ours can be imported.
-    done = subprocess.run(
-        [sys.executable, "-I", str(script), f"{tmp_path}/served", str(tmp_path / "out.npz")],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    served = np.load(tmp_path / "out.npz")
-    check = (
-        "import sys, numpy as np, tensorflow as tf\n"
-        "from rl_tuner.runtime import export, job, registry\n"
-        "_, tuner, _ = job.open_run(sys.argv[1])\n"
-        "scores = export.ServedPolicy(tuner).score(tf.constant(np.load(sys.argv[2])['tokens']))\n"
-        "for name, value in scores.items():\n"
-        "    np.testing.assert_array_equal(value, np.load(sys.argv[2])[name])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", check, finished.run_dir, str(tmp_path / "out.npz")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert served["tokens"].shape == (5, 32)

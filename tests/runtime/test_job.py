@@ -100,7 +100,7 @@ def test_a_second_run_reuses_everything_and_a_missing_output_is_remade(finished,
         "prior": "reusing",
         "tune": "reusing",
         "evaluate": "making",
-        "export": "reusing",
+        "export": "making",
     }
     with (
         open(f"{job.run_dir}/metrics.json") as new,

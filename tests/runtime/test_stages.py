@@ -5,8 +5,8 @@ import gin
 import pytest
 
 from rl_tuner.errors import UserError
+from rl_tuner.files import replacing, write_text
 from rl_tuner.runtime import configuration, registry
-from rl_tuner.runtime.files import replacing, write_text
 from rl_tuner.runtime.stages import Stage, differences
 
 assert registry

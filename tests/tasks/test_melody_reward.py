@@ -127,3 +127,25 @@ def test_gin_sets_weights():
 def test_bad_numbers_are_refused(weights):
     with pytest.raises(ValueError, match=next(iter(weights))):
         MusicTheoryReward(**weights)
+
+
+def test_extrema_as_they_change_pays_the_same_total_at_the_step_that_decides():
+    melodies = np.random.default_rng(3).integers(0, 8, (200, 12))
+    at_end = MusicTheoryReward()(melodies)["unique_extrema"].numpy()
+    paid = MusicTheoryReward(extrema_as_they_change=True)(melodies)["unique_extrema"].numpy()
+    np.testing.assert_allclose(paid.sum(axis=1), at_end.sum(axis=1), atol=1e-4)
+    # The payments up to a step are what the end would pay if the melody ended there.
+    for end in range(1, 13):
+        ended = MusicTheoryReward()(melodies[:, :end])["unique_extrema"].numpy()[:, -1]
+        np.testing.assert_allclose(paid[:, :end].sum(axis=1), ended, atol=1e-4)
+
+
+def test_signed_lags_pay_the_whole_melodys_coefficient_at_its_last_step():
+    melodies = np.random.default_rng(4).integers(0, 38, (20, 16))
+    reward = MusicTheoryReward(autocorrelation=0.0, lag_1=2.0, lag_3=-5.0)
+    paid = reward(melodies)["autocorrelation"].numpy()
+    np.testing.assert_array_equal(paid[:, :-1], 0)
+    for melody, last in zip(melodies, paid[:, -1]):
+        x = melody - melody.mean()
+        r = [np.dot(x[:-k], x[k:]) / np.dot(x, x) for k in (1, 3)]
+        assert last == pytest.approx(2 * r[0] - 5 * r[1], abs=1e-5)

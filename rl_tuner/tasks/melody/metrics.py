@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from rl_tuner.tables import aligned
 from rl_tuner.tasks.melody import intervals, rules
 
 _LAGS = (1, 2, 3)
@@ -131,13 +132,7 @@ def format_table1(columns: Mapping[str, Mapping[str, float | None]]) -> str:
     for metric, label, kind in TABLE1_ROWS:
         cells = [_cell(column.get(metric), kind) for column in (*columns.values(), *paper.values())]
         table.append([label, *cells])
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    return "\n".join(
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:]))]
-        )
-        for row in table
-    )
+    return aligned(table)
 
 
 def _cell(value: float | None, kind: str) -> str:

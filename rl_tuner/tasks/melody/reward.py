@@ -26,6 +26,10 @@ class MusicTheoryReward:
         autocorrelation: times the absolute coefficient of the melody so far, for each of the lags
             1, 2 and 3 whose coefficient exceeds `autocorrelation_threshold` in size.
         autocorrelation_threshold: the size from which a coefficient counts.
+        lag_1: times the whole melody's signed coefficient of lag 1, at the last step: a multiplier that
+            moves the mean coefficient of all melodies.
+        lag_2: the same of lag 2.
+        lag_3: the same of lag 3.
         motif: for the last 8 steps being a motif.
         motif_extra: for each of its distinct pitches beyond the third.
         repeated_motif: for a motif that stood earlier in the melody.
@@ -35,6 +39,9 @@ class MusicTheoryReward:
         leap_doubled: for doubling a leap.
         unique_max: for the highest class of the whole melody occurring once, at the last step.
         unique_min: for the lowest pitch of the whole melody occurring once, at the last step.
+        extrema_as_they_change: pays the two unique extrema when they come and takes the payment back
+            when they go, step by step, instead of once at the last step. A melody's total is the same
+            (potential-based shaping: Ng, Harada and Russell 1999), but a small gamma sees it in time.
 
     Raises:
         ValueError: if a weight is not a finite number, or the threshold is negative.
@@ -45,6 +52,9 @@ class MusicTheoryReward:
     repetition: float = -100.0
     autocorrelation: float = -3.0
     autocorrelation_threshold: float = 0.15
+    lag_1: float = 0.0
+    lag_2: float = 0.0
+    lag_3: float = 0.0
     motif: float = 3.0
     motif_extra: float = 0.3
     repeated_motif: float = 4.0
@@ -54,6 +64,7 @@ class MusicTheoryReward:
     leap_doubled: float = -5.0
     unique_max: float = 3.0
     unique_min: float = 3.0
+    extrema_as_they_change: bool = False
 
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
@@ -99,7 +110,10 @@ class MusicTheoryReward:
             "in_key": (self._in_key, [self.in_key]),
             "tonic": (self._tonic, [self.tonic]),
             "repetition": (self._repetition, [self.repetition]),
-            "autocorrelation": (self._autocorrelation, [self.autocorrelation]),
+            "autocorrelation": (
+                self._autocorrelation,
+                [self.autocorrelation, *self._signed_lags()],
+            ),
             "motif": (self._motif, [self.motif, self.motif_extra]),
             "repeated_motif": (
                 self._repeated_motif,
@@ -119,10 +133,17 @@ class MusicTheoryReward:
     def _repetition(self, melody):
         return _where(rules.excessively_repeated(melody), self.repetition)
 
+    def _signed_lags(self):
+        return [self.lag_1, self.lag_2, self.lag_3]
+
     def _autocorrelation(self, melody):
-        sizes = [tf.abs(rules.autocorrelation_so_far(melody, k)) for k in AUTOCORRELATION_LAGS]
+        found = [rules.autocorrelation_so_far(melody, k) for k in AUTOCORRELATION_LAGS]
+        sizes = [tf.abs(coefficient) for coefficient in found]
         counted = [tf.where(size > self.autocorrelation_threshold, size, 0.0) for size in sizes]
-        return tf.cast(self.autocorrelation * tf.add_n(counted), tf.float32)
+        signed = [w * coefficient for w, coefficient in zip(self._signed_lags(), found)]
+        length = tf.shape(melody)[1]
+        at_end = tf.one_hot(length - 1, length, dtype=tf.float64) * tf.add_n(signed)
+        return tf.cast(self.autocorrelation * tf.add_n(counted) + at_end, tf.float32)
 
     def _motif(self, melody):
         is_motif, distinct = rules.motif(melody)
@@ -141,6 +162,11 @@ class MusicTheoryReward:
         return _where(resolved, self.leap_resolved) + _where(doubled, self.leap_doubled)
 
     def _unique_extrema(self, melody):
+        if self.extrema_as_they_change:
+            paid = _where(rules.unique_max_so_far(melody), self.unique_max) + _where(
+                rules.unique_min_so_far(melody), self.unique_min
+            )
+            return paid - tf.pad(paid[:, :-1], [[0, 0], [1, 0]])
         bonus = _where(rules.unique_max(melody), self.unique_max) + _where(
             rules.unique_min(melody), self.unique_min
         )

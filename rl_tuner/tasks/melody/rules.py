@@ -278,3 +278,47 @@ def unique_min(melody: tf.Tensor) -> tf.Tensor:
     pitches = tf.where(pitched(x), x, _BEYOND)
     lowest = tf.reduce_min(pitches, axis=0)
     return tf.math.count_nonzero(x == lowest, axis=0) == 1
+
+
+def unique_max_so_far(melody: tf.Tensor) -> tf.Tensor:
+    """Says at each step whether the highest class so far (pitch or special) occurred once so far.
+
+    Args:
+        melody: integer `[B, T]`.
+
+    Returns:
+        bool `[B, T]`; its last column is `unique_max`.
+
+    Raises:
+        ValueError: if `melody` is not of rank 2.
+        TypeError: if it is not of an integer type.
+    """
+    counts = _counts_so_far(to_timeline(melody))
+    highest = tf.reduce_max(tf.where(counts > 0, tf.range(NUM_CLASSES), -1), axis=-1)
+    return tf.transpose(tf.gather(counts, highest, batch_dims=2) == 1)
+
+
+def unique_min_so_far(melody: tf.Tensor) -> tf.Tensor:
+    """Says at each step whether the lowest pitch so far occurred once so far; False before any pitch.
+
+    Args:
+        melody: integer `[B, T]`.
+
+    Returns:
+        bool `[B, T]`; its last column is `unique_min`.
+
+    Raises:
+        ValueError: if `melody` is not of rank 2.
+        TypeError: if it is not of an integer type.
+    """
+    counts = _counts_so_far(to_timeline(melody))
+    classes = tf.range(NUM_CLASSES)
+    is_there = (counts > 0) & pitched(classes)
+    lowest = tf.reduce_min(tf.where(is_there, classes, NUM_CLASSES - 1), axis=-1)
+    once = tf.gather(counts, lowest, batch_dims=2) == 1
+    return tf.transpose(once & tf.reduce_any(is_there, axis=-1))
+
+
+def _counts_so_far(x: tf.Tensor) -> tf.Tensor:
+    """How often each class occurred up to each step: int32 `[T, B, A]` of classes `[T, B]`."""
+    return tf.cumsum(tf.one_hot(tf.cast(x, tf.int32), NUM_CLASSES, dtype=tf.int32), axis=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gin
 import numpy as np
@@ -12,10 +12,13 @@ import tensorflow as tf
 from rl_tuner.errors import UserError
 from rl_tuner.tasks.melody import encoding, metrics, rendering
 from rl_tuner.tasks.melody.reward import MusicTheoryReward
+from rl_tuner.tasks.melody.served import ServedMelody
 from rl_tuner.tasks.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_SHOWN = 8
 
 
 @gin.configurable(module="rl_tuner")
@@ -61,9 +64,9 @@ class MelodyTask(Task):
         """Table 1 as text beside the paper's columns."""
         return metrics.format_table1(columns)
 
-    def novelty(self, sequences: np.ndarray, corpus: list[np.ndarray]) -> float:
-        """Share of melodies that are no excerpt of a tune of the corpus."""
-        return metrics.novelty(sequences, corpus)
+    def set_metrics(self, sequences: np.ndarray, corpus: list[Any] | None) -> dict[str, Any]:
+        """`novelty`: the share of melodies that are no excerpt of a tune of the corpus."""
+        return {"novelty": None if corpus is None else metrics.novelty(sequences, corpus)}
 
     def read_primer(self, path: str) -> list[int]:
         """The classes of the first melody in a MIDI file, in its own key, up to its last note."""
@@ -80,9 +83,10 @@ class MelodyTask(Task):
             rendering.write_midi(paths[-1], melody, qpm=self.qpm)
         return paths
 
-    def figure(self, columns: dict[str, np.ndarray]) -> Figure:
+    def figures(self, columns: dict[str, np.ndarray]) -> dict[str, Figure]:
         """Piano rolls, a column a model."""
-        return rendering.piano_roll_figure(columns)
+        few = {name: rows[:_SHOWN] for name, rows in columns.items()}
+        return {"samples": rendering.piano_roll_figure(few)}
 
     def images(self, sequences: np.ndarray) -> np.ndarray:
         """One picture with the piano rolls of some melodies."""
@@ -91,3 +95,7 @@ class MelodyTask(Task):
     def audio(self, sequence: np.ndarray) -> tuple[np.ndarray, int]:
         """The melody as sound."""
         return rendering.audio(sequence, qpm=self.qpm)
+
+    def served_form(self) -> ServedMelody:
+        """Notes beside the classes."""
+        return ServedMelody()

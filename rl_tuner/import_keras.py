@@ -1,0 +1,50 @@
+"""Makes a prior of a Keras model of LSTM layers.
+
+python -m rl_tuner.import_keras --model=m.keras --output_dir=priors/mine --kind=melody
+
+The model is a chain: one-hot vectors or an Embedding, LSTM layers, a Dense layer with one output a
+class. Python programs can give their own adapter to rl_tuner.runtime.adapters.import_keras.
+"""
+
+from absl import flags
+
+from rl_tuner import commandline
+
+
+def main() -> None:
+    """Runs the command."""
+    commandline.run(_define_flags, _run, usage=__doc__)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("model", None, "A .keras file.", flag_values=values, required=True)
+    flags.DEFINE_string(
+        "output_dir", None, "Folder that receives prior.keras.", flag_values=values, required=True
+    )
+    flags.DEFINE_string(
+        "kind",
+        "melody",
+        "Kind of the sequences; any but melody needs --dataset_dir.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "dataset_dir",
+        None,
+        "A dataset of this kind in the model's own encoding.",
+        flag_values=values,
+    )
+
+
+def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.runtime import adapters
+
+    path, network = adapters.import_keras(
+        values.model, values.output_dir, values.kind, values.dataset_dir
+    )
+    print(
+        f"prior       {path}: {values.kind}, {network.num_classes} classes, cells {network.cells}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Makes a prior of a melody network that Magenta trained.
+
+python -m rl_tuner.import_magenta --checkpoint=note_rnn.ckpt --output_dir=priors/note_rnn
+python -m rl_tuner.import_magenta --checkpoint=basic_rnn.mag --output_dir=priors/basic_rnn
+
+Tune it with --gin_param="job.prior = 'priors/note_rnn'".
+"""
+
+from absl import flags
+
+from rl_tuner import commandline
+
+
+def main() -> None:
+    """Runs the command."""
+    commandline.run(_define_flags, _run, usage=__doc__)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string(
+        "checkpoint",
+        None,
+        "A TensorFlow 1 checkpoint (its prefix, one of its files, or a folder with a file"
+        " 'checkpoint'), or a bundle (.mag).",
+        flag_values=values,
+        required=True,
+    )
+    flags.DEFINE_string(
+        "output_dir", None, "Folder that receives prior.keras.", flag_values=values, required=True
+    )
+    flags.DEFINE_string(
+        "scope",
+        None,
+        "Variable scope of the network, where the checkpoint holds several; empty for none.",
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "swap_special_classes",
+        False,
+        "Whether class 0 of the checkpoint is 'note off' and class 1 'no event', the other way round"
+        " than in Magenta's melody encoding.",
+        flag_values=values,
+    )
+
+
+def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.runtime import magenta
+
+    path, network = magenta.import_magenta(
+        values.checkpoint, values.output_dir, values.scope, values.swap_special_classes
+    )
+    kind = network.metadata["kind"]
+    print(f"prior       {path}: {kind}, {network.num_classes} classes, cells {network.cells}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Molecules: SMILES strings, rewarded for the properties of what they spell."""

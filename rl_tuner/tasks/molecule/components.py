@@ -1,0 +1,224 @@
+"""The parts that a molecule's score is put together from in gin."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import gin
+import numpy as np
+from rdkit import Chem, rdBase
+
+from rl_tuner.tasks.molecule import chemistry
+from rl_tuner.tasks.molecule.chemistry import Probe, Properties
+from rl_tuner.tasks.molecule.probes import SimilarityProbe, SubstructureProbe
+from rl_tuner.tasks.molecule.transforms import Transform
+
+USUAL_RING = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Component(abc.ABC):
+    """One number of a valid molecule, and how much it counts.
+
+    Attributes:
+        weight: its weight among the components, above 0.
+        transform: what turns the number into a desirability; None takes it as it is.
+        name: what it is called in summaries and tables; empty is the usual name of its kind.
+
+    Raises:
+        ValueError: the weight is not positive or the transform is none.
+    """
+
+    weight: float = 1.0
+    transform: Transform | None = None
+    name: str = ""
+
+    usual_name = ""
+    wanted = frozenset[str]()
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        is_number = isinstance(self.weight, (int, float)) and not isinstance(self.weight, bool)
+        if not is_number or not 0 < self.weight < math.inf:
+            raise ValueError(f"{kind}.weight is a number above 0, not {self.weight!r}")
+        if self.transform is not None and not callable(self.transform):
+            raise ValueError(f"{kind}.transform is a transform or None, not {self.transform!r}")
+        if not self.name:
+            object.__setattr__(self, "name", self.usual_name)
+
+    @property
+    def probe(self) -> Probe | None:
+        """What has to be measured for it beside `wanted`."""
+        return None
+
+    @abc.abstractmethod
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The number of each of N valid molecules, before the transform: float64 [N]."""
+
+    def desirability(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The number of each of N valid molecules after the transform: float64 [N]."""
+        values = self.values(properties)
+        return values if self.transform is None else self.transform(values)
+
+
+@gin.configurable(module="rl_tuner")
+class Validity(Component):
+    """1 for every valid molecule."""
+
+    usual_name = "valid"
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """Ones."""
+        return np.ones(len(properties))
+
+
+@gin.configurable(module="rl_tuner")
+class LogP(Component):
+    """Crippen logP."""
+
+    usual_name, wanted = "logp", frozenset([chemistry.LOGP])
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The logP."""
+        return _array(p.logp for p in properties)
+
+
+@gin.configurable(module="rl_tuner")
+class QED(Component):
+    """Quantitative estimate of drug-likeness, 0 .. 1."""
+
+    usual_name, wanted = "qed", frozenset([chemistry.QED])
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The QED."""
+        return _array(p.qed for p in properties)
+
+
+@gin.configurable(module="rl_tuner")
+class SyntheticAccessibility(Component):
+    """The SA score, 1 (easy) to 10 (hard)."""
+
+    usual_name, wanted = "sa", frozenset([chemistry.SA])
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The SA score."""
+        return _array(p.sa for p in properties)
+
+
+@gin.configurable(module="rl_tuner")
+class NormalisedSA(Component):
+    """(10 - SA) / 9: 1 for what is easy to make, 0 for what is hard."""
+
+    usual_name, wanted = "normalised_sa", frozenset([chemistry.SA])
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The normalised score."""
+        return (10.0 - _array(p.sa for p in properties)) / 9.0
+
+
+@gin.configurable(module="rl_tuner")
+class RingPenalty(Component):
+    """max(0, L - 6) of the largest ring's L atoms: give it a transform for which less is better."""
+
+    usual_name = "ring_penalty"
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The penalty, at least 0."""
+        return ring_penalty(properties)
+
+
+@gin.configurable(module="rl_tuner")
+class MolecularWeight(Component):
+    """Average molecular weight in dalton."""
+
+    usual_name = "molecular_weight"
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The weight."""
+        return _array(p.molecular_weight for p in properties)
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class Similarity(Component):
+    """Tanimoto similarity of Morgan fingerprints to a given molecule, 0 .. 1.
+
+    Attributes:
+        reference: SMILES of the molecule.
+        radius: of the fingerprint's environments, in bonds.
+        bits: of the fingerprint.
+
+    Raises:
+        ValueError: `reference` is no molecule.
+    """
+
+    reference: str = ""
+    radius: int = 2
+    bits: int = 2048
+
+    usual_name = "similarity"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        with rdBase.BlockLogs():
+            if not isinstance(self.reference, str) or chemistry.parse(self.reference) is None:
+                raise ValueError(f"Similarity.reference is a SMILES, not {self.reference!r}")
+        if self.radius < 0 or self.bits < 1:
+            raise ValueError(f"Similarity: no radius {self.radius} with {self.bits} bits")
+
+    @property
+    def probe(self) -> SimilarityProbe:
+        """The similarity is measured by a worker, which has the molecule."""
+        return SimilarityProbe(self.reference, self.radius, self.bits)
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """The similarity."""
+        return _array(p.probed[self.probe.key] for p in properties)
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class Substructure(Component):
+    """1 for a molecule with a substructure, or without one that is forbidden, else 0.
+
+    Attributes:
+        smarts: the substructure as a SMARTS pattern.
+        required: False forbids it.
+
+    Raises:
+        ValueError: `smarts` is no pattern.
+    """
+
+    smarts: str = ""
+    required: bool = True
+
+    usual_name = "substructure"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        with rdBase.BlockLogs():
+            pattern = Chem.MolFromSmarts(self.smarts) if isinstance(self.smarts, str) else None
+        if pattern is None or not pattern.GetNumAtoms():
+            raise ValueError(f"Substructure.smarts is a SMARTS, not {self.smarts!r}")
+
+    @property
+    def probe(self) -> SubstructureProbe:
+        """The match is made by a worker, which has the molecule."""
+        return SubstructureProbe(self.smarts)
+
+    def values(self, properties: Sequence[Properties]) -> np.ndarray:
+        """1 or 0."""
+        found = _array(p.probed[self.probe.key] for p in properties)
+        return found if self.required else 1.0 - found
+
+
+def ring_penalty(properties: Sequence[Properties]) -> np.ndarray:
+    """max(0, L - 6) of each molecule's largest ring: float64 [N]."""
+    return _array(max(0, p.largest_ring - USUAL_RING) for p in properties)
+
+
+def _array(values) -> np.ndarray:
+    return np.array(list(values), np.float64)

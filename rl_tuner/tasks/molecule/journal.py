@@ -1,0 +1,147 @@
+"""Every molecule that tuning came across, and how the reward grew with the molecules scored."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rl_tuner.errors import UserError
+from rl_tuner.files import write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOLECULES_FILE, LEARNING_FILE = "molecules.csv", "learning.csv"
+_PROPERTIES = ("logp", "qed", "sa", "largest_ring", "molecular_weight", "heavy_atoms")
+
+
+class MoleculeJournal:
+    """Writes molecules.csv, one row for each distinct valid molecule, and learning.csv, one a batch.
+
+    A molecule's row is of the first time it was sampled: what tuning scored, what prior and policy
+    thought of it then (negative log-likelihood of the string, nats), after how many sequences and
+    environment steps.
+
+    Args:
+        run_dir: folder of both files.
+        part_names: the reward's parts.
+    """
+
+    def __init__(self, run_dir: str, part_names: Sequence[str]) -> None:
+        self._run_dir, self._part_names = run_dir, tuple(part_names)
+        self._molecules: dict[str, dict[str, Any]] = {}
+        self._batches: list[dict[str, Any]] = []
+
+    def add(self, episode: Any, scored: Any, step: int) -> None:
+        """Notes a scored batch, sampled up to environment step `step`."""
+        found = scored.details
+        nll_prior = -np.sum(episode.log_prior.numpy(), axis=1)
+        nll_policy = -np.sum(episode.log_policy.numpy(), axis=1)
+        totals = sum(found.rewards.values())
+        scored_before = self._batches[-1]["sequences"] if self._batches else 0
+        for index, one in enumerate(found.properties):
+            if one is None or one.canonical in self._molecules:
+                continue
+            self._molecules[one.canonical] = {
+                "smiles": one.canonical,
+                "reward": float(totals[index]),
+                **{f"reward_{n}": float(found.rewards[n][index]) for n in self._part_names},
+                **{name: getattr(one, name) for name in _PROPERTIES},
+                "nll_prior": float(nll_prior[index]),
+                "nll_policy": float(nll_policy[index]),
+                "sequence": scored_before + index + 1,
+                "step": step,
+            }
+        valid = [one.canonical for one in found.properties if one]
+        self._batches.append(
+            {
+                "sequences": scored_before + len(found.properties),
+                "step": step,
+                "reward": float(np.mean(totals)),
+                "valid": len(valid) / len(found.properties),
+                "unique": len(set(valid)) / max(1, len(valid)),
+                "molecules": len(self._molecules),
+                "nll_prior": float(np.mean(nll_prior)),
+                "nll_policy": float(np.mean(nll_policy)),
+            }
+        )
+
+    def restore(self, step: int) -> None:
+        """Reads both files again, up to environment step `step`.
+
+        Raises:
+            UserError: a file of an interrupted run cannot be read.
+        """
+        molecules = [row for row in self._read(MOLECULES_FILE) if row["step"] <= step]
+        self._molecules = {row["smiles"]: row for row in molecules}
+        self._batches = [row for row in self._read(LEARNING_FILE) if row["step"] <= step]
+
+    def write(self) -> None:
+        """Writes both files, each whole or not at all."""
+        self._write(MOLECULES_FILE, list(self._molecules.values()))
+        self._write(LEARNING_FILE, self._batches)
+
+    def _write(self, name: str, rows: list[dict[str, Any]]) -> None:
+        text = io.StringIO()
+        if rows:
+            writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        write_text(os.path.join(self._run_dir, name), text.getvalue())
+
+    def _read(self, name: str) -> list[dict[str, Any]]:
+        path = os.path.join(self._run_dir, name)
+        if not os.path.exists(path):
+            return []
+        try:
+            with open(path, encoding="utf-8", newline="") as file:
+                return [
+                    {key: _number(key, value) for key, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} cannot be read: {error}; use another --run_dir") from error
+
+
+def read_learning(run_dir: str) -> list[dict[str, Any]]:
+    """The rows of learning.csv: one a batch, in their order.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    return MoleculeJournal(run_dir, ())._read(LEARNING_FILE)
+
+
+def learning_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Draws reward, validity and uniqueness against the molecules scored.
+
+    Args:
+        runs: rows of learning.csv by model.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = (("reward", "mean reward"), ("valid", "share valid"), ("unique", "share unique"))
+    for axes, (name, label) in zip(figure.subplots(1, len(panels)), panels):
+        for model, rows in runs.items():
+            axes.plot([row["sequences"] for row in rows], [row[name] for row in rows], label=model)
+        axes.set_xlabel("molecules scored")
+        axes.set_title(f"{label} of a batch", fontsize=10)
+        axes.grid(alpha=0.3)
+        if len(runs) > 1:
+            axes.legend()
+    return figure
+
+
+def _number(key: str, value: str) -> Any:
+    if key == "smiles":
+        return value
+    whole = {"step", "sequences", "sequence", "molecules", "largest_ring", "heavy_atoms"}
+    return int(value) if key in whole else float(value)

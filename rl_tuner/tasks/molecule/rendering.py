@@ -1,0 +1,222 @@
+"""Molecules as a person wants them: pictures in a grid, histograms and files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem import rdDepictor
+
+from rl_tuner.files import replacing, write_text
+from rl_tuner.tasks.molecule import chemistry
+from rl_tuner.tasks.molecule.chemistry import Properties
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PANEL = (240, 200)
+_MEASURED = ("logp", "qed", "sa", "molecular_weight")
+
+# Attribute of Properties, name in a dataset's histograms, label and width of a bin.
+_HISTOGRAMS = (
+    ("logp", "logP", "logP", 0.25),
+    ("qed", "QED", "QED", 0.02),
+    ("sa", "SA", "SA score", 0.1),
+    ("largest_ring", "largest_ring", "atoms of the largest ring", 1.0),
+    ("molecular_weight", "weight", "molecular weight (Da)", 10.0),
+    ("heavy_atoms", "heavy_atoms", "heavy atoms", 1.0),
+)
+_COLOURS = ("#2f6db5", "#d1495b", "#3b8f5a", "#8a5fb0")
+_DATA_COLOUR = "#c9ced6"
+
+
+def legend(smiles: str) -> str:
+    """A molecule's QED, logP and SA in one line."""
+    found = chemistry.properties(smiles)
+    return f"QED {found.qed:.2f}  logP {found.logp:.1f}  SA {found.sa:.1f}" if found else smiles
+
+
+def grid_png(
+    smiles: Sequence[str], legends: Sequence[str] | None = None, columns: int = 4
+) -> bytes:
+    """Draws molecules side by side, row by row.
+
+    Args:
+        smiles: valid SMILES; with none, one panel stays empty.
+        legends: what stands below each; None says QED, logP and SA.
+        columns: how many stand in a row.
+
+    Returns:
+        a PNG file.
+
+    Raises:
+        ValueError: a SMILES is not valid.
+    """
+    from rdkit.Chem.Draw import rdMolDraw2D
+
+    chemistry.silence()
+    mols = [_flat(s) for s in smiles]
+    legends = [legend(s) for s in smiles] if legends is None else list(legends)
+    columns = max(1, min(columns, len(mols)))
+    rows = max(1, -(-len(mols) // columns))
+    width, height = _PANEL
+    drawer = rdMolDraw2D.MolDraw2DCairo(columns * width, rows * height, width, height)
+    drawer.drawOptions().legendFontSize = 14
+    if mols:
+        drawer.DrawMolecules(mols, legends=legends)
+    else:
+        drawer.ClearDrawing()
+    drawer.FinishDrawing()
+    return drawer.GetDrawingText()
+
+
+def grid_image(
+    smiles: Sequence[str], legends: Sequence[str] | None = None, columns: int = 4
+) -> np.ndarray:
+    """`grid_png` as pixels: uint8 [H, W, 3]."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(grid_png(smiles, legends, columns))) as image:
+        return np.array(image.convert("RGB"))
+
+
+def grid_figure(columns: Mapping[str, Sequence[str]], title: str = "") -> Figure:
+    """Draws some molecules of each model, a column a model.
+
+    Args:
+        columns: name -> valid SMILES.
+        title: what the figure is headed with, if anything.
+
+    Returns:
+        a matplotlib Figure that no global state knows of.
+
+    Raises:
+        ValueError: there is no column, or a SMILES is not valid.
+    """
+    if not columns:
+        raise ValueError("A figure needs at least one column.")
+    images = {name: grid_image(smiles, columns=2) for name, smiles in columns.items()}
+    height = max(image.shape[0] for image in images.values()) / 100
+    figure = _new_figure((5.0 * len(images), height + 0.6))
+    if title:
+        figure.suptitle(title, fontsize=12, fontweight="bold")
+    grid = figure.subplots(1, len(images), squeeze=False)[0]
+    for axis, (name, image) in zip(grid, images.items()):
+        axis.imshow(image)
+        axis.set_title(name, fontsize=11)
+        axis.set_anchor("N")
+        axis.axis("off")
+    return figure
+
+
+def histogram_figure(
+    columns: Mapping[str, Sequence[Properties | None]],
+    training: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Figure:
+    """Draws how the properties of valid molecules are distributed, model beside model and data.
+
+    Args:
+        columns: name -> properties of sampled molecules, None for one that is not valid.
+        training: the training data's histograms as its dataset.json has them: for each property
+            `edges` [n + 1] and `counts` [n]; None draws none.
+
+    Returns:
+        a matplotlib Figure that no global state knows of.
+    """
+    figure = _new_figure((12.0, 6.4))
+    for axis, (attribute, name, label, width) in zip(figure.subplots(2, 3).flat, _HISTOGRAMS):
+        if training and name in training:
+            edges, counts = training[name]["edges"], np.array(training[name]["counts"], float)
+            density = counts / max(1.0, counts.sum()) / np.diff(edges)
+            axis.stairs(density, edges, fill=True, color=_DATA_COLOUR, label="data")
+        for (model, found), colour in zip(columns.items(), _cycle(_COLOURS, len(columns))):
+            values = np.array([getattr(p, attribute) for p in found if p is not None], float)
+            _draw_outline(axis, values[np.isfinite(values)], width, model, colour)
+        axis.set_xlabel(label, fontsize=9)
+        axis.tick_params(labelsize=8)
+        axis.set_yticks([])
+        for side in ("top", "left", "right"):
+            axis.spines[side].set_visible(False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    return figure
+
+
+def _draw_outline(axis: Axes, values: np.ndarray, width: float, label: str, colour: str) -> None:
+    if not len(values):
+        return
+    # A bin begins at multiples of its width, as the data's do.
+    bins = np.floor(values / width + 1e-9).astype(int)
+    counts = np.bincount(bins - bins.min())
+    edges = (bins.min() + np.arange(len(counts) + 1)) * width
+    axis.stairs(counts / len(values) / width, edges, color=colour, linewidth=1.5, label=label)
+
+
+def write_smi(path: str, strings: Sequence[str], properties: Sequence[Properties | None]) -> None:
+    """Writes strings as they were generated, a line each, and whether they are valid.
+
+    Args:
+        path: the file to write.
+        strings: SMILES; an empty one has no line.
+        properties: what is known of each, None for no valid molecule.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    lines = [
+        f"{string}\t{'invalid' if found is None else 'valid'}_{number}\n"
+        for number, (string, found) in enumerate(zip(strings, properties, strict=True))
+        if string
+    ]
+    write_text(path, "".join(lines))
+
+
+def write_sdf(path: str, properties: Sequence[Properties | None]) -> None:
+    """Writes the valid molecules with flat coordinates and their properties.
+
+    Args:
+        path: the file to write.
+        properties: of each molecule; None, for one that is not valid, is left out.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    with replacing(path) as temporary:
+        writer = Chem.SDWriter(temporary)
+        for number, found in enumerate(properties):
+            if found is None:
+                continue
+            mol = _flat(found.canonical)
+            mol.SetProp("_Name", f"valid_{number}")
+            mol.SetProp("SMILES", found.canonical)
+            for name in _MEASURED:
+                mol.SetProp(name, f"{getattr(found, name):.6g}")
+            writer.write(mol)
+        writer.close()
+
+
+def _flat(smiles: str) -> Chem.Mol:
+    """A molecule with coordinates to draw it by."""
+    mol = chemistry.parse(smiles)
+    if mol is None:
+        raise ValueError(f"{smiles!r} is no valid molecule")
+    rdDepictor.Compute2DCoords(mol)
+    return mol
+
+
+def _new_figure(size: tuple[float, float]) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _cycle(colours: Sequence[str], count: int) -> list[str]:
+    return [colours[i % len(colours)] for i in range(count)]

@@ -1,0 +1,264 @@
+"""What a molecule is written in: SMILES strings as sequences of classes.
+
+| representation | a token is |
+|---|---|
+| atom | a bracket atom, Br, Cl, a %nn ring closure, or any other one character |
+| character | one character |
+| selfies | a symbol of the SELFIES string that the `selfies` package writes |
+
+Class 0 ends a sequence, class i is the vocabulary's token i - 1. The start token and padding are no
+classes: networks are started with `num_classes`, and padding is told from a mask.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+from rl_tuner.errors import UserError
+
+REPRESENTATIONS = ("atom", "character", "selfies")
+END = 0
+
+_ATOM_TOKEN = re.compile(r"\[[^\[\]]*\]|Br|Cl|%\d\d|%\(\d+\)|.", re.DOTALL)
+_CARBON_RUN = re.compile(r"\[[^\[\]]*\]|C+(?!l)")
+
+
+def check_representation(representation: str) -> None:
+    """Makes sure that strings can be split this way.
+
+    Raises:
+        UserError: if the representation is unknown or its package is absent.
+    """
+    if representation not in REPRESENTATIONS:
+        known = ", ".join(REPRESENTATIONS)
+        raise UserError(f"representation must be one of {known}, not {representation!r}")
+    if representation == "selfies":
+        _selfies()
+
+
+def split(smiles: str, representation: str) -> list[str]:
+    """Returns the tokens of a SMILES string, without an end token.
+
+    Any text can be split into atoms or characters; joined again, the tokens are that text.
+
+    Raises:
+        UserError: if the representation is unknown or its package is absent.
+        ValueError: if the molecule has no SELFIES.
+    """
+    if representation == "atom":
+        return _ATOM_TOKEN.findall(smiles)
+    if representation == "character":
+        return list(smiles)
+    check_representation(representation)
+    selfies = _selfies()
+    try:
+        return list(selfies.split_selfies(selfies.encoder(smiles)))
+    except selfies.EncoderError as error:
+        raise ValueError(f"no SELFIES for {smiles}: {_first_line(error)}") from error
+
+
+def join(tokens: Iterable[str], representation: str) -> str:
+    """Returns the SMILES string that these tokens spell.
+
+    Raises:
+        UserError: if the representation is unknown or its package is absent.
+        ValueError: if a token is no SELFIES symbol.
+    """
+    text = "".join(tokens)
+    if representation != "selfies":
+        check_representation(representation)
+        return text
+    selfies = _selfies()
+    try:
+        return selfies.decoder(text)
+    except selfies.DecoderError as error:
+        raise ValueError(f"not SELFIES: {text}: {_first_line(error)}") from error
+
+
+def length(smiles: str, representation: str) -> int:
+    """Returns the number of tokens of a SMILES string, without an end token; raises as `split`."""
+    return len(split(smiles, representation))
+
+
+def carbon_run(smiles: str) -> int:
+    """Returns the longest run of aliphatic carbon: atoms written C, one right after the other.
+
+    Branches, bonds, ring closures and bracket atoms end a run.
+    """
+    runs = _CARBON_RUN.findall(smiles)
+    return max((len(run) for run in runs if run[0] == "C"), default=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """The tokens that a dataset is written in.
+
+    Attributes:
+        representation: "atom", "character" or "selfies".
+        tokens: The token of class i + 1 at i.
+
+    Raises:
+        UserError: if the representation is unknown or its package is absent, or a token is empty
+            or listed twice.
+    """
+
+    representation: str
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        check_representation(self.representation)
+        object.__setattr__(self, "tokens", tuple(self.tokens))
+        if "" in self._classes or len(self._classes) < len(self.tokens):
+            raise UserError("a vocabulary's tokens must be distinct, and none empty")
+
+    @classmethod
+    def of(cls, strings: Iterable[str], representation: str) -> Vocabulary:
+        """Returns the vocabulary of some SMILES strings, whatever their order; raises as `split`."""
+        return cls.of_tokens((split(text, representation) for text in strings), representation)
+
+    @classmethod
+    def of_tokens(cls, sequences: Iterable[Iterable[str]], representation: str) -> Vocabulary:
+        """Returns the vocabulary of strings that are already split."""
+        return cls(representation, tuple(sorted({t for tokens in sequences for t in tokens})))
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes: the tokens and the end token."""
+        return len(self.tokens) + 1
+
+    @functools.cached_property
+    def _classes(self) -> dict[str, int]:
+        return {token: index for index, token in enumerate(self.tokens, start=1)}
+
+    def encode(self, smiles: str) -> list[int]:
+        """Returns the classes of a SMILES string, the end token last.
+
+        Raises:
+            UserError: if a token is not in the vocabulary.
+            ValueError: if the molecule has no SELFIES.
+        """
+        return self.encode_tokens(split(smiles, self.representation))
+
+    def encode_tokens(self, tokens: Iterable[str]) -> list[int]:
+        """Returns the classes of a string that is already split, the end token last.
+
+        Raises:
+            UserError: if a token is not in the vocabulary.
+        """
+        classes = []
+        for token in tokens:
+            if token not in self._classes:
+                raise UserError(f"{token!r} is not in the vocabulary of the training data")
+            classes.append(self._classes[token])
+        return [*classes, END]
+
+    def decode(self, classes: Iterable[int]) -> str:
+        """Returns the SMILES string before the first end token, or of all classes without one.
+
+        Raises:
+            ValueError: if a class is not in 0..num_classes - 1.
+        """
+        spelled = []
+        for number in classes:
+            if number == END:
+                break
+            if not 0 < number < self.num_classes:
+                raise ValueError(f"class {number} is none of 0..{self.num_classes - 1}")
+            spelled.append(self.tokens[number - 1])
+        return join(spelled, self.representation)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what `from_json` reads."""
+        return {
+            "representation": self.representation,
+            "vocabulary": list(self.tokens),
+            "num_classes": self.num_classes,
+            "end_token": END,
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Vocabulary:
+        """Returns the vocabulary that `to_json` described; further entries are left alone.
+
+        Raises:
+            UserError: if the description is incomplete or not this module's.
+        """
+        missing = {"representation", "vocabulary", "num_classes", "end_token"} - content.keys()
+        if missing:
+            raise UserError(f"a molecule encoding lacks {', '.join(sorted(missing))}")
+        vocabulary = cls(content["representation"], tuple(content["vocabulary"]))
+        if (content["num_classes"], content["end_token"]) != (vocabulary.num_classes, END):
+            raise UserError(
+                f"a molecule encoding of {len(vocabulary.tokens)} tokens has"
+                f" {vocabulary.num_classes} classes and end token {END}, not"
+                f" {content['num_classes']} and {content['end_token']}"
+            )
+        return vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+    """A vocabulary and the limits of the training strings; a dataset's "encoding".
+
+    Attributes:
+        vocabulary: The tokens.
+        longest: Tokens of the longest training string, the end token included.
+        shortest_length: Tokens of the shortest training string, the end token not included.
+        longest_carbon_run: The largest `carbon_run` of a training string.
+    """
+
+    vocabulary: Vocabulary
+    longest: int
+    shortest_length: int
+    longest_carbon_run: int
+
+    @classmethod
+    def measure(cls, vocabulary: Vocabulary, sequences: Iterable[list[int]]) -> Encoding:
+        """Returns the encoding of training strings, given as classes that end with the end token.
+
+        Raises:
+            ValueError: if there is no string.
+        """
+        sequences = list(sequences)
+        lengths = [len(classes) for classes in sequences]
+        runs = (carbon_run(vocabulary.decode(classes)) for classes in sequences)
+        return cls(vocabulary, max(lengths), min(lengths) - 1, max(runs))
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what `from_json` reads."""
+        limits = {name: getattr(self, name) for name in self._limits()}
+        return self.vocabulary.to_json() | limits
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Encoding:
+        """Returns the encoding that `to_json` described.
+
+        Raises:
+            UserError: if the description is incomplete or not this module's.
+        """
+        missing = set(cls._limits()) - content.keys()
+        if missing:
+            raise UserError(f"a molecule encoding lacks {', '.join(sorted(missing))}")
+        limits = {name: int(content[name]) for name in cls._limits()}
+        return cls(Vocabulary.from_json(content), **limits)
+
+    @classmethod
+    def _limits(cls) -> list[str]:
+        return [field.name for field in dataclasses.fields(cls) if field.name != "vocabulary"]
+
+
+def _selfies() -> ModuleType:
+    try:
+        import selfies
+    except ImportError as error:
+        raise UserError("SELFIES need the package selfies: pip install selfies") from error
+    return selfies
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

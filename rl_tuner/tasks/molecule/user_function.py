@@ -1,0 +1,88 @@
+"""A user's own scoring function, kept from ending a run."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from absl import logging
+
+from rl_tuner.processes import one_line
+
+ScoringFunction = Callable[[list[str]], Sequence[float]]
+
+
+class UserFunction:
+    """Calls a function from a list of SMILES to a list of floats; a failure costs one molecule.
+
+    Args:
+        function: the function, or its dotted name such as "my_reward.score", looked for in the
+            working directory too.
+
+    Raises:
+        ValueError: there is no such function.
+    """
+
+    def __init__(self, function: ScoringFunction | str | None) -> None:
+        self._function = _import(function) if isinstance(function, str) else function
+        if not callable(self._function):
+            hint = "a function or its name, such as 'my_reward.score'"
+            raise ValueError(f"FunctionReward.function is {hint}, not {function!r}")
+        self._logged: set[str] = set()
+
+    def __call__(self, smiles: Sequence[str]) -> np.ndarray:
+        """The score of each of N SMILES, each distinct one asked once.
+
+        Returns:
+            float64 [N], NaN where the function fails even on the molecule alone.
+        """
+        distinct = list(dict.fromkeys(smiles))
+        values = self._call(distinct)
+        for index in np.flatnonzero(~np.isfinite(values)):
+            values[index] = self._call_alone(distinct[index])
+        found = dict(zip(distinct, values))
+        return np.array([found[s] for s in smiles], np.float64)
+
+    def _call(self, smiles: list[str]) -> np.ndarray:
+        if not smiles:
+            return np.zeros(0)
+        try:
+            return _checked(self._function(list(smiles)), len(smiles))
+        except Exception:
+            # Whose fault it is shows when each molecule is asked alone.
+            return np.full(len(smiles), np.nan)
+
+    def _call_alone(self, smiles: str) -> float:
+        try:
+            value = float(_checked(self._function([smiles]), 1)[0])
+            reason = f"it returned {value}"
+        except Exception as error:
+            value, reason = np.nan, one_line(error)
+        if np.isfinite(value):
+            return value
+        if smiles not in self._logged:
+            self._logged.add(smiles)
+            logging.warning("the reward function fails on %s: %s", smiles, reason)
+        return np.nan
+
+
+def _checked(values: Sequence[float], count: int) -> np.ndarray:
+    array = np.array(list(values), np.float64)
+    if array.shape != (count,):
+        raise ValueError(f"{count} molecules need {count} floats, not the shape {array.shape}")
+    return array
+
+
+def _import(name: str) -> ScoringFunction:
+    module, _, attribute = name.rpartition(".")
+    if not module:
+        raise ValueError(f"FunctionReward.function names module.function, not {name!r}")
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise ValueError(f"FunctionReward.function {name!r}: {one_line(error)}") from error

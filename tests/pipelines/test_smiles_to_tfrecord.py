@@ -1,0 +1,102 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+DATA = os.path.join("testdata", "molecules")
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.smiles_to_tfrecord", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_success(tmp_path):
+    done = command(
+        f"--input={DATA}/good/drugs.smi,{DATA}/good/table.csv",
+        f"--input={DATA}/bad/lines.smi",
+        f"--output_dir={tmp_path}/d",
+        "--elements=C,H,N,O,Cl",
+        "--augment=2",
+        "--min_token_count=2",
+        "--split=scaffold",
+        "--nokeep_stereo",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 unreadable SMILES" in done.stdout
+    description = json.loads((tmp_path / "d" / "dataset.json").read_text())
+    assert f"{description['molecules']} molecules" in done.stdout
+    assert description["source"] == [
+        f"{DATA}/good/drugs.smi",
+        f"{DATA}/good/table.csv",
+        f"{DATA}/bad/lines.smi",
+    ]
+    settings = description["settings"]
+    assert settings["elements"] == ["C", "Cl", "H", "N", "O"]
+    assert (settings["split"], settings["keep_stereo"]) == ("scaffold", False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--input"),
+        (["--input=x"], "--output_dir"),
+        (["--input=x", "--output_dir=y", "--bogus=1"], "bogus"),
+        (["--input=x", "--output_dir=y", "--max_length=many"], "max_length"),
+        (["--input=x", "--output_dir=y", "--split=whim"], "split"),
+        (["--input=x", "--output_dir=y", "stray"], "stray"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_one_line(arguments, message):
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--input=nowhere.smi"], "nowhere.smi"),
+        (["--input=pyproject.toml"], "unknown file type"),
+        (["--input=builtin:everything"], "builtin:nci"),
+        ([f"--input={DATA}/good/table.csv", "--column=structure"], "id, SMILES, remark"),
+        ([f"--input={DATA}/bad/empty.smi"], "1 empty file"),
+        ([f"--input={DATA}/good", "--test_ratio=2"], "test_ratio"),
+        ([f"--input={DATA}/good", "--elements=C,Xx"], "Xx"),
+    ],
+)
+def test_errors_are_exit_code_1_and_one_line(tmp_path, arguments, message):
+    done = command(*arguments, f"--output_dir={tmp_path}/d")
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not os.listdir(tmp_path)
+
+
+def test_help_is_fast_and_lists_the_flags():
+    start = time.monotonic()
+    done = command("--help")
+    assert done.returncode == 0
+    for flag in ("--input", "--output_dir", "--augment", "--split", "--column", "--elements"):
+        assert flag in done.stdout
+    assert time.monotonic() - start < 3
+
+
+def test_help_does_without_rdkit_and_tensorflow():
+    code = (
+        "import sys; from absl import flags; from pipelines import smiles_to_tfrecord as command;"
+        " command._define_flags(flags.FlagValues());"
+        " print(sorted({'tensorflow', 'rdkit', 'selfies'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
