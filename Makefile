@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: run test test-slow lint format bench table1 clean
+.PHONY: run test test-slow lint format bench table1 table2 clean
 
 run: $(INSTALLED)
 	$(BIN)/python -m rl_tuner.train --gin_file=gin/psi_music.gin
@@ -28,6 +28,9 @@ bench: $(INSTALLED)
 
 table1: $(INSTALLED)
 	$(BIN)/python -m benchmarks.table1
+
+table2: $(INSTALLED)
+	$(BIN)/python -m benchmarks.table2
 
 $(INSTALLED): setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -70,6 +70,7 @@ class Diversity:
         num_classes: number of classes.
         end_token: class that ends a sequence; None when all have the length T.
         data_histogram: steps of each class in the training data; None takes the prior's samples.
+        corpus: the tokens of training sequences, int [L] each, to look n-grams up in; None for none.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Diversity:
         num_classes: int,
         end_token: int | None = None,
         data_histogram: Sequence[int] | None = None,
+        corpus: Sequence[np.ndarray] | None = None,
     ) -> None:
         self._num_classes, self._end_token = num_classes, end_token
         ends = lengths(prior_sequences, end_token)
@@ -85,6 +87,11 @@ class Diversity:
             class_shares(prior_sequences, ends, num_classes)
             if data_histogram is None
             else np.asarray(data_histogram) / np.sum(data_histogram)
+        )
+        self._corpus_ngrams = (
+            {n: {gram for row in corpus for gram in _grams(row, n)} for n in NGRAMS}
+            if corpus
+            else {}
         )
         self._prior_ngrams = {n: distinct_ngrams(prior_sequences, ends, n) for n in NGRAMS}
 
@@ -94,7 +101,8 @@ class Diversity:
         Returns:
             `class_total_variation` between the classes of the sequences and of the training data
             (0 equal, 1 disjoint), `classes_used`, and `distinct_Ngrams` beside the same of as many
-            samples of the prior, `distinct_Ngrams_prior`.
+            samples of the prior, `distinct_Ngrams_prior`; with a corpus, `seen_Ngrams`: the share of
+            the n-grams that occur in it.
         """
         ends = lengths(sequences, self._end_token)
         shares = class_shares(sequences, ends, self._num_classes)
@@ -105,6 +113,9 @@ class Diversity:
         for n, of_prior in self._prior_ngrams.items():
             metrics[f"distinct_{n}grams"] = distinct_ngrams(sequences, ends, n)
             metrics[f"distinct_{n}grams_prior"] = of_prior
+        for n, known in self._corpus_ngrams.items():
+            grams = [g for row, end in zip(sequences, ends) for g in _grams(row[:end], n)]
+            metrics[f"seen_{n}grams"] = sum(g in known for g in grams) / max(1, len(grams))
         return metrics
 
     def picture(self, sequences: np.ndarray) -> np.ndarray:
@@ -124,6 +135,11 @@ class Diversity:
         axes.legend()
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[np.newaxis, ..., :3]
+
+
+def _grams(row: np.ndarray, n: int) -> list[bytes]:
+    row = np.asarray(row, np.int32)
+    return [row[i : i + n].tobytes() for i in range(len(row) - n + 1)]
 
 
 def lengths(sequences: np.ndarray, end_token: int | None) -> np.ndarray:

@@ -25,6 +25,8 @@ from rl_tuner.runtime.stages import Stage
 from rl_tuner.tasks.task import Task
 
 CONFIG_FILE, OPERATIVE_CONFIG_FILE, RUN_FILE = "config.gin", "operative_config.gin", "run.json"
+# Training sequences in which a policy's n-grams are looked up.
+_REFERENCE = 5_000
 # Settings that do not change what a stage makes.
 _IRRELEVANT = {
     "num_processes",
@@ -163,13 +165,15 @@ class Runner:
             os.path.join(self._run_dir, RUN_FILE),
             json.dumps({"dataset": data[0] and os.path.abspath(data[0])}) + "\n",
         )
-        tuner, tune_build = self._tune(prior, prior_build)
+        tuner, tune_build = self._tune(prior, prior_build, data[0])
         evaluate_build = self._evaluate(tuner, tune_build, data)
         self._export(tuner, {"tune": tune_build, "evaluate": evaluate_build})
         with open(os.path.join(self._run_dir, report.METRICS_TEXT), encoding="utf-8") as file:
             return file.read()
 
-    def _tune(self, prior: SequenceNetwork, prior_build: str) -> tuple[RLTuner, str]:
+    def _tune(
+        self, prior: SequenceNetwork, prior_build: str, dataset_dir: str | None
+    ) -> tuple[RLTuner, str]:
         stage = self._stage(
             "tune", {"prior": prior_build}, _relevant(configuration.settings("tune"))
         )
@@ -180,7 +184,9 @@ class Runner:
         def make(resumable: bool) -> list[str]:
             if not resumable:
                 set_aside(self._run_dir, [*outputs, report.METRICS_JSON, report.METRICS_TEXT])
+            corpus = SequenceDataset(dataset_dir).sequences("train") if dataset_dir else None
             arguments = {"prior": prior, "task": self.job.task, "seed": self.job.seed}
+            arguments["corpus"] = corpus and corpus[:_REFERENCE]
             tuned.append(configuration.build("tune", run_dir=self._run_dir, **arguments))
             write_text(
                 os.path.join(self._run_dir, OPERATIVE_CONFIG_FILE), gin.operative_config_str()

@@ -7,9 +7,11 @@ import io
 import math
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import gin
+import numpy as np
 import tensorflow as tf
 
 from rl_tuner.core.networks import SequenceNetwork
@@ -28,7 +30,7 @@ CHECKPOINTS = "checkpoints"
 _HISTORY = ("task_reward", "log_prior", "log_policy", "kl", "entropy", "distinct", "length")
 
 
-@gin.configurable(module="rl_tuner", denylist=["prior", "task", "run_dir", "seed"])
+@gin.configurable(module="rl_tuner", denylist=["prior", "task", "run_dir", "seed", "corpus"])
 def tune(
     prior: SequenceNetwork,
     task: Task,
@@ -41,6 +43,7 @@ def tune(
     checkpoint_seconds: float = 20.0,
     listen_every: int = 10,
     collapse: Collapse | None = None,
+    corpus: Sequence[np.ndarray] | None = None,
 ) -> RLTuner:
     """Tunes a copy of the prior and returns the tuner; resumes from the last checkpoint if there is one.
 
@@ -56,6 +59,7 @@ def tune(
         checkpoint_seconds: least time between two checkpoints.
         listen_every: evaluations between two sets of pictures and sounds in TensorBoard.
         collapse: when the policy counts as collapsed and what follows; None is `Collapse()`.
+        corpus: the tokens of training sequences, to look the policy's n-grams up in; None for none.
 
     Raises:
         UserError: a number is out of its range, the loss is no longer a number, or the policy has
@@ -65,7 +69,7 @@ def tune(
         raise UserError("tune: steps, cadences and counts must be at least 1")
     tuner = RLTuner(prior=prior, task=task, seed=seed)
     collapse = collapse or Collapse()
-    run = _Run(tuner, task, run_dir, seed, evaluation_sequences, listen_every, collapse)
+    run = _Run(tuner, task, run_dir, seed, evaluation_sequences, listen_every, collapse, corpus)
     per_iteration = tuner.collect_size * task.horizon
     if not run.history:
         run.evaluate(0)
@@ -148,6 +152,7 @@ class _Run:
         sequences: int,
         listen_every: int,
         collapse: Collapse,
+        corpus: Sequence[np.ndarray] | None,
     ) -> None:
         self._task, self._run_dir, self._seed, self._sequences = task, run_dir, seed, sequences
         self._listen_every, self._collapse = listen_every, collapse
@@ -159,6 +164,7 @@ class _Run:
             task.num_classes,
             task.end_token,
             tuner.prior.metadata.get("provenance", {}).get("class_histogram"),
+            corpus,
         )
         # One object saves and restores, so that the numbers of checkpoints go on after a resume.
         checkpoint = _checkpoint(tuner)

@@ -145,3 +145,14 @@ def test_a_collapsed_run_may_stop_and_go_on_later(configured, tmp_path):
         configured(tmp_path, *falling, "Collapse.stop = True")
     tuner = configured(tmp_path, *falling)
     assert int(tuner.environment_steps) == 2048
+
+
+def test_ngrams_are_looked_up_in_the_training_data():
+    prior = np.array([[0, 1, 2, 3, 4, 5, 6, 7]])
+    corpus = [np.array([9, 0, 1, 2, 3, 9]), np.array([4, 5, 6])]
+    diversity = Diversity(prior, 10, corpus=corpus)
+    metrics = diversity.metrics(np.array([[0, 1, 2, 3, 8, 8, 8, 8], [9, 0, 1, 2, 3, 9, 9, 9]]))
+    # Of five n-grams each: 0123; 9012, 0123 and 1239.
+    assert metrics["seen_4grams"] == pytest.approx(4 / 10)
+    assert metrics["seen_8grams"] == 0
+    assert "seen_4grams" not in Diversity(prior, 10).metrics(prior)
