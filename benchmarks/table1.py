@@ -2,6 +2,7 @@
 
 python -m benchmarks.table1
 python -m benchmarks.table1 --data=../shared/data/nottingham
+python -m benchmarks.table1 --models="Psi best=gin/psi_music_best.gin" --name=best
 python -m benchmarks.table1 --steps=20000 --melodies=1000 --seeds=0 --output_dir=/tmp/table1
 
 Tunes one prior with Q, Psi, G and the reward alone, once a seed, and writes table1.md, table1.json and
@@ -27,6 +28,7 @@ from benchmarks.experiments import (
     summarise,
 )
 from rl_tuner import commandline
+from rl_tuner.errors import UserError
 
 MODELS = {
     "Q": "gin/q_music.gin",
@@ -69,6 +71,12 @@ def _define_flags(values: flags.FlagValues) -> None:
         "Ends the names of what is written; by default the last part of --data.",
         flag_values=values,
     )
+    flags.DEFINE_list(
+        "models",
+        [f"{model}={file}" for model, file in MODELS.items()],
+        "What to tune: NAME=GIN_FILE.",
+        flag_values=values,
+    )
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
     flags.DEFINE_integer(
         "steps",
@@ -94,18 +102,34 @@ def _run(values: flags.FlagValues) -> None:
     suffix = f"_{name}" if name else ""
     params = bindings(values.data, name, values.steps, values.melodies) + values.gin_param
     start = time.monotonic()
-    runs: dict[str, list[dict[str, Any]]] = {model: [] for model in MODELS}
-    jobs = [(seed, model) for seed in seeds for model in MODELS]
+    models = parse_models(values.models)
+    runs: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
+    jobs = [(seed, model) for seed in seeds for model in models]
     for index, (seed, model) in enumerate(jobs):
         minutes = (time.monotonic() - start) / 60
         say(f"table1: {index + 1} of {len(jobs)}: {model}, seed {seed} ({minutes:.1f} min so far)")
         folder = os.path.join(
             values.work_dir, f"table1{suffix}", f"{model.lower().replace(' ', '_')}_seed{seed}"
         )
-        runs[model].append(run_model(MODELS[model], params, seed, values.work_dir, folder))
+        runs[model].append(run_model(models[model], params, seed, values.work_dir, folder))
     paths = write_results(runs, seeds, values.output_dir, suffix)
     say(f"table1: {(time.monotonic() - start) / 60:.1f} min")
     print("\n".join(paths))
+
+
+def parse_models(texts: Sequence[str]) -> dict[str, str]:
+    """gin files by the name of their model, from texts such as Psi=gin/psi_music.gin.
+
+    Raises:
+        UserError: a text is none of these, or a name comes twice.
+    """
+    pairs = [text.partition("=") for text in texts]
+    models = {name.strip(): file.strip() for name, _, file in pairs}
+    if not all(name and file for name, file in models.items()) or len(models) < len(pairs):
+        raise UserError(
+            f"--models takes NAME=GIN_FILE with names of their own, not {','.join(texts)!r}"
+        )
+    return models
 
 
 def bindings(data: str | None, name: str, steps: int | None, melodies: int) -> list[str]:

@@ -144,3 +144,10 @@ def test_a_small_run_from_start_to_finish_and_again(tmp_path):
     assert second.stderr.count("tune: reusing") == 8
     with open(tmp_path / "results" / "table1_tiny.json", encoding="utf-8") as file:
         assert json.load(file)["models"] == models
+
+
+def test_models_are_names_and_gin_files():
+    assert table1.parse_models(["A=a.gin", "B b=b.gin"]) == {"A": "a.gin", "B b": "b.gin"}
+    for bad in (["A"], ["=a.gin"], ["A=a.gin", "A=b.gin"]):
+        with pytest.raises(UserError, match="--models"):
+            table1.parse_models(bad)
