@@ -140,7 +140,7 @@ def provenance(program: str, run: Mapping[str, Any], seeds: Sequence[int]) -> di
     prior = pretraining.load_prior(run["run_dir"])
     made = prior.metadata.get("provenance", {})
     return {
-        "command": shlex.join(["python", "-m", f"benchmarks.{program}", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", f"benchmarks.{program}", *_result_flags()]),
         "data": {
             "name": settings["job"]["dataset_name"],
             "source": made.get("source"),
@@ -166,3 +166,8 @@ def cpu_model() -> str:
     except OSError:
         names = []
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def _result_flags() -> list[str]:
+    """The command line without the flags that only say where files go."""
+    return [a for a in sys.argv[1:] if not a.startswith(("--work_dir=", "--output_dir="))]
