@@ -10,7 +10,7 @@ run: $(INSTALLED)
 	$(BIN)/python -m rl_tuner.train --gin_file=gin/psi_music.gin
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow

@@ -42,7 +42,13 @@ setup(
         "and-cuda": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "corpus": ["music21>=9.3,<11"],
         "selfies": ["selfies>=2.1,<3"],
-        "dev": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.9,<1", "selfies>=2.1,<3"],
+        "dev": [
+            "hypothesis>=6.100",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.9,<1",
+            "selfies>=2.1,<3",
+        ],
     },
     entry_points={
         "console_scripts": [f"{name} = {module}:main" for name, module in COMMANDS.items()]

@@ -105,9 +105,6 @@ def plot(histories: Mapping[tuple[float, float], Sequence[Mapping[str, float]]],
                     [r[metric] for r in rows],
                     label=f"lambda = {lambda_:g}",
                 )
-            if metric == "task_reward":
-                # The prior's rewards lie far below all that follow.
-                axes.set_yscale("symlog", linthresh=100)
             axes.set_title(f"gamma = {gamma:g}, c = {c:g}: {label}", fontsize=10)
             axes.set_xlabel("environment steps, millions")
             axes.grid(alpha=0.3)
