@@ -25,6 +25,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["rl_tuner", "rl_tuner.*", "pipelines", "pipelines.*"]),
+    package_data={"rl_tuner": ["py.typed"]},
     install_requires=[
         "absl-py>=2.1",
         "gin-config>=0.5,<0.6",

@@ -36,6 +36,7 @@ _IRRELEVANT = {
     "listen_every",
     "qpm",
     "collapse",
+    "tuner",
 }
 
 

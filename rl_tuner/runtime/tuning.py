@@ -30,7 +30,9 @@ CHECKPOINTS = "checkpoints"
 _HISTORY = ("task_reward", "log_prior", "log_policy", "kl", "entropy", "distinct", "length")
 
 
-@gin.configurable(module="rl_tuner", denylist=["prior", "task", "run_dir", "seed", "corpus"])
+@gin.configurable(
+    module="rl_tuner", denylist=["prior", "task", "run_dir", "seed", "corpus", "tuner"]
+)
 def tune(
     prior: SequenceNetwork,
     task: Task,
@@ -44,6 +46,7 @@ def tune(
     listen_every: int = 10,
     collapse: Collapse | None = None,
     corpus: Sequence[np.ndarray] | None = None,
+    tuner: RLTuner | None = None,
 ) -> RLTuner:
     """Tunes a copy of the prior and returns the tuner; resumes from the last checkpoint if there is one.
 
@@ -60,6 +63,7 @@ def tune(
         listen_every: evaluations between two sets of pictures and sounds in TensorBoard.
         collapse: when the policy counts as collapsed and what follows; None is `Collapse()`.
         corpus: the tokens of training sequences, to look the policy's n-grams up in; None for none.
+        tuner: what to train, made of the same prior, task and seed; None makes one as gin says.
 
     Raises:
         UserError: a number is out of its range, the loss is no longer a number, or the policy has
@@ -67,7 +71,8 @@ def tune(
     """
     if min(steps, evaluate_every, evaluation_sequences, chunk, listen_every) < 1:
         raise UserError("tune: steps, cadences and counts must be at least 1")
-    tuner = RLTuner(prior=prior, task=task, seed=seed)
+    if tuner is None:
+        tuner = RLTuner(prior=prior, task=task, seed=seed)
     collapse = collapse or Collapse()
     run = _Run(tuner, task, run_dir, seed, evaluation_sequences, listen_every, collapse, corpus)
     per_iteration = tuner.collect_size * task.horizon

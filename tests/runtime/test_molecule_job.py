@@ -2,6 +2,7 @@ import csv
 import json
 import os
 
+import gin
 import numpy as np
 import pytest
 
@@ -87,6 +88,7 @@ def test_generate_goes_on_from_a_prompt(job, tmp_path):
 
 
 def tune(folder, steps):
+    gin.clear_config()
     vocabulary = tokens.Vocabulary.of(SMILES, "atom")
     encoding = tokens.Encoding.measure(vocabulary, [vocabulary.encode(s) for s in SMILES])
     prior = SequenceNetwork(vocabulary.num_classes, (12,))

@@ -1,0 +1,206 @@
+"""The public Python API, as a notebook uses it."""
+
+import ast
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import rl_tuner
+from tests import small_data
+
+TINY = {
+    "steps": 640,
+    "evaluate_every": 320,
+    "evaluation_sequences": 8,
+    "collect_size": 8,
+    "learn_size": 8,
+    "chunk": 2,
+    "c": 2.0,
+}
+# One rule alone, since every rule takes a second to compile.
+ONE_RULE = {"repetition": 0.0, "autocorrelation": 0.0, "motif": 0.0, "motif_extra": 0.0}
+ONE_RULE |= {"repeated_motif": 0.0, "repeated_motif_extra": 0.0, "interval": 0.0, "tonic": 0.0}
+ONE_RULE |= {"leap_resolved": 0.0, "leap_doubled": 0.0, "unique_max": 0.0, "unique_min": 0.0}
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+@pytest.fixture(scope="module")
+def melody(tmp_path_factory):
+    """A tuned melody policy on which tests only look."""
+    folder = tmp_path_factory.mktemp("melody")
+    data = small_data.melodies(folder / "data")
+    prior = rl_tuner.load_prior(small_data.prior(folder / "prior", data))
+    return folder, data, prior, tune(folder, prior, data)
+
+
+def tune(folder, prior, data=None, **settings):
+    arguments = TINY | {"replay": rl_tuner.UniformReplay(64), "objective": rl_tuner.Psi(0.5)}
+    reward = rl_tuner.MusicTheoryReward(in_key=-1.0, **ONE_RULE)
+    task = rl_tuner.MelodyTask(horizon=8, reward=reward)
+    return rl_tuner.tune(prior, task, str(folder / "run"), data=data, **arguments | settings)
+
+
+def test_importing_it_is_light():
+    code = """if True:
+        import sys, rl_tuner
+        heavy = {"tensorflow", "keras", "gin", "numpy", "rdkit"} & set(sys.modules)
+        sys.exit(f"imported {heavy}" if heavy else 0)"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_name_is_there_and_nothing_else():
+    for name in rl_tuner.__all__:
+        value = getattr(rl_tuner, name)
+        assert value.__name__ == name and value.__doc__
+    assert dir(rl_tuner) == sorted(rl_tuner.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'tuen'"):
+        rl_tuner.tuen  # noqa: B018
+
+
+def test_type_checkers_see_the_same_names():
+    with open(rl_tuner.__file__, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name: node.module for node in block.body for alias in node.names}
+    assert sorted(seen) == sorted(rl_tuner.__all__)
+    for name, home in seen.items():
+        assert getattr(importlib.import_module(home), name) is getattr(rl_tuner, name)
+    assert os.path.exists(os.path.join(os.path.dirname(rl_tuner.__file__), "py.typed"))
+
+
+def test_the_commands_do_not_hide_the_functions_of_their_name():
+    for name in ("evaluate", "export"):
+        module = importlib.import_module(f"rl_tuner.{name}")
+        assert callable(module.main) and callable(getattr(rl_tuner, name))
+
+
+def test_samples_and_their_scores_agree(melody):
+    tuned = melody[3]
+    samples = rl_tuner.sample(tuned, 5, seed=1)
+    assert len(samples) == 5 and samples.tokens.shape == (5, 8)
+    assert samples.lengths.tolist() == [8] * 5 and samples.outputs["pitches"].shape[0] == 5
+    assert np.array_equal(samples.tokens, rl_tuner.sample(tuned, 5, seed=1).tokens)
+    assert not np.array_equal(samples.tokens, rl_tuner.sample(tuned, 5, seed=2).tokens)
+    scores = rl_tuner.score(tuned, samples)
+    np.testing.assert_allclose(scores.log_policy, samples.log_policy, rtol=1e-4)
+    np.testing.assert_allclose(scores.log_prior, samples.log_prior, rtol=1e-4)
+    np.testing.assert_allclose(scores.log_ratio, scores.log_policy - scores.log_prior)
+    # Begun from the start token, as these were.
+    np.testing.assert_allclose(rl_tuner.score(tuned, samples.tokens).reward, scores.reward)
+    assert set(scores.parts) == set(tuned.task.part_names)
+    prior = rl_tuner.sample(tuned, 5, seed=1, model="prior")
+    np.testing.assert_allclose(prior.log_policy, prior.log_prior, rtol=1e-4)
+
+
+def test_a_run_is_reused(melody, capsys):
+    folder, data, prior, tuned = melody
+    assert [row["step"] for row in tuned.history] == [0, 320, 640]
+    again = tune(folder, prior, data)
+    assert "tune: reusing" in capsys.readouterr().err
+    first, second = (rl_tuner.sample(run, 3).log_policy for run in (tuned, again))
+    assert first.tolist() == second.tolist()
+
+
+@pytest.mark.slow
+def test_a_run_of_other_settings_is_set_aside(melody, tmp_path, capsys):
+    prior = melody[2]
+    tune(tmp_path, prior, steps=64)
+    other = tune(tmp_path, prior, steps=64, seed=1)
+    assert "seed: 0 -> 1" in capsys.readouterr().err
+    assert len(other.history) == 2 and (tmp_path / "run" / "previous" / "history.csv").exists()
+
+
+def test_evaluation_has_numbers_and_a_table(melody, tmp_path):
+    found = rl_tuner.evaluate(melody[3], 20, output_dir=str(tmp_path))
+    assert found.metrics["prior"]["kl"] == pytest.approx(0.0, abs=1e-5)
+    assert 0 <= found.metrics["tuned"]["novelty"] <= 1
+    assert "Task reward" in str(found) and (tmp_path / "metrics.txt").exists()
+    assert json.loads((tmp_path / "metrics.json").read_text()) == found.metrics
+
+
+def test_what_people_want_is_written(melody, tmp_path):
+    tuned = melody[3]
+    assert len(rl_tuner.sample(tuned, 2).save(str(tmp_path / "a"))) == 2
+    paths = rl_tuner.write_samples(tuned, str(tmp_path / "b"), 2, seed=3)
+    assert [os.path.basename(path) for path in paths] == ["tuned_000.mid", "tuned_001.mid"]
+
+
+def test_what_makes_no_sense_is_one_line(melody, tmp_path):
+    _, data, prior, tuned = melody
+    cases = {
+        "gamma": lambda: tune(tmp_path, prior, gamma=2.0),
+        "positive, not 0": lambda: tune(tmp_path, prior, c=0),
+        "not both": lambda: tune(tmp_path, prior, temperature=rl_tuner.FixedTemperature(1.0)),
+        "wants molecule": lambda: rl_tuner.tune(prior, rl_tuner.MoleculeTask(), str(tmp_path)),
+        "does not exist": lambda: rl_tuner.load_prior(str(tmp_path / "none")),
+        "not a dataset": lambda: rl_tuner.load_dataset(str(tmp_path)),
+        "holds no run": lambda: rl_tuner.open_run(str(tmp_path)),
+        "tokens are 0 to 37": lambda: rl_tuner.score(tuned, [[38] * 8]),
+        "no sequence": lambda: rl_tuner.score(tuned, []),
+        "no text form": lambda: rl_tuner.score(tuned, ["CCO"]),
+        "unequal length": lambda: rl_tuner.score(tuned, [[2, 3], [2]]),
+        "at least 1": lambda: rl_tuner.sample(tuned, 0),
+        "model is": lambda: rl_tuner.sample(tuned, 1, model="best"),
+        "num_epochs": lambda: rl_tuner.train_prior(data, str(tmp_path), num_epochs=3),
+        "gama": lambda: tune(tmp_path, prior, gama=0.5),
+    }
+    for message, call in cases.items():
+        with pytest.raises((rl_tuner.UserError, TypeError), match=message) as error:
+            call()
+        assert "\n" not in str(error.value) or isinstance(error.value, TypeError)
+    assert not (tmp_path / "run" / "previous").exists()
+
+
+def test_a_prior_is_trained_reused_and_set_aside(tmp_path, capsys):
+    data, folder = small_data.melodies(tmp_path / "data"), str(tmp_path / "prior")
+    prior = rl_tuner.train_prior(data, folder, cells=[4], max_epochs=1, window=16)
+    assert prior.cells == [4] and prior.metadata["kind"] == "melody"
+    weights = rl_tuner.train_prior(data, folder, cells=[4], max_epochs=1, window=16).get_weights()
+    assert "prior: reusing" in capsys.readouterr().err
+    assert all(np.array_equal(a, b) for a, b in zip(weights, prior.get_weights()))
+    rl_tuner.train_prior(data, folder, cells=[5], max_epochs=1, window=16)
+    assert "cells" in capsys.readouterr().err
+    assert os.path.exists(os.path.join(folder, "previous", "prior.keras"))
+
+
+def test_molecules_are_texts(tmp_path):
+    data = small_data.molecules(tmp_path / "data")
+    prior = small_data.prior(tmp_path / "prior", data)
+    reward = rl_tuner.FunctionReward(function=lambda smiles: [float(len(s)) for s in smiles])
+    task = rl_tuner.MoleculeTask(reward=reward, num_processes=1)
+    tuned = rl_tuner.tune(prior, task, str(tmp_path / "run"), **TINY | {"steps": 64})
+    samples = rl_tuner.sample(tuned, 6)
+    assert len(samples.texts) == 6 and all(isinstance(text, str) for text in samples.texts)
+    scores = rl_tuner.score(tuned, ["CCO", "c1ccccc1"])
+    assert scores.reward.tolist() == [3.0, 8.0]
+    one = rl_tuner.score(tuned, [task.vocabulary.encode("CCO")])
+    np.testing.assert_allclose(one.log_policy, scores.log_policy[:1], rtol=1e-5)
+    with pytest.raises(rl_tuner.UserError, match="score"):
+        rl_tuner.score(tuned, ["C%%"])
+
+
+@pytest.mark.slow
+def test_a_gin_file_runs_and_is_opened_and_exported(tmp_path):
+    import tensorflow as tf
+
+    data = small_data.melodies(tmp_path / "data")
+    prior = small_data.prior(tmp_path / "prior", data)
+    tuned = rl_tuner.run(
+        os.path.join(ROOT, "tests", "runtime", "tiny.gin"),
+        [f"job.prior = '{prior}'", "tune.steps = 2_000"],
+        work_dir=str(tmp_path / "runs"),
+    )
+    again = rl_tuner.open_run(str(tmp_path / "runs" / "tiny"))
+    first, second = (rl_tuner.sample(run, 3).log_policy for run in (tuned, again))
+    assert first.tolist() == second.tolist()
+    with pytest.raises(rl_tuner.UserError, match="gin file"):
+        rl_tuner.tune(tuned.prior, rl_tuner.MelodyTask(), tuned.run_dir)
+    folder = rl_tuner.export(tuned, str(tmp_path / "served" / "1"))
+    served = tf.saved_model.load(folder)
+    assert served.generate(count=2)["tokens"].shape == (2, 32)
