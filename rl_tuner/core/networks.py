@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from rl_tuner.core.lstm import cell, scaled, unroll
 
 State = list[tuple[tf.Tensor, tf.Tensor]]
 
@@ -110,15 +112,35 @@ class SequenceNetwork(keras.Model):
             "metadata": self.metadata,
         }
 
-    def call(self, tokens: tf.Tensor) -> tf.Tensor:
+    def call(
+        self, tokens: tf.Tensor, weight_dropout: float = 0.0, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Scores after every input token, from the zero state.
 
         Args:
             tokens: int [B, T] inputs, usually a start token or primer followed by a sequence.
+            weight_dropout: share of the recurrent weights that are 0 in this pass, the rest scaled up
+                (DropConnect on the recurrent matrix, Merity et al. 2018, section 2).
+            seed: int32 [2], which of them; needed with weight_dropout.
 
         Returns:
             float32 [B, T, num_classes] scores f(s_t, .).
         """
+        if tf.config.list_logical_devices("GPU") and not weight_dropout:
+            return self._scores(self._hidden_of_keras(tokens))
+        hidden = tf.transpose(tokens)
+        for index in range(len(self.lstms)):
+            project, recurrent = self._layer(index)
+            if weight_dropout:
+                layer_seed = tf.random.experimental.stateless_fold_in(seed, index)
+                recurrent = tf.nn.experimental.stateless_dropout(
+                    recurrent, weight_dropout, layer_seed
+                )
+            hidden = unroll(project(hidden), recurrent)
+        return tf.transpose(self._scores(hidden), [1, 0, 2])
+
+    def _hidden_of_keras(self, tokens: tf.Tensor) -> tf.Tensor:
+        # On a GPU, Keras' layers run on cuDNN.
         hidden = (
             self.embedding(tokens)
             if self.embedding is not None
@@ -126,45 +148,44 @@ class SequenceNetwork(keras.Model):
         )
         for lstm in self.lstms:
             hidden, *_ = lstm(hidden)
-        return self._scores(hidden)
+        return hidden
+
+    def _layer(self, index: int) -> tuple[Callable[[tf.Tensor], tf.Tensor], tf.Tensor]:
+        """How a layer's inputs enter its gates, and its recurrent matrix; both as `lstm.cell` wants."""
+        cell_weights = self.lstms[index].cell
+        kernel, recurrent, bias = (
+            scaled(tf.cast(weight, self.compute_dtype))
+            for weight in (cell_weights.kernel, cell_weights.recurrent_kernel, cell_weights.bias)
+        )
+        if index:
+            return lambda hidden: tf.matmul(hidden, kernel) + bias, recurrent
+        if self.embedding is not None:
+            kernel = tf.matmul(tf.cast(self.embedding.embeddings, self.compute_dtype), kernel)
+        # A one-hot row times a matrix is one of its rows.
+        table = kernel + bias
+        return lambda tokens: tf.gather(table, tokens), recurrent
 
     def zero_state(self, batch_size: int | tf.Tensor) -> State:
         """The state before any input: per layer (h, c), each [B, cells]."""
         return [(tf.zeros([batch_size, size], self.compute_dtype),) * 2 for size in self.cells]
 
-    def step(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Scores after one more token.
+    def stepper(self) -> Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]:
+        """A function that scores after one more token; made once, outside a loop that calls it.
 
-        Args:
-            tokens: int [B], the latest input.
-            state: what `zero_state` or the previous `step` returned.
-
-        Returns:
-            float32 [B, num_classes] scores and the new state; equal to `call` on the whole sequence
-            up to rounding.
+        It takes the latest inputs, int [B], and what `zero_state` or its own previous call returned.
+        It returns float32 [B, num_classes] scores, equal to `call` on the whole sequence up to
+        rounding, and the new state.
         """
-        hidden, new_state = None, []
-        for index, (lstm, (h, c)) in enumerate(zip(self.lstms, state)):
-            kernel = tf.cast(lstm.cell.kernel, self.compute_dtype)
-            if index > 0:
-                projected = tf.matmul(hidden, kernel)
-            elif self.embedding is not None:
-                projected = tf.matmul(tf.gather(self.embedding_matrix(), tokens), kernel)
-            else:
-                projected = tf.gather(kernel, tokens)
-            recurrent = tf.cast(lstm.cell.recurrent_kernel, self.compute_dtype)
-            gates = (
-                projected + tf.matmul(h, recurrent) + tf.cast(lstm.cell.bias, self.compute_dtype)
-            )
-            input_gate, forget_gate, candidate, output_gate = tf.split(gates, 4, axis=-1)
-            c = tf.sigmoid(forget_gate) * c + tf.sigmoid(input_gate) * tf.tanh(candidate)
-            hidden = tf.sigmoid(output_gate) * tf.tanh(c)
-            new_state.append((hidden, c))
-        return self._scores(hidden), new_state
+        layers = [self._layer(index) for index in range(len(self.lstms))]
 
-    def embedding_matrix(self) -> tf.Tensor:
-        """The embedding as a [num_classes + 1, embedding_size] tensor of the compute type."""
-        return tf.cast(self.embedding.embeddings, self.compute_dtype)
+        def step(tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+            hidden, new_state = tokens, []
+            for (project, recurrent), (h, c) in zip(layers, state):
+                _, hidden, c = cell(project(hidden) + tf.matmul(h, recurrent), c)
+                new_state.append((hidden, c))
+            return self._scores(hidden), new_state
+
+        return step
 
     def _scores(self, hidden: tf.Tensor) -> tf.Tensor:
         logits = self.head(hidden)

@@ -216,13 +216,11 @@ def path_errors(
     if lambda_ == 0.0:
         return mask * (bootstrap - chosen_scores_t)
     step_terms = mask * (bootstrap + values_t - chosen_scores_t)
-    sums = tf.scan(
-        lambda tail, term: term + gamma * lambda_ * tail,
-        tf.transpose(step_terms),
-        initializer=tf.zeros_like(step_terms[:, 0]),
-        reverse=True,
-    )
-    return mask * (tf.transpose(sums) - values_t)
+    # sum over k >= t of (gamma lambda)^(k-t) x_k, as one product with the matrix of powers.
+    steps = tf.range(tf.shape(step_terms)[1])
+    gaps = tf.cast(steps[:, tf.newaxis] - steps, step_terms.dtype)
+    powers = tf.where(gaps >= 0, tf.pow(gamma * lambda_, tf.maximum(gaps, 0.0)), 0.0)
+    return mask * (tf.matmul(step_terms, powers) - values_t)
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

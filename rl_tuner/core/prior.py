@@ -9,17 +9,59 @@ import tensorflow as tf
 
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 
+LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
+
+
+def stepwise(learning_rate: float, decay_rate: float, decay_steps: int) -> LearningRateSchedule:
+    """A learning rate that is multiplied by `decay_rate` every `decay_steps` updates.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+    if not (learning_rate > 0 and 0 < decay_rate <= 1 and decay_steps >= 1):
+        raise ValueError(
+            "need learning_rate > 0, 0 < decay_rate <= 1 and decay_steps >= 1, not "
+            f"{learning_rate=}, {decay_rate=}, {decay_steps=}"
+        )
+    return keras.optimizers.schedules.ExponentialDecay(
+        learning_rate, decay_steps, decay_rate, staircase=True
+    )
+
+
+def cosine(learning_rate: float, warmup_steps: int, steps: int) -> LearningRateSchedule:
+    """A learning rate that rises linearly from a tenth, then falls to 0 along half a cosine.
+
+    Args:
+        learning_rate: the largest.
+        warmup_steps: updates until it is reached.
+        steps: updates until it is 0.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+    if not (learning_rate > 0 and 1 <= warmup_steps < steps):
+        raise ValueError(
+            "need learning_rate > 0 and 1 <= warmup_steps < steps, not "
+            f"{learning_rate=}, {warmup_steps=}, {steps=}"
+        )
+    return keras.optimizers.schedules.CosineDecay(
+        learning_rate / 10,
+        steps - warmup_steps,
+        warmup_target=learning_rate,
+        warmup_steps=warmup_steps,
+    )
+
 
 class MLETrainer(tf.Module):
-    """Trains a network to predict the next token; Adam, stepwise decay, global-norm clipping.
+    """Trains a network to predict the next token; Adam, global-norm clipping.
 
     Args:
         network: what is trained.
-        learning_rate: Adam's initial learning rate.
-        decay_rate: factor on the learning rate every `decay_steps` steps.
-        decay_steps: see decay_rate.
+        learning_rate: Adam's learning rate, a number or a schedule (`stepwise`, `cosine`).
         clip_norm: largest global L2 norm of the gradients.
         l2: weight of half the sum of squared weight matrices in the loss.
+        weight_dropout: share of the recurrent weights left out of every update, see `SequenceNetwork.call`.
+        seed: seed of which weights those are; update and seed decide.
 
     Raises:
         ValueError: a number is out of its range.
@@ -28,28 +70,23 @@ class MLETrainer(tf.Module):
     def __init__(
         self,
         network: SequenceNetwork,
-        learning_rate: float,
-        decay_rate: float,
-        decay_steps: int,
+        learning_rate: float | LearningRateSchedule,
         clip_norm: float,
         l2: float,
+        weight_dropout: float = 0.0,
+        seed: int = 0,
     ) -> None:
         super().__init__(name="mle_trainer")
-        if not (learning_rate > 0 and 0 < decay_rate <= 1 and decay_steps >= 1):
+        if not (clip_norm > 0 and l2 >= 0 and 0 <= weight_dropout < 1):
             raise ValueError(
-                "need learning_rate > 0, 0 < decay_rate <= 1 and decay_steps >= 1, not "
-                f"{learning_rate=}, {decay_rate=}, {decay_steps=}"
+                "need clip_norm > 0, l2 >= 0 and 0 <= weight_dropout < 1, not "
+                f"{clip_norm=}, {l2=}, {weight_dropout=}"
             )
-        if not (clip_norm > 0 and l2 >= 0):
-            raise ValueError(f"need clip_norm > 0 and l2 >= 0, not {clip_norm=}, {l2=}")
         self.network = network
-        self.optimizer = keras.optimizers.Adam(
-            keras.optimizers.schedules.ExponentialDecay(
-                learning_rate, decay_steps, decay_rate, staircase=True
-            )
-        )
+        self.optimizer = keras.optimizers.Adam(learning_rate)
         self.optimizer.build(network.trainable_variables)
         self.clip_norm, self.l2 = clip_norm, l2
+        self.weight_dropout, self.seed = weight_dropout, seed
 
     @tf.function(reduce_retracing=True)
     def train_step(self, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
@@ -64,7 +101,9 @@ class MLETrainer(tf.Module):
             The mean negative log-likelihood in nats a step, before the update.
         """
         with tf.GradientTape() as tape:
-            loss, _, steps = likelihood_sums(self.network, inputs, labels, mask)
+            seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)])
+            logits = self.network(inputs, weight_dropout=self.weight_dropout, seed=seed)
+            loss, _, steps = likelihood_sums(logits, labels, mask)
             loss = loss / tf.maximum(steps, 1.0)
             total = loss + self.l2 * squared_weights(self.network)
         variables = self.network.trainable_variables
@@ -76,7 +115,7 @@ class MLETrainer(tf.Module):
     def _evaluation_sums(
         self, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        return likelihood_sums(self.network, inputs, labels, mask)
+        return likelihood_sums(self.network(inputs), labels, mask)
 
     def evaluate(
         self, batches: Iterable[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
@@ -96,10 +135,9 @@ class MLETrainer(tf.Module):
 
 
 def likelihood_sums(
-    network: SequenceNetwork, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor
+    logits: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Sums over the steps whose mask is 1: -log p(a_t|s_t) in nats, correct predictions, steps."""
-    logits = network(inputs)
     nll = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     correct = tf.cast(tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels, tf.float32)
     return tf.reduce_sum(nll * mask), tf.reduce_sum(correct * mask), tf.reduce_sum(mask)

@@ -26,6 +26,12 @@ class ReplayBatch(NamedTuple):
     log_prior: tf.Tensor
 
 
+def trimmed(batch: ReplayBatch) -> ReplayBatch:
+    """The same sequences without the columns that are padding in every one of them."""
+    longest = tf.cast(tf.reduce_max(tf.reduce_sum(batch.mask, axis=1)), tf.int32)
+    return ReplayBatch(batch.prefix, *(column[:, :longest] for column in batch[1:]))
+
+
 @gin.configurable(module="rl_tuner")
 class UniformReplay(tf.Module):
     """A ring of the latest `capacity` sequences, drawn uniformly with replacement.

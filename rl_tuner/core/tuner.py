@@ -13,7 +13,7 @@ from rl_tuner.core import objectives, priming
 from rl_tuner.core.exploration import Boltzmann
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.objectives import Objective
-from rl_tuner.core.replay import ReplayBatch, UniformReplay
+from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
 from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
 from rl_tuner.core.temperature import FixedTemperature
 from rl_tuner.tasks.task import HostTask, Task
@@ -241,6 +241,7 @@ class RLTuner(keras.Model):
         Returns:
             Scalar metrics of the update, and the mean absolute path error of each sequence: [B].
         """
+        batch = trimmed(batch)
         first = batch.prefix.shape[1] - 1
         inputs = sequence_inputs(batch.prefix, batch.tokens)
         log_p = (

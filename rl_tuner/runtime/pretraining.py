@@ -12,8 +12,8 @@ import gin
 import keras
 import tensorflow as tf
 
+from rl_tuner.core import prior
 from rl_tuner.core.networks import SequenceNetwork
-from rl_tuner.core.prior import MLETrainer
 from rl_tuner.errors import UserError
 from rl_tuner.files import replacing, write_text
 from rl_tuner.progress import Progress, say
@@ -36,8 +36,10 @@ def pretrain(
     decay_rate: float = 0.85,
     decay_steps: int = 1000,
     decay_epochs: float | None = None,
+    cosine: bool = False,
     clip_norm: float = 5.0,
     l2: float = 2.5e-5,
+    weight_dropout: float = 0.0,
     skip_steps: int = 0,
     max_epochs: int = 60,
     patience: int = 5,
@@ -58,8 +60,11 @@ def pretrain(
         decay_rate: factor on the learning rate every `decay_steps` updates.
         decay_steps: see decay_rate.
         decay_epochs: the same in passes over the training split, whatever its size; it wins where given.
+        cosine: whether the learning rate rises over the first half epoch and then falls to 0 along half a
+            cosine by the end of `max_epochs`, instead of stepwise.
         clip_norm: largest global L2 norm of the gradients.
         l2: weight regularisation.
+        weight_dropout: share of the recurrent weights left out of every update.
         skip_steps: first steps of every window that are not learned from.
         max_epochs: most passes over the training split.
         patience: epochs without a better validation log-perplexity after which training stops.
@@ -75,10 +80,18 @@ def pretrain(
     keras.utils.set_random_seed(seed)
     network = SequenceNetwork(dataset.num_classes, cells, embedding_size, name="prior")
     best = network.copy()
-    if decay_epochs is not None:
+    per_epoch = 1
+    if cosine or decay_epochs is not None:
         batches = dataset.training_batches("train", batch_size, window, seed, 0)
-        decay_steps = max(1, round(decay_epochs * sum(1 for _ in batches)))
-    trainer = MLETrainer(network, learning_rate, decay_rate, decay_steps, clip_norm, l2)
+        per_epoch = sum(1 for _ in batches)
+    if cosine:
+        warmup_steps = max(1, per_epoch // 2)
+        schedule = prior.cosine(learning_rate, warmup_steps, max_epochs * per_epoch + 1)
+    else:
+        if decay_epochs is not None:
+            decay_steps = max(1, round(decay_epochs * per_epoch))
+        schedule = prior.stepwise(learning_rate, decay_rate, decay_steps)
+    trainer = prior.MLETrainer(network, schedule, clip_norm, l2, weight_dropout, seed)
     epoch = tf.Variable(0, dtype=tf.int64)
     best_epoch = tf.Variable(0, dtype=tf.int64)
     best_score = tf.Variable(float("inf"), dtype=tf.float64)

@@ -267,10 +267,11 @@ class ServedPolicy(tf.Module):
         """
         tuner = self._tuner.value
         rows, size = tf.shape(inputs)[0], tf.shape(inputs)[1]
+        online, prior = tuner.online.stepper(), tuner.prior.stepper()
 
         def step(t: tf.Tensor, state: State, prior_state: State, carry: Any) -> tuple[Any, ...]:
-            scores, state = tuner.online.step(inputs[:, t], state)
-            prior_logits, prior_state = tuner.prior.step(inputs[:, t], prior_state)
+            scores, state = online(inputs[:, t], state)
+            prior_logits, prior_state = prior(inputs[:, t], prior_state)
             log_p = tf.nn.log_softmax(prior_logits)
             log_pi = tf.nn.log_softmax(tuner.objective.policy_logits(scores, log_p))
             return t + 1, state, prior_state, visit(t, [log_pi, log_p], carry)

@@ -28,8 +28,9 @@ def test_step_by_step_equals_the_unrolled_sequence(shape, batch):
     tokens = tf.constant(np.random.default_rng(1).integers(0, 8, (batch, 9)))
     whole, state = net(tokens), net.zero_state(batch)
     assert whole.shape == (batch, 9, 7)
+    step = net.stepper()
     for t in range(9):
-        scores, state = net.step(tokens[:, t], state)
+        scores, state = step(tokens[:, t], state)
         np.testing.assert_allclose(scores, whole[:, t], rtol=1e-5, atol=1e-5)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rl_tuner.core.replay import PrioritisedReplay, ReplayBatch, UniformReplay
+from rl_tuner.core.replay import PrioritisedReplay, ReplayBatch, UniformReplay, trimmed
 
 
 def built(replay):
@@ -119,3 +119,13 @@ def test_without_any_alpha_every_sequence_is_drawn_alike():
 def test_numbers_out_of_range_are_refused(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         PrioritisedReplay(**bad)
+
+
+def test_trimmed_leaves_out_what_is_padding_in_every_sequence():
+    mask = tf.constant([[1.0, 1, 0, 0], [1, 1, 1, 0]])
+    rows = tf.reshape(tf.range(8), [2, 4])
+    batch = ReplayBatch(tf.zeros([2, 1], tf.int32), rows, mask, mask, mask)
+    found = trimmed(batch)
+    np.testing.assert_array_equal(found.prefix, batch.prefix)
+    np.testing.assert_array_equal(found.tokens, [[0, 1, 2], [4, 5, 6]])
+    assert all(column.shape == (2, 3) for column in found[1:])

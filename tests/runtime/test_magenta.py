@@ -35,9 +35,9 @@ def quiet():
 
 def stepped(network, tokens):
     state = network.zero_state(len(tokens))
-    scores = []
+    scores, step = [], network.stepper()
     for column in tokens.T:
-        logits, state = network.step(column, state)
+        logits, state = step(column, state)
         scores.append(logits)
     return np.stack(scores, axis=1)
 

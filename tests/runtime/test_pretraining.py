@@ -38,7 +38,7 @@ def test_a_prior_learns_and_reports_what_it_learned(dataset, tmp_path):
     prior = pretraining.load_prior(str(tmp_path))
     assert prior.metadata["provenance"]["scores"] == scores
     assert prior.metadata["encoding"]["num_classes"] == 38
-    trainer = MLETrainer(prior, 1e-3, 1.0, 1, 1.0, 0.0)
+    trainer = MLETrainer(prior, 1e-3, 1.0, 0.0)
     data = pretraining.SequenceDataset(dataset)
     again = trainer.evaluate(data.evaluation_batches("validation", 7))
     assert again["log_perplexity"] == pytest.approx(scores["validation_log_perplexity"], rel=1e-5)
@@ -69,7 +69,7 @@ def test_the_loss_is_the_naive_one_and_masked_steps_do_not_count():
     network.set_weights([rng.normal(size=w.shape) for w in network.weights])
     inputs, labels = rng.integers(0, 6, (3, 7)), rng.integers(0, 5, (3, 7))
     mask = (rng.random((3, 7)) > 0.4).astype(np.float32)
-    trainer = MLETrainer(network, 1e-3, 1.0, 1, 1.0, 0.0)
+    trainer = MLETrainer(network, 1e-3, 1.0, 0.0)
     logits = network(tf.constant(inputs)).numpy().astype(np.float64)
     nll, right, count = 0.0, 0, 0
     for n in range(3):
