@@ -1,4 +1,4 @@
-"""How fast a molecule score is learned: mean score against molecules scored, with and without lambda.
+"""How fast a molecule score is learned: mean score against molecules scored, by objective.
 
 python -m benchmarks.molecule_learning --data=../shared/data/zinc_24k.smi
 
@@ -22,10 +22,12 @@ from rl_tuner import commandline
 
 POINTS = (512, 1_000, 2_000, 5_000, 10_000)
 WINDOW = 512
-VARIANTS = {
-    "lambda = 1": ["Psi.lambda_ = 1.0"],
-    "lambda = 0 (the paper's one step)": ["Psi.lambda_ = 0.0"],
-}
+# Name, folder, gin bindings.
+VARIANTS = (
+    ("whole strings", "whole", []),
+    ("lambda = 1, from every step", "lambda1", ["Psi.whole = False"]),
+    ("lambda = 0 (the paper's one step)", "lambda0", ["Psi.whole = False", "Psi.lambda_ = 0.0"]),
+)
 
 
 def main() -> None:
@@ -52,10 +54,10 @@ def _run(values: flags.FlagValues) -> None:
     name = values.name or (stem if values.data else "")
     shared = [*bindings(values.data, name, None, 1_000), *values.gin_param, "tune.chunk = 1"]
     runs: dict[str, list[dict[str, Any]]] = {}
-    for variant, params in VARIANTS.items():
+    for variant, short, params in VARIANTS:
         for seed in seeds:
             folder = os.path.join(
-                values.work_dir, f"learning_{name or 'builtin'}", f"{variant.split()[2]}_{seed}"
+                values.work_dir, f"learning_{name or 'builtin'}", f"{short}_{seed}"
             )
             run = run_model(
                 "gin/score_molecules.gin", [*shared, *params], seed, values.work_dir, folder

@@ -17,6 +17,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from rl_tuner.core import shards
+
 
 def scaled(weights: tf.Tensor) -> tf.Tensor:
     """Weights [..., 4H] with the columns of i, f and o halved."""
@@ -41,10 +43,7 @@ def cell(gates: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
     return squashed, 0.5 * (1.0 + o) * tf.tanh(c), c
 
 
-@tf.custom_gradient
-def unroll(
-    projected_t: tf.Tensor, recurrent: tf.Tensor
-) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
+def unroll(projected_t: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
     """Hidden states of an LSTM from the zero state.
 
     Args:
@@ -54,6 +53,14 @@ def unroll(
     Returns:
         float [T, B, H], h_t.
     """
+    parts = [_unroll(part, recurrent) for part in shards.split(projected_t, axis=1)]
+    return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
+
+
+@tf.custom_gradient
+def _unroll(
+    projected_t: tf.Tensor, recurrent: tf.Tensor
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
     gates, cells, hidden = _forward(projected_t, recurrent)
 
     def gradient(d_hidden: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -29,8 +29,6 @@ class SequenceNetwork(keras.Model):
         cells: cells of each LSTM layer, first to last.
         embedding_size: width of a learned embedding of the tokens; 0 feeds them one-hot.
         value_head: whether scores are normalised log-probabilities plus a learned state value.
-        value_scale: v(s) is so many times what the head's weights give, so that values of tens of nats
-            are learned as fast as log-probabilities.
         metadata: JSON-serialisable facts that travel with the saved network (vocabulary,
             provenance); never read by the arithmetic.
 
@@ -44,7 +42,6 @@ class SequenceNetwork(keras.Model):
         cells: Sequence[int] = (100,),
         embedding_size: int = 0,
         value_head: bool = False,
-        value_scale: float = 1.0,
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -57,7 +54,7 @@ class SequenceNetwork(keras.Model):
         self.num_classes = num_classes
         self.cells = list(cells)
         self.embedding_size = embedding_size
-        self.value_head, self.value_scale = value_head, value_scale
+        self.value_head = value_head
         self.metadata = metadata or {}
         self.embedding = (
             keras.layers.Embedding(num_classes + 1, embedding_size, name="embedding")
@@ -108,9 +105,13 @@ class SequenceNetwork(keras.Model):
             "cells": self.cells,
             "embedding_size": self.embedding_size,
             "value_head": self.value_head,
-            "value_scale": self.value_scale,
             "metadata": self.metadata,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SequenceNetwork:
+        """The network of `get_config`, or of a file that names the scale 1 of its value head."""
+        return cls(**{name: value for name, value in config.items() if name != "value_scale"})
 
     def call(
         self, tokens: tf.Tensor, weight_dropout: float = 0.0, seed: tf.Tensor | None = None
@@ -191,31 +192,21 @@ class SequenceNetwork(keras.Model):
         logits = self.head(hidden)
         if self.value is None:
             return logits
-        return tf.nn.log_softmax(logits) + self.value_scale * self.value(hidden)
-
-    def shift_scores(self, shift: tf.Tensor | float) -> None:
-        """Adds a number to every score of every state; the policy stays as it is."""
-        if self.value is not None:
-            self.value.bias.assign_add([shift / self.value_scale])
-        else:
-            self.head.bias.assign_add(tf.fill([self.num_classes], tf.cast(shift, tf.float32)))
+        return tf.nn.log_softmax(logits) + self.value(hidden)
 
     def copy(
         self,
         value_head: bool | None = None,
         zero_head: bool = False,
-        value_scale: float | None = None,
     ) -> SequenceNetwork:
         """A network with the same weights.
 
         Args:
             value_head: whether the copy has a value head (a new one starts at zero); None keeps it.
-            value_scale: scale of a new value head; None keeps it.
             zero_head: whether the copy's output layer starts at zero, so that all scores are 0.
         """
         config = self.get_config() | {
             "value_head": self.value_head if value_head is None else value_head,
-            "value_scale": self.value_scale if value_scale is None else value_scale,
         }
         twin = SequenceNetwork.from_config(config)
         for name in ("embedding", "head", "value"):

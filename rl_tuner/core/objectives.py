@@ -26,14 +26,15 @@ class Objective:
         calibrated: whether learning starts from values of zero and the policy at the prior
             (`initial_network`), or from the prior's raw logits as in the paper. Raw logits carry an
             arbitrary constant a state, which a gamma near 1 takes for value.
-        value_scale: scale of the value head, see `SequenceNetwork`.
         lambda_: weight of multi-step path consistency, 0 (the paper's one step) to 1 (whole paths).
+        whole: whether only the path that begins at the start counts, one error a sequence
+            (`sequence_errors`), instead of one from every step on.
     """
 
     calibrated: bool = True
-    value_scale: float = 1.0
     needs_prior = False
     lambda_ = 0.0
+    whole = False
 
     def initial_network(self, prior: SequenceNetwork) -> SequenceNetwork:
         """The online network before the first update, a copy of the prior.
@@ -42,7 +43,7 @@ class Objective:
         """
         if not self.calibrated:
             return prior.copy()
-        return prior.copy(value_head=True, value_scale=self.value_scale)
+        return prior.copy(value_head=True)
 
     def reward(self, task_reward: tf.Tensor, log_prior: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """The immediate reward [B, T] of the action taken.
@@ -68,9 +69,11 @@ class Objective:
         raise NotImplementedError
 
 
-def _check_lambda(lambda_: float) -> None:
+def _check_lambda(lambda_: float, whole: bool) -> None:
     if not 0.0 <= lambda_ <= 1.0:
         raise ValueError(f"lambda_ must lie between 0 and 1, not {lambda_}")
+    if whole and lambda_ != 1.0:
+        raise ValueError(f"whole sequences are consistent at lambda_ = 1 only, not {lambda_}")
 
 
 @gin.configurable(module="rl_tuner")
@@ -104,10 +107,11 @@ class Psi(Objective):
     """
 
     lambda_: float = 0.0
+    whole: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses a lambda outside [0, 1]."""
-        _check_lambda(self.lambda_)
+        """Refuses a lambda outside [0, 1], or whole sequences without lambda = 1."""
+        _check_lambda(self.lambda_, self.whole)
 
     def reward(self, task_reward: tf.Tensor, log_prior: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
         """Log p(a|s) + r_T / c (equation 14)."""
@@ -135,11 +139,12 @@ class G(Objective):
     """
 
     lambda_: float = 0.0
+    whole: bool = False
     needs_prior = True
 
     def __post_init__(self) -> None:
-        """Refuses a lambda outside [0, 1]."""
-        _check_lambda(self.lambda_)
+        """Refuses a lambda outside [0, 1], or whole sequences without lambda = 1."""
+        _check_lambda(self.lambda_, self.whole)
 
     def initial_network(self, prior: SequenceNetwork) -> SequenceNetwork:
         """A copy of the prior, with a zero output layer when calibrated."""
@@ -221,6 +226,42 @@ def path_errors(
     gaps = tf.cast(steps[:, tf.newaxis] - steps, step_terms.dtype)
     powers = tf.where(gaps >= 0, tf.pow(gamma * lambda_, tf.maximum(gaps, 0.0)), 0.0)
     return mask * (tf.matmul(step_terms, powers) - values_t)
+
+
+def sequence_errors(
+    chosen_scores_t: tf.Tensor, rewards_t: tf.Tensor, values_t: tf.Tensor, mask: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Inconsistency of whole sequences from one start, and the value of that start.
+
+    With ell_t = r_t + V(s_t) - f(s_t, a_t), which is r_T/c + log p - log pi, and no discount,
+
+        e = sum over t of ell_t - V(s_0),   V(s_0) = the batch's mean of those sums.
+
+    At the optimum the sum is the same for every sequence, log E_p[exp(r_T/c)], whoever chose the
+    actions: the mean of the squared errors is then 0 on any batch (the log-variance divergence of
+    Richter et al. 2020). Every token of a sequence is moved alike, the end token too, which path errors
+    from every step on move as many times as there are steps.
+
+    Args:
+        chosen_scores_t: float [B, T], f(s_t, a_t) of the online network.
+        rewards_t: float [B, T], the objective's immediate reward.
+        values_t: float [B, T], V(s_t) of the online network.
+        mask: float [B, T], 1 on the steps of the sequence and 0 on padding.
+
+    Returns:
+        float [B] errors and the scalar V(s_0), through which no gradient flows.
+    """
+    sums = tf.reduce_sum(mask * (rewards_t + values_t - chosen_scores_t), axis=1)
+    value = tf.stop_gradient(tf.reduce_mean(sums))
+    return sums - value, value
+
+
+def huber(errors: tf.Tensor, limit: float | None) -> tf.Tensor:
+    """e^2 up to |e| = limit, from there on its tangent 2 limit |e| - limit^2; None is e^2 everywhere."""
+    if limit is None:
+        return tf.square(errors)
+    sizes = tf.abs(errors)
+    return tf.where(sizes <= limit, tf.square(errors), limit * (2.0 * sizes - limit))
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

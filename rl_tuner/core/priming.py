@@ -1,4 +1,7 @@
-"""What a sequence is started from: inputs that come before its first generated token."""
+"""What a sequence is started from: inputs that come before its first generated token.
+
+A start is `fixed` when all sequences have the same.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ import tensorflow as tf
 @dataclasses.dataclass(frozen=True)
 class StartToken:
     """Every sequence begins as the training sequences begin."""
+
+    fixed = True
 
     def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:
         """int32 [B, 1]: the start token."""
@@ -34,6 +39,7 @@ class RandomToken:
 
     first: int
     last: int
+    fixed = False
 
     def __post_init__(self) -> None:
         """Refuses an empty range."""
@@ -61,6 +67,7 @@ class Primer:
     """
 
     tokens: Sequence[int]
+    fixed = True
 
     def __post_init__(self) -> None:
         """Refuses an empty primer."""

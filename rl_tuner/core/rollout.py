@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from rl_tuner.core import shards
 from rl_tuner.core.networks import SequenceNetwork
 
 
@@ -75,44 +76,49 @@ def rollout(
     Returns:
         A `Rollout`.
     """
-    batch_size, prefix_length = tf.shape(prefix)[0], tf.shape(prefix)[1]
     steppers = online.stepper(), prior.stepper()
-    states = online.zero_state(batch_size), prior.zero_state(batch_size)
+    uniform = tf.random.stateless_uniform([horizon, tf.shape(prefix)[0]], seed)
 
     def advance(token, states):
         both = [step(token, state) for step, state in zip(steppers, states)]
         return [scores for scores, _ in both], tuple(state for _, state in both)
 
-    _, states = tf.while_loop(
-        lambda position, _: position < prefix_length - 1,
-        lambda position, states: (position + 1, advance(prefix[:, position], states)[1]),
-        (tf.constant(0), states),
-    )
-    uniform = tf.random.stateless_uniform([horizon, batch_size], seed)
-    shapes = [prefix.shape[0]], [prefix.shape[0]], *[[prefix.shape[0], prior.num_classes]] * 2
-    arrays = [
-        tf.TensorArray(dtype, size=horizon, element_shape=shape)
-        for dtype, shape in zip((tf.int32, tf.float32, tf.float32, tf.float32), shapes)
-    ]
+    def draw(prefix, uniform):
+        """Tokens, mask [T, B], log pi and log p [T, B, A] of a part of the batch."""
+        batch_size = tf.shape(prefix)[0]
+        _, states = tf.while_loop(
+            lambda position, _: position < tf.shape(prefix)[1] - 1,
+            lambda position, states: (position + 1, advance(prefix[:, position], states)[1]),
+            (tf.constant(0), (online.zero_state(batch_size), prior.zero_state(batch_size))),
+        )
+        shapes = [None], [None], *[[None, prior.num_classes]] * 2
+        arrays = [
+            tf.TensorArray(dtype, size=horizon, element_shape=shape)
+            for dtype, shape in zip((tf.int32, tf.float32, tf.float32, tf.float32), shapes)
+        ]
 
-    def step(t, token, alive, states, arrays):
-        (scores, prior_logits), states = advance(token, states)
-        log_p = tf.nn.log_softmax(prior_logits)
-        log_pi = tf.nn.log_softmax(policy_logits(scores, log_p))
-        token = sample_from(behaviour(log_pi), uniform[t])
-        written = tf.where(alive > 0, token, 0), alive, log_pi, log_p
-        arrays = [array.write(t, value) for array, value in zip(arrays, written)]
-        if end_token is not None:
-            alive = alive * tf.cast(token != end_token, tf.float32)
-        return t + 1, token, alive, states, arrays
+        def step(t, token, alive, states, arrays):
+            (scores, prior_logits), states = advance(token, states)
+            log_p = tf.nn.log_softmax(prior_logits)
+            log_pi = tf.nn.log_softmax(policy_logits(scores, log_p))
+            token = sample_from(behaviour(log_pi), uniform[t])
+            written = tf.where(alive > 0, token, 0), alive, log_pi, log_p
+            arrays = [array.write(t, value) for array, value in zip(arrays, written)]
+            if end_token is not None:
+                alive = alive * tf.cast(token != end_token, tf.float32)
+            return t + 1, token, alive, states, arrays
 
-    *_, arrays = tf.while_loop(
-        lambda t, token, alive, *_: (t < horizon) & (tf.reduce_max(alive) > 0),
-        step,
-        (tf.constant(0), prefix[:, -1], tf.ones([batch_size]), states, arrays),
-    )
-    tokens, mask, log_pi, log_p = (array.stack() for array in arrays)
-    # Past the end of every sequence nothing was written: zeros, which the mask leaves out.
+        # A part without rows takes one step too, which tells the shapes of what is stacked.
+        *_, arrays = tf.while_loop(
+            lambda t, token, alive, *_: (t < horizon) & ((t == 0) | (tf.reduce_max(alive) > 0)),
+            step,
+            (tf.constant(0), prefix[:, -1], tf.ones([batch_size]), states, arrays),
+        )
+        # Past the end of every sequence nothing is written: zeros.
+        return [array.stack() for array in arrays]
+
+    parts = [draw(*part) for part in zip(shards.split(prefix), shards.split(uniform, axis=1))]
+    tokens, mask, log_pi, log_p = (tf.concat(values, axis=1) for values in zip(*parts))
     pi = tf.exp(log_pi)
     per_step = (
         tokens,
@@ -122,7 +128,8 @@ def rollout(
         tf.reduce_sum(pi * (log_pi - log_p), axis=-1) * mask,
         -tf.reduce_sum(pi * log_pi, axis=-1) * mask,
     )
-    return Rollout(prefix, *(tf.transpose(values) for values in per_step))
+    static = [prefix.shape[0], horizon if isinstance(horizon, int) else None]
+    return Rollout(prefix, *(tf.ensure_shape(tf.transpose(values), static) for values in per_step))
 
 
 def sequence_inputs(prefix: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:

@@ -43,9 +43,6 @@ class RLTuner(keras.Model):
         start: what sequences are started from; None is `StartToken()`.
         temperature: the temperature c; None is `FixedTemperature()`.
         replay: what keeps sequences for learning; None is `UniformReplay()`.
-        centred: whether values start at the mean return of the first batch instead of 0, which only a
-            gamma of 1 allows: then all states begin with one value, and only what is better or worse than
-            the prior's own sequences is learned.
         gamma: discount.
         eta: target update rate.
         collect_size: sequences sampled an iteration.
@@ -56,6 +53,7 @@ class RLTuner(keras.Model):
         decay_steps: see decay_rate.
         clip_norm: largest global L2 norm of the gradients.
         l2: weight of the sum of squared weight matrices in the loss.
+        huber: size of an error, in nats, beyond which it counts linearly; None squares all.
         seed: seed of every random choice.
 
     Raises:
@@ -71,7 +69,6 @@ class RLTuner(keras.Model):
         start: Any = None,
         temperature: Any = None,
         replay: Any = None,
-        centred: bool = False,
         gamma: float = 0.5,
         eta: float = 0.01,
         collect_size: int = 32,
@@ -82,6 +79,7 @@ class RLTuner(keras.Model):
         decay_steps: int = 1000,
         clip_norm: float = 5.0,
         l2: float = 0.0,
+        huber: float | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(name="rl_tuner")
@@ -91,8 +89,6 @@ class RLTuner(keras.Model):
             )
         if not (0.0 <= gamma <= 1.0 and 0.0 < eta <= 1.0):
             raise ValueError(f"need 0 <= gamma <= 1 and 0 < eta <= 1, not {gamma=}, {eta=}")
-        if centred and gamma != 1.0:
-            raise ValueError(f"RLTuner.centred needs gamma = 1, not {gamma}")
         self.replay = replay or UniformReplay()
         if not 1 <= collect_size <= self.replay.capacity or learn_size < 1 or updates < 1:
             raise ValueError(
@@ -106,12 +102,19 @@ class RLTuner(keras.Model):
             )
         if not (clip_norm > 0 and l2 >= 0):
             raise ValueError(f"need clip_norm > 0 and l2 >= 0, not {clip_norm=}, {l2=}")
+        if huber is not None and not huber > 0:
+            raise ValueError(f"RLTuner.huber must be above 0, not {huber}")
         self.task = task
         self.objective = objective
         self.exploration = exploration or Boltzmann()
         self.start = start or priming.StartToken()
         self.temperature = temperature or FixedTemperature()
-        self.centred, self.gamma, self.eta = centred, gamma, eta
+        if objective.whole and not (gamma == 1.0 and getattr(self.start, "fixed", False)):
+            raise ValueError(
+                "whole sequences are consistent with RLTuner.gamma = 1 and one start for all, such as "
+                f"@StartToken(), not with {gamma=} and {type(self.start).__name__}"
+            )
+        self.gamma, self.eta, self.huber = gamma, eta, huber
         self.collect_size, self.learn_size, self.updates = collect_size, learn_size, updates
         self.clip_norm, self.l2 = clip_norm, l2
         self.prior = prior.copy()
@@ -199,8 +202,6 @@ class RLTuner(keras.Model):
                 episode.prefix, episode.tokens, episode.mask, task_reward, episode.log_prior
             )
         )
-        if self.centred:
-            self._centre(task_reward)
         epsilon = self.exploration.epsilon(self.environment_steps)
         self.environment_steps.assign_add(tf.cast(tf.reduce_sum(episode.mask), tf.int64))
         kl = objectives.masked_mean(episode.kl, episode.mask)
@@ -216,30 +217,20 @@ class RLTuner(keras.Model):
             **{f"reward/{name}": tf.reduce_mean(value) for name, value in per_sequence.items()},
         }
 
-    def _centre(self, task_reward: tf.Tensor) -> None:
-        """Starts the values at the mean return of the first batch, in the objective's own reward.
-
-        With the policy at the prior, E[sum of r_T] / c is the value of the start to first order in 1/c.
-        """
-        is_first = tf.cast(tf.equal(self.iteration, 0), tf.float32)
-        returns = tf.reduce_sum(task_reward, axis=1) / self.temperature.c
-        shift = is_first * tf.reduce_mean(returns)
-        self.online.shift_scores(shift)
-        self.target.shift_scores(shift)
-
     def learn(
         self, batch: ReplayBatch, weights: tf.Tensor | None = None
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """One update of the online network on replayed sequences, then the soft target update.
 
-        Loss: masked mean of the squared `path_errors`, plus l2 times the squared weight matrices.
+        Loss: masked mean of the squared `path_errors`, or mean of the squared `sequence_errors` where the
+        objective learns whole sequences; plus l2 times the squared weight matrices.
 
         Args:
             batch: B replayed sequences.
             weights: float32 [B] weight of each sequence's squared errors; None is 1.
 
         Returns:
-            Scalar metrics of the update, and the mean absolute path error of each sequence: [B].
+            Scalar metrics of the update, and the mean absolute error of each sequence: [B].
         """
         batch = trimmed(batch)
         first = batch.prefix.shape[1] - 1
@@ -247,27 +238,10 @@ class RLTuner(keras.Model):
         log_p = (
             tf.nn.log_softmax(self.prior(inputs)[:, first:]) if self.objective.needs_prior else None
         )
-        target_values = self.objective.value(self.target(inputs)[:, first:], log_p)
-        rewards = self.objective.reward(batch.task_reward, batch.log_prior, self.temperature.c)
+        weights = tf.ones_like(batch.mask[:, 0]) if weights is None else weights
         with tf.GradientTape() as tape:
             scores = self.online(inputs)[:, first:]
-            chosen = tf.reduce_sum(
-                scores * tf.one_hot(batch.tokens, self.task.num_classes), axis=-1
-            )
-            values = self.objective.value(scores, log_p) if self.objective.lambda_ > 0 else None
-            errors = objectives.path_errors(
-                chosen,
-                rewards,
-                objectives.next_values(target_values, batch.mask),
-                batch.mask,
-                self.gamma,
-                values,
-                self.objective.lambda_,
-            )
-            squares = tf.square(errors)
-            if weights is not None:
-                squares *= weights[:, tf.newaxis]
-            error = objectives.masked_mean(squares, batch.mask)
+            error, value, sizes = self._errors(scores, log_p, inputs, batch, weights)
             loss = error + self.l2 * squared_weights(self.online)
         variables = self.online.trainable_variables
         gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self.clip_norm)
@@ -275,11 +249,48 @@ class RLTuner(keras.Model):
         soft_update(self.target, self.online, self.eta)
         metrics = {
             "learn/loss": error,
-            "learn/target_value": objectives.masked_mean(target_values, batch.mask),
+            "learn/target_value": value,
             "learn/gradient_norm": norm,
         }
-        sizes = tf.reduce_sum(tf.abs(errors), axis=1)
-        return metrics, tf.math.divide_no_nan(sizes, tf.reduce_sum(batch.mask, axis=1))
+        return metrics, sizes
+
+    def _errors(
+        self,
+        scores: tf.Tensor,
+        log_p: tf.Tensor | None,
+        inputs: tf.Tensor,
+        batch: ReplayBatch,
+        weights: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Mean of the weighted squared errors, mean value learned towards, mean |error| by sequence."""
+        objective, mask = self.objective, batch.mask
+        chosen = tf.reduce_sum(scores * tf.one_hot(batch.tokens, self.task.num_classes), axis=-1)
+        values = objective.value(scores, log_p) if objective.lambda_ > 0 else None
+        rewards = objective.reward(batch.task_reward, batch.log_prior, self.temperature.c)
+        if objective.whole:
+            errors, value = objectives.sequence_errors(chosen, rewards, values, mask)
+            squares = objectives.huber(errors, self.huber)
+            return tf.reduce_mean(weights * squares), value, tf.abs(errors)
+        if objective.lambda_ < 1:
+            target_values = objective.value(
+                self.target(inputs)[:, batch.prefix.shape[1] - 1 :], log_p
+            )
+        else:
+            # Whole paths do not bootstrap.
+            target_values = tf.stop_gradient(values)
+        errors = objectives.path_errors(
+            chosen,
+            rewards,
+            objectives.next_values(target_values, mask),
+            mask,
+            self.gamma,
+            values,
+            objective.lambda_,
+        )
+        squares = weights[:, tf.newaxis] * objectives.huber(errors, self.huber)
+        sizes = tf.math.divide_no_nan(tf.reduce_sum(tf.abs(errors), 1), tf.reduce_sum(mask, 1))
+        value = objectives.masked_mean(target_values, mask)
+        return objectives.masked_mean(squares, mask), value, sizes
 
     def learn_from_replay(self) -> dict[str, tf.Tensor]:
         """Learns `updates` times on `learn_size` replayed sequences; returns the mean metrics."""

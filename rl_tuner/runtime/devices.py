@@ -6,6 +6,7 @@ import gin
 import keras
 import tensorflow as tf
 
+from rl_tuner.core import shards
 from rl_tuner.errors import UserError
 
 _PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -52,6 +53,7 @@ def device(placement: str = "auto", precision: str = "auto", deterministic: bool
         if gpus:
             tf.config.set_visible_devices([], "GPU")
         chosen = "CPU" + ("" if gpus else " (no GPU found)")
+        _share_cores()
     if precision == "auto":
         precision = "float32"
     if precision not in _PRECISIONS:
@@ -62,3 +64,14 @@ def device(placement: str = "auto", precision: str = "auto", deterministic: bool
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return f"device: {chosen}, {precision}" + (", deterministic" if deterministic else "")
+
+
+def _share_cores() -> None:
+    # Parts of a batch side by side use the cores better than each operation in parts.
+    parts = min(shards.MOST, shards.cores())
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(parts)
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, shards.cores() // parts))
+    except RuntimeError:
+        # TensorFlow has computed already, so its threads are what they are.
+        return

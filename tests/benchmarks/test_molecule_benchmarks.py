@@ -69,7 +69,7 @@ def test_points_are_means_of_the_latest_molecules():
 
 def test_learning_tables_have_a_row_a_variant_and_seed(tmp_path):
     run = fake_run(tmp_path / "run", 0.9) | {"batches": batches(90, lambda i: i / 100)}
-    runs = {name: [run, run] for name in molecule_learning.VARIANTS}
+    runs = {name: [run, run] for name, *_ in molecule_learning.VARIANTS}
     paths = molecule_learning.write_results(runs, [0, 1], str(tmp_path / "results"))
     with open(paths[0], encoding="utf-8") as file:
         rows = [line for line in file if line.startswith("| lambda")]

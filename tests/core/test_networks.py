@@ -4,7 +4,6 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
-from tests.core.enumerated import A, random_network
 
 SHAPES = [
     {"cells": (5,)},
@@ -92,25 +91,3 @@ def test_a_checkpoint_holds_every_weight(shape, tmp_path):
     tf.train.Checkpoint(net=other).read(path).assert_consumed()
     for ours, theirs in zip(net.get_weights(), other.get_weights()):
         np.testing.assert_array_equal(ours, theirs)
-
-
-def test_a_scaled_value_head_moves_all_scores_of_a_state_alike():
-    plain = random_network(1, value_head=True)
-    scaled = plain.copy(value_scale=5.0)
-    tokens = tf.constant([[A, 0, 1], [A, 2, 2]])
-    values = tf.reduce_logsumexp(plain(tokens), axis=-1)
-    np.testing.assert_allclose(
-        scaled(tokens) - plain(tokens),
-        np.repeat(4 * values[..., None], A, -1),
-        rtol=1e-3,
-        atol=1e-3,
-    )
-
-
-@pytest.mark.parametrize("kwargs", [{}, {"value_head": True, "value_scale": 4.0}])
-def test_shifting_scores_adds_to_every_score(kwargs):
-    network = random_network(2, **kwargs)
-    tokens = tf.constant([[A, 0, 1]])
-    before = network(tokens).numpy()
-    network.shift_scores(3.5)
-    np.testing.assert_allclose(network(tokens), before + 3.5, rtol=1e-4, atol=1e-4)

@@ -12,9 +12,11 @@ from rl_tuner.core.objectives import (
     Psi,
     Q,
     RewardOnly,
+    huber,
     masked_mean,
     next_values,
     path_errors,
+    sequence_errors,
 )
 from tests.core.enumerated import SEQUENCES, TinyTask, along, log_softmax, random_network, taken
 
@@ -102,6 +104,41 @@ def test_path_errors_are_the_definition(lambda_, gamma):
     )
     wanted = naive_path_errors(chosen, rewards, after, length, gamma, values, lambda_)
     np.testing.assert_allclose(found, wanted, atol=1e-12)
+
+
+def test_sequence_errors_are_the_definition():
+    rng = np.random.default_rng(0)
+    chosen, rewards, values = rng.normal(size=(3, 6, 5))
+    length = [5, 4, 3, 2, 1, 5]
+    mask = np.array([[float(t < n) for t in range(5)] for n in length])
+    sums = []
+    for n, end in enumerate(length):
+        sums.append(sum(rewards[n, t] + values[n, t] - chosen[n, t] for t in range(end)))
+    errors, value = sequence_errors(*map(tf.constant, (chosen, rewards, values, mask)))
+    np.testing.assert_allclose(value, np.mean(sums))
+    np.testing.assert_allclose(errors, np.array(sums) - np.mean(sums))
+
+
+def test_no_gradient_flows_through_the_value_of_the_start():
+    chosen = tf.Variable(np.zeros([2, 3]))
+    with tf.GradientTape() as tape:
+        errors, _ = sequence_errors(chosen, *(tf.ones([2, 3], tf.float64) for _ in range(3)))
+    np.testing.assert_array_equal(tape.gradient(errors, chosen), -np.ones([2, 3]))
+
+
+def test_huber_goes_on_along_its_tangent():
+    errors = tf.Variable([-3.0, -0.5, 0.0, 2.0, 5.0])
+    with tf.GradientTape() as tape:
+        losses = huber(errors, 2.0)
+    np.testing.assert_allclose(losses, [8.0, 0.25, 0.0, 4.0, 16.0])
+    np.testing.assert_allclose(tape.gradient(losses, errors), [-4.0, -1.0, 0.0, 4.0, 4.0])
+    np.testing.assert_allclose(huber(errors, None), np.square(errors))
+
+
+@pytest.mark.parametrize("kind", [Psi, G])
+def test_whole_sequences_need_a_lambda_of_one(kind):
+    with pytest.raises(ValueError, match="lambda_ = 1"):
+        kind(lambda_=0.5, whole=True)
 
 
 def test_no_gradient_flows_through_targets():

@@ -26,6 +26,8 @@ UPDATES = 600
 TASK = TinyTask()
 PRIOR = random_network(1)
 LOG_P = log_softmax(along(PRIOR))
+# Sequences drawn uniformly, as no policy here would: some are replayed often, some rarely.
+ROWS = np.random.default_rng(0).choice(81, 300)
 
 
 def learned(objective, c=0.7, rows=None, updates=UPDATES):
@@ -88,6 +90,12 @@ def test_psi_and_g_reach_the_soft_optimum(kind, lambda_):
     assert distance(tuner, 0.7) < 0.02
 
 
+@pytest.mark.parametrize("rows", [None, ROWS], ids=["all", "of another policy"])
+@pytest.mark.parametrize("kind", [Psi, G])
+def test_whole_sequences_reach_the_soft_optimum(kind, rows):
+    assert distance(learned(kind(lambda_=1.0, whole=True), rows=rows), 0.7) < 0.03
+
+
 @pytest.mark.parametrize("kind", [Psi, G])
 def test_an_uncalibrated_start_reaches_the_same_optimum(kind):
     assert distance(learned(kind(calibrated=False)), 0.7) < 0.02
@@ -95,10 +103,8 @@ def test_an_uncalibrated_start_reaches_the_same_optimum(kind):
 
 @pytest.mark.parametrize("lambda_", [0.0, 0.9, 1.0])
 def test_data_of_another_policy_leads_to_the_same_optimum(lambda_):
-    # Sequences drawn uniformly, as no policy here would: some are replayed often, some rarely.
-    rows = np.random.default_rng(0).choice(81, 300)
-    assert len(set(rows)) < 81
-    assert distance(learned(Psi(lambda_=lambda_), rows=rows), 0.7) < 0.05
+    assert len(set(ROWS)) < 81
+    assert distance(learned(Psi(lambda_=lambda_), rows=ROWS), 0.7) < 0.05
 
 
 def test_psi_is_log_p_plus_g():

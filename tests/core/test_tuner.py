@@ -4,8 +4,9 @@ import tensorflow as tf
 
 from rl_tuner.core.exploration import EpsilonGreedy
 from rl_tuner.core.objectives import G, Psi, Q, RewardOnly
+from rl_tuner.core.priming import RandomToken, StartToken
 from rl_tuner.core.replay import PrioritisedReplay, UniformReplay
-from rl_tuner.core.temperature import FixedTemperature
+from rl_tuner.core.rollout import sequence_inputs
 from rl_tuner.core.tuner import RLTuner, soft_update
 from tests.core.enumerated import A, TinyTask, full_batch, log_softmax, random_network
 
@@ -149,6 +150,7 @@ def test_gradients_are_clipped_by_their_global_norm():
         ({"decay_steps": 0}, "decay_steps"),
         ({"clip_norm": -1.0}, "clip_norm"),
         ({"updates": 0}, "updates"),
+        ({"huber": 0.0}, "huber"),
     ],
 )
 def test_numbers_out_of_range_are_refused(bad, message):
@@ -156,32 +158,32 @@ def test_numbers_out_of_range_are_refused(bad, message):
         tuner(**bad)
 
 
-def test_centred_values_start_at_the_mean_return_and_the_policy_at_the_prior():
-    made = tuner(
-        Psi(lambda_=1.0),
-        gamma=1.0,
-        centred=True,
-        collect_size=4000,
-        temperature=FixedTemperature(2.0),
-    )
-    episode = made.act()
-    parts = TASK.reward_parts(episode.tokens, episode.mask)
-    made.store(episode, parts)
-    expected = float(tf.reduce_mean(tf.reduce_sum(parts["table"], 1))) / 2.0
-    tokens = tf.constant([[A, 0, 1, 2], [A, 2, 2, 1]])
-    for network in (made.online, made.target):
-        np.testing.assert_allclose(made.objective.value(network(tokens), None), expected, rtol=1e-4)
-    np.testing.assert_allclose(
-        log_softmax(made(tokens).numpy()), log_softmax(made.prior(tokens).numpy()), atol=1e-5
-    )
-    made.iteration.assign_add(1)
-    made.store(episode, parts)
-    np.testing.assert_allclose(made.objective.value(made.online(tokens), None), expected, rtol=1e-4)
-
-
-def test_centring_needs_a_discount_of_one():
+def test_whole_sequences_need_a_discount_of_one_and_one_start():
+    whole = Psi(lambda_=1.0, whole=True)
     with pytest.raises(ValueError, match="gamma = 1"):
-        tuner(gamma=0.5, centred=True)
+        tuner(whole, gamma=0.5, start=StartToken())
+    with pytest.raises(ValueError, match="RandomToken"):
+        tuner(whole, gamma=1.0, start=RandomToken(0, 2))
+
+
+@pytest.mark.parametrize("kind", [Psi, G])
+def test_whole_sequences_learn_what_their_errors_say(kind):
+    made = tuner(kind(lambda_=1.0, whole=True), gamma=1.0, start=StartToken(), huber=0.5)
+    episode = made.act()
+    parts = made.task.reward_parts(episode.tokens, episode.mask)
+    made.store(episode, parts)
+    batch, _, _ = made.replay.sample(16, tf.constant([0, 1]))
+    weights = np.linspace(0.5, 2.0, 16).astype(np.float32)
+    log_pi = log_softmax(made(sequence_inputs(batch.prefix, batch.tokens)).numpy())
+    log_pi = np.take_along_axis(log_pi, batch.tokens.numpy()[..., None], -1)[..., 0]
+    c = float(made.temperature.c)
+    sums = (batch.task_reward / c + batch.log_prior - log_pi).numpy().sum(1)
+    errors = sums - sums.mean()
+    squares = [e**2 if abs(e) <= 0.5 else 2 * 0.5 * abs(e) - 0.25 for e in errors]
+    metrics, sizes = made.learn(batch, tf.constant(weights))
+    np.testing.assert_allclose(metrics["learn/loss"], np.mean(weights * squares), rtol=1e-4)
+    np.testing.assert_allclose(metrics["learn/target_value"], sums.mean(), rtol=1e-4)
+    np.testing.assert_allclose(sizes, np.abs(errors), rtol=1e-3, atol=1e-4)
 
 
 def test_prioritised_replay_learns_from_what_was_wrong():

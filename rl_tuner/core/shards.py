@@ -1,0 +1,36 @@
+"""A batch in parts that are computed side by side.
+
+The operations of one LSTM step are too small to share out over cores: on two cores they keep little more than
+one busy. Loops over parts of a batch know nothing of each other, so that TensorFlow runs them at once.
+"""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+
+# More parts would leave each matrix product too few rows; cores beyond them share out single operations.
+MOST = 4
+
+
+def count() -> int:
+    """Parts of a batch: one a core, up to `MOST`; one where a GPU computes."""
+    if tf.config.list_logical_devices("GPU"):
+        return 1
+    return min(MOST, tf.config.threading.get_inter_op_parallelism_threads() or cores())
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def split(values: tf.Tensor, axis: int = 0) -> list[tf.Tensor]:
+    """`count` parts along an axis, in order, whose sizes differ by one at most; some may be empty."""
+    parts = count()
+    if parts == 1:
+        return [values]
+    size = tf.shape(values)[axis]
+    edges = tf.range(parts + 1) * size // parts
+    return tf.split(values, edges[1:] - edges[:-1], axis=axis, num=parts)
