@@ -54,6 +54,7 @@ setup(
             "pytest-xdist>=3.6",
             "ruff>=0.9,<1",
             "selfies>=2.1,<3",
+            "tensorflow-serving-api>=2.20,<2.22",
         ],
     },
     entry_points={
