@@ -276,6 +276,7 @@ def evaluate(
         meter = Meter(sampler, job.task, min(job.evaluation_batch, job.evaluation_sequences))
         measured = meter.measure(job.evaluation_sequences, job.seed, f"evaluate {name}")
         columns[name] = measured.metrics | job.task.set_metrics(measured.sequences, corpus)
+        columns[name]["sequences"] = job.evaluation_sequences
         sequences[name] = measured.sequences
     return columns, sequences
 
