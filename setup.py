@@ -24,8 +24,13 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
-    packages=find_packages(include=["rl_tuner", "rl_tuner.*", "pipelines", "pipelines.*"]),
-    package_data={"rl_tuner": ["py.typed"]},
+    # The settings in gin/ travel as rl_tuner/gin: a folder of that name elsewhere could hide gin-config.
+    packages=[
+        *find_packages(include=["rl_tuner", "rl_tuner.*", "pipelines", "pipelines.*"]),
+        "rl_tuner.gin",
+    ],
+    package_dir={"rl_tuner.gin": "gin"},
+    package_data={"rl_tuner": ["py.typed"], "rl_tuner.gin": ["*.gin"]},
     install_requires=[
         "absl-py>=2.1",
         "gin-config>=0.5,<0.6",
@@ -49,6 +54,7 @@ setup(
             "pytest-xdist>=3.6",
             "ruff>=0.9,<1",
             "selfies>=2.1,<3",
+            "tensorflow-serving-api>=2.20,<2.22",
         ],
     },
     entry_points={

@@ -74,7 +74,8 @@ def define_gin_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "gin_file",
         None,
-        "A gin file, from here or from the repository's root; repeat it for several.",
+        "A gin file, from here or one that comes with this program, such as gin/psi_music.gin; repeat"
+        " it for several.",
         flag_values=values,
         required=True,
     )

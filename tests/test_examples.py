@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -13,8 +14,8 @@ import numpy as np
 import pytest
 
 import rl_tuner
-from examples import chord_task, own_reward, serve_client
-from rl_tuner.runtime import configuration
+from examples import chord_task, own_reward, serve_client, to_magenta
+from rl_tuner.runtime import configuration, magenta
 from tests import shell_commands, small_data
 from tests.runtime.conftest import write_book
 
@@ -93,6 +94,42 @@ def test_the_script_names_commands_that_exist():
     assert len(found) == 3
     for words in found:
         shell_commands.check(words)
+
+
+def imported_checkpoint(folder):
+    """A checkpoint under Magenta's names, and the prior that it was made of."""
+    prior = rl_tuner.SequenceNetwork(38, [9, 7])
+    prior.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in prior.get_weights()])
+    return to_magenta.to_magenta(prior, str(folder / "note_rnn" / "model.ckpt")), prior
+
+
+def test_a_prior_goes_to_magenta_and_comes_back(tmp_path):
+    checkpoint, prior = imported_checkpoint(tmp_path)
+    _, found = magenta.import_magenta(checkpoint, str(tmp_path / "prior"))
+    tokens = np.random.default_rng(0).integers(0, 38, [3, 20])
+    np.testing.assert_allclose(found(tokens), prior(tokens), atol=1e-5, rtol=0)
+    with pytest.raises(rl_tuner.UserError, match="embedding"):
+        to_magenta.to_magenta(rl_tuner.SequenceNetwork(38, [4], 3), str(tmp_path / "none"))
+
+
+@pytest.mark.slow
+def test_an_imported_model_is_tuned_by_the_script(tmp_path):
+    checkpoint, _ = imported_checkpoint(tmp_path)
+    small = ["tune.steps=2_000", "job.evaluation_sequences=100", "job.evaluation_batch=100"]
+    flags = [f"--gin_param={param}" for param in small]
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    done = subprocess.run(
+        [f"{EXAMPLES}/tune_imported.sh", checkpoint, "mine", *flags],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": path, "PYTHONPATH": shell_commands.ROOT},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(os.listdir(tmp_path / "out" / "mine")) == 10
+    card = (tmp_path / "runs" / "mine" / "MODEL_CARD.md").read_text()
+    assert "imported from `model.ckpt`" in card
 
 
 def test_the_client_asks_as_a_server_expects():

@@ -19,23 +19,25 @@ _TYPES = {
     "bool": ((bool,), "True or False"),
     "str": ((str,), "a text in quotes"),
 }
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# What holds the folder gin/: an installed package has it inside, a checkout beside.
+GIN_ROOT = _PACKAGE if os.path.isdir(os.path.join(_PACKAGE, "gin")) else os.path.dirname(_PACKAGE)
 
 
 def configure(files: Sequence[str], params: Sequence[str]) -> None:
-    """Reads gin files, then single bindings, which win; includes are found from the repository root.
+    """Reads gin files, then single bindings, which win; files and includes are also found from GIN_ROOT.
 
     Raises:
         UserError: a file is missing, or a line names something unknown or makes no sense.
     """
     gin.clear_config()
     for name in files:
-        if not any(os.path.isfile(os.path.join(root, name)) for root in ("", REPOSITORY)):
+        if not any(os.path.isfile(os.path.join(root, name)) for root in ("", GIN_ROOT)):
             raise UserError(f"gin file {name} does not exist")
-    gin.add_config_file_search_path(REPOSITORY)
+    gin.add_config_file_search_path(GIN_ROOT)
     try:
         gin.parse_config_files_and_bindings(
-            [name if os.path.isfile(name) else os.path.join(REPOSITORY, name) for name in files],
+            [name if os.path.isfile(name) else os.path.join(GIN_ROOT, name) for name in files],
             list(params),
             print_includes_and_imports=False,
         )

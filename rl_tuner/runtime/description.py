@@ -19,7 +19,7 @@ _FORMAT = 1
 _CONFIGS = {"config": "config.gin", "operative_config": "operative_config.gin"}
 _PACKAGES = ("sequence-tutor", "tensorflow", "keras", "numpy", "gin-config", "rdkit", "note-seq")
 # Not all of a prior's provenance: histograms are long, and in the prior's own file.
-_PROVENANCE = ("source", "settings", "splits", "scores", "versions", "licence")
+_PROVENANCE = ("source", "settings", "splits", "scores", "versions", "licence", "imported")
 
 
 def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
@@ -47,11 +47,12 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
             "end_token": task.end_token,
             "start_token": tuner.prior.start_token,
             "rewarded_for": list(task.part_names),
+            "reward": _plain(getattr(task, "reward", None)),
         },
         "encoding": metadata.get("encoding"),
-        "start": _named(tuner.start),
+        "start": _plain(tuner.start),
         "limits": {"max_length": LONGEST * task.horizon},
-        "objective": _named(tuner.objective),
+        "objective": _plain(tuner.objective),
         "tuning": {
             "seed": tuner.seed,
             "steps": int(tuner.environment_steps),
@@ -74,9 +75,19 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
     }
 
 
-def _named(thing: Any) -> dict[str, Any]:
-    settings = dataclasses.asdict(thing) if dataclasses.is_dataclass(thing) else {}
-    return {"name": type(thing).__name__, **settings}
+def _plain(value: Any) -> Any:
+    """Settings as JSON: an object is its name and its fields, a function its name."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+    return {
+        "name": type(value).__name__,
+        **{field.name: _plain(getattr(value, field.name)) for field in fields},
+    }
 
 
 def _settings(run_dir: str | None) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gin
 import keras
 import tensorflow as tf
@@ -29,17 +31,8 @@ def device(placement: str = "auto", precision: str = "auto", deterministic: bool
         UserError: an unknown value, or a GPU that is not there.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    if placement == "auto":
-        placement = "gpu" if gpus else "cpu"
-    kind, _, number = placement.partition(":")
-    if (
-        kind not in ("cpu", "gpu")
-        or (number and not number.isdigit())
-        or (kind == "cpu" and number)
-    ):
-        raise UserError(f"device.placement is 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}")
-    if kind == "gpu":
-        index = int(number or 0)
+    index = _gpu_index(placement)
+    if index is not None:
         if index >= len(gpus):
             raise UserError(
                 f"device.placement is {placement!r} but this machine has {len(gpus)} GPUs that "
@@ -64,6 +57,42 @@ def device(placement: str = "auto", precision: str = "auto", deterministic: bool
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return f"device: {chosen}, {precision}" + (", deterministic" if deterministic else "")
+
+
+def device_of_run(placement: str, **settings: Any) -> str:
+    """`device` for a finished run that is opened: "auto" where the GPU it asks for is not here.
+
+    Args:
+        placement: the run's own.
+        **settings: of `device`.
+
+    Returns:
+        One line that says what was chosen, and that it is not what the run asks for.
+
+    Raises:
+        UserError: an unknown value.
+    """
+    index = _gpu_index(placement)
+    if index is None or index < len(tf.config.list_physical_devices("GPU")):
+        return device(placement, **settings)
+    chosen = device("auto", **settings)
+    return f"{chosen} (the run's own device.placement={placement!r} is not on this machine)"
+
+
+def _gpu_index(placement: str) -> int | None:
+    """The number of the GPU that a placement means; None for the CPU.
+
+    Raises:
+        UserError: it means nothing.
+    """
+    kind, _, number = placement.partition(":")
+    if placement == "auto":
+        return 0 if tf.config.list_physical_devices("GPU") else None
+    if placement == "cpu":
+        return None
+    if kind == "gpu" and (placement == "gpu" or number.isdigit()):
+        return int(number or 0)
+    raise UserError(f"device.placement is 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}")
 
 
 def _share_cores() -> None:

@@ -17,7 +17,7 @@ from rl_tuner.core.tuner import RLTuner
 from rl_tuner.errors import UserError
 from rl_tuner.files import write_text
 from rl_tuner.progress import say
-from rl_tuner.runtime import configuration, model_card, pretraining, report, tuning
+from rl_tuner.runtime import configuration, devices, model_card, pretraining, report, tuning
 from rl_tuner.runtime.dataset import SequenceDataset
 from rl_tuner.runtime.evaluation import Meter, prior_sampler, tuned_sampler
 from rl_tuner.runtime.export import export
@@ -276,6 +276,7 @@ def evaluate(
         meter = Meter(sampler, job.task, min(job.evaluation_batch, job.evaluation_sequences))
         measured = meter.measure(job.evaluation_sequences, job.seed, f"evaluate {name}")
         columns[name] = measured.metrics | job.task.set_metrics(measured.sequences, corpus)
+        columns[name]["sequences"] = job.evaluation_sequences
         sequences[name] = measured.sequences
     return columns, sequences
 
@@ -310,6 +311,8 @@ def load_matching_prior(path: str, task: Task) -> SequenceNetwork:
 def open_run(run_dir: str) -> tuple[Job, RLTuner, str | None]:
     """A finished run: its job, its tuner, and the folder of its dataset where that still exists.
 
+    It opens on every machine, also where the GPU that it was made on is missing.
+
     Raises:
         UserError: the folder holds no finished run.
     """
@@ -324,7 +327,7 @@ def open_run(run_dir: str) -> tuple[Job, RLTuner, str | None]:
         )
     configuration.configure([config], [])
     job: Job = configuration.build("job")
-    say(configuration.build("device"))
+    say(devices.device_of_run(**configuration.settings("device")))
     prior = load_matching_prior(os.path.join(run_dir, pretraining.PRIOR_FILE), job.task)
     tuner = tuning.restore_tuner(prior, job.task, run_dir, job.seed)
     try:

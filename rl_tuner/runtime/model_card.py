@@ -9,6 +9,7 @@ from rl_tuner.core.tuner import RLTuner
 from rl_tuner.files import write_text
 from rl_tuner.runtime import report
 from rl_tuner.runtime.description import describe
+from rl_tuner.tasks.melody import encoding, rendering
 
 CARD_FILE = "MODEL_CARD.md"
 _SHOWN = 5
@@ -20,6 +21,18 @@ _LICENCES = {
     "builtin:nci": "a public-domain set of the US National Cancer Institute, as shipped in RDKit's wheel"
     " under the BSD licence",
 }
+_PAPER = "[Jaques et al., 2017](https://proceedings.mlr.press/v70/jaques17a.html)"
+# What a token is, and what a person wants of `generate`.
+_TOKENS = {
+    "melody": "A token is one sixteenth: it holds what sounds, ends it, or starts one of 36 pitches.",
+    "molecule": "A token is an atom, a bond or another mark of a molecule's string, or its end.",
+}
+_OUTPUTS = {
+    "melody": 'made["pitches"], made["starts"], made["ends"]',
+    "molecule": 'made["smiles"]',
+}
+_TOKENS_OUTPUT = 'made["tokens"]'
+_NOTE_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _LIMITS = {
     "melody": (
         "Melodies have one voice, in sixteenth-note steps, from C3 to B5. There is no harmony, no"
@@ -64,17 +77,34 @@ def write_model_card(folder: str, tuner: RLTuner, run_dir: str | None = None) ->
 
 
 def read_samples(folder: str) -> dict[str, list[str]]:
-    """The first lines of each text file of samples, and the names of other files, by heading."""
+    """The first samples of each model as lines of text, and the names of other files, by heading."""
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     found: dict[str, list[str]] = {}
     for name in names:
+        path = os.path.join(folder, name)
         if name.endswith(".smi"):
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
+            with open(path, encoding="utf-8") as file:
                 found[f"samples/{name}"] = file.read().splitlines()[:_SHOWN]
-    files = [name for name in names if f"samples/{name}" not in found]
-    if files:
-        found["Files of the run"] = [f"samples/{name}" for name in files]
-    return found
+        elif name.endswith(".mid"):
+            lines = found.setdefault(f"samples/{name.rpartition('_')[0]}_*.mid, as notes", [])
+            if len(lines) < _SHOWN and (line := _melody_line(path)):
+                lines.append(line)
+    files = [f"samples/{name}" for name in names if f"samples/{name}" not in found]
+    found = {heading: lines for heading, lines in found.items() if lines}
+    return found | ({"Files in the run's folder": files} if files else {})
+
+
+def _melody_line(path: str) -> str | None:
+    """A melody as note names, with sixteenths where a note lasts longer; None if it has no note."""
+    try:
+        classes = rendering.read_melody(path)
+    except (OSError, ValueError):
+        return None
+    words = []
+    for pitch, start, end in encoding.notes_from_classes(classes):
+        length = f":{end - start}" if end - start > 1 else ""
+        words.append(f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}{length}")
+    return " ".join(words)
 
 
 def data_licence(source: str) -> str:
@@ -97,7 +127,8 @@ def model_card(
     sections = [
         f"# Model card: a {task['kind']} model tuned with {objective['name']}",
         f"An LSTM that writes {task['kind']} sequences of {length}, trained by maximum likelihood and"
-        " then fine-tuned with KL-control (Sequence Tutor) on a reward.",
+        f" then fine-tuned on a reward with KL-control (Sequence Tutor, {_PAPER})."
+        f" {_TOKENS.get(task['kind'], '')}".rstrip(),
         "## Training data",
         _data(description["prior"]),
         "## Prior",
@@ -105,13 +136,13 @@ def model_card(
         "## Tuning",
         _tuning(description),
         "## Measured",
-        _fenced(table) if table else "Nothing was measured when this card was written.",
+        _measured(table, description["metrics"]),
         "## Samples",
         _samples(samples),
         "## Limits",
         _bullets([*_LIMITS.get(task["kind"], ()), *_EVERY_LIMIT]),
         "## Use",
-        _use(),
+        _use(task["kind"]),
         "## Versions",
         _bullets([f"{name} {version}" for name, version in description["versions"].items()]),
     ]
@@ -133,10 +164,13 @@ def _data(prior: dict[str, Any]) -> str:
 
 def _prior(prior: dict[str, Any]) -> str:
     lines = [f"LSTM layers of {prior['cells']} cells"] if prior.get("cells") else []
+    if imported := prior.get("imported"):
+        lines.append(f"imported from `{imported['file']}`, SHA-256 {imported['sha256']}")
     for name, value in (prior.get("scores") or {}).items():
         unit = ", nats a step" if name.endswith("log_perplexity") else ""
+        unit = " of the next tokens" if name.endswith("accuracy") else unit
         lines.append(f"{name.replace('_', ' ')}: {_number(value)}{unit}")
-    return _bullets(lines or ["Its scores are not known."])
+    return _bullets(lines if prior.get("scores") else [*lines, "Its scores are not known."])
 
 
 def _tuning(description: dict[str, Any]) -> str:
@@ -145,36 +179,65 @@ def _tuning(description: dict[str, Any]) -> str:
     lines = [
         f"objective: {_call(objective)}",
         f"rewarded for: {', '.join(description['task']['rewarded_for']) or 'nothing named'}",
-        f"temperature c: {_number(temperature['c'])} ({temperature['name']})",
+        f"reward: {_call(reward)}" if (reward := description["task"].get("reward")) else "",
+        f"temperature c: {_number(temperature['c'])} ({temperature['name']}); the reward is divided by it,"
+        " so that a larger one stays closer to the prior",
         f"discount gamma: {_number(tuning['gamma'])}",
         f"lambda: {_number(objective['lambda_'])}" if "lambda_" in objective else "",
         f"seed: {tuning['seed']}",
-        f"steps: {tuning['steps']:,}",
+        f"steps: {tuning['steps']:,} tokens generated in training",
         f"sequences start with: {_call(start)}",
     ]
     return _bullets([line for line in lines if line])
+
+
+def _measured(table: str | None, metrics: dict[str, Any] | None) -> str:
+    if not table:
+        return "Nothing was measured when this card was written."
+    counts = {column["sequences"] for column in (metrics or {}).values() if "sequences" in column}
+    of = f" Of each, {max(counts):,} sequences were drawn." if counts else ""
+    return (
+        f"`prior` is the network before tuning, `tuned` is this model.{of} Columns named `paper` are"
+        " published figures of other networks and other data: they say what is usual, and are no"
+        f" comparison.\n\n{_fenced(table)}"
+    )
 
 
 def _samples(samples: dict[str, list[str]]) -> str:
     if not samples:
         return "None were written."
     parts = [f"{heading}:\n\n{_fenced(chr(10).join(lines))}" for heading, lines in samples.items()]
-    return "\n\n".join(parts)
+    notes = {
+        ".smi": "A string is followed by whether it is a valid molecule.",
+        "as notes": "A note is its name, its octave and, above 1, its sixteenths; rests are left out.",
+    }
+    shown = [note for end, note in notes.items() if any(name.endswith(end) for name in samples)]
+    return "\n\n".join(shown + parts)
 
 
-def _use() -> str:
+def _use(kind: str) -> str:
     code = (
         "import tensorflow as tf\n\n"
         'model = tf.saved_model.load("EXPORTED_FOLDER")\n'
         "made = model.generate(count=5, seed=1)\n"
-        'print(made["tokens"], made["log_policy"], model.describe()["json"])'
+        f"print({_OUTPUTS.get(kind, _TOKENS_OUTPUT)})\n"
+        'print(made["log_policy"] - made["log_prior"])  # in nats: by how much tuning made each likelier\n'
+        'print(model.describe()["json"])'
     )
     return f"Exported, it needs TensorFlow and nothing else:\n\n```python\n{code}\n```"
 
 
 def _call(named: dict[str, Any]) -> str:
-    arguments = ", ".join(f"{name}={value}" for name, value in named.items() if name != "name")
-    return f"`{named['name']}({arguments})`"
+    return f"`{_text(named)}`"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    if not isinstance(value, dict):
+        return str(value)
+    arguments = ", ".join(f"{key}={_text(item)}" for key, item in value.items() if key != "name")
+    return f"{value.get('name', '')}({arguments})"
 
 
 def _number(value: Any) -> str:

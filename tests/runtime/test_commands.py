@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import note_seq
 import pytest
@@ -74,6 +75,17 @@ def test_a_bad_primer_is_one_line(finished, tmp_path, primer):
 def test_a_folder_that_is_no_run_is_one_line(tmp_path):
     done = command("rl_tuner.evaluate", f"--run_dir={tmp_path}", check=False)
     assert done.returncode == 1 and "holds no run" in done.stderr
+
+
+def test_a_run_of_a_machine_with_another_gpu_is_opened(finished, tmp_path):
+    run_dir = str(tmp_path / "run")
+    shutil.copytree(finished.run_dir, run_dir)
+    with open(f"{run_dir}/config.gin", "a", encoding="utf-8") as file:
+        file.write("\ndevice.placement = 'gpu:63'\n")
+    done = command("rl_tuner.export", f"--run_dir={run_dir}", f"--output_dir={tmp_path}/served")
+    said = [line for line in done.stderr.splitlines() if line.startswith("device: ")]
+    assert len(said) == 1 and "device.placement='gpu:63' is not on this machine" in said[0]
+    assert os.path.exists(tmp_path / "served" / "1" / "saved_model.pb")
 
 
 def test_an_export_replaces_nothing_but_an_export(finished, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import keras
+import note_seq
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,6 +19,7 @@ from rl_tuner.core.priming import Primer, RandomToken
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.errors import UserError
 from rl_tuner.runtime import export
+from rl_tuner.runtime.imported import MELODY_ENCODING
 from rl_tuner.tasks.melody import encoding
 from rl_tuner.tasks.melody.task import MelodyTask
 from rl_tuner.tasks.molecule import tokens as molecule_tokens
@@ -44,7 +46,7 @@ def tiny_tuner(name):
     objective, start = MODELS[name]
     keras.utils.set_random_seed(3)
     if name.startswith("melody"):
-        task, metadata = MelodyTask(horizon=12), {"kind": "melody"}
+        task, metadata = MelodyTask(horizon=12), {"kind": "melody", "encoding": MELODY_ENCODING}
     else:
         vocabulary = molecule_tokens.Vocabulary.of(SMILES, "atom")
         described = molecule_tokens.Encoding(vocabulary, 14, 2, 6)
@@ -408,6 +410,31 @@ def test_the_command_line_tool_runs_it_as_documented(served):
     assert "Result for output key smiles:" in printed
 
 
+def test_the_example_writes_midi_and_smiles_with_tensorflow_alone(served):
+    write_with_the_example(sys.executable, *served)
+
+
+def write_with_the_example(python, tuners, folder):
+    """Runs examples/use_export.py on an export of each kind, and compares what it writes."""
+    script, out = os.path.join(ROOT, "examples", "use_export.py"), str(folder / "out")
+    for name in ("melody_psi", "molecule_q"):
+        command = [python, "-I", script, str(folder / name), "--count=4", f"--output_dir={out}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+    # What `generate` gave for the same count and seed.
+    melodies, molecules = (np.load(folder / f"{name}.npz") for name in ("melody_psi", "molecule_q"))
+    for row, tokens in enumerate(melodies["defaults/tokens"]):
+        sequence = note_seq.midi_file_to_note_sequence(f"{out}/generated_{row:03d}.mid")
+        seconds = 60 / 120 / 4
+        found = [
+            (note.pitch, round(note.start_time / seconds), round(note.end_time / seconds))
+            for note in sequence.notes
+        ]
+        assert sorted(found) == sorted(encoding.notes_from_classes(tokens.tolist()))
+    with open(f"{out}/generated.smi", "rb") as file:
+        assert file.read().splitlines() == molecules["defaults/smiles"].tolist()
+
+
 def documented(word):
     """The lines of code in docs/serving.md that begin with a word."""
     with open(os.path.join(ROOT, "docs", "serving.md"), encoding="utf-8") as file:
@@ -487,3 +514,4 @@ def test_a_clean_environment_with_tensorflow_alone_runs_it(served, tmp_path):
         again = np.load(served[1] / f"{name}.npz")
         for key, value in kept.items():
             np.testing.assert_array_equal(again[key], value, err_msg=f"{name} {key}")
+    write_with_the_example(python, *served)

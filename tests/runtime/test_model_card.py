@@ -7,8 +7,10 @@ import pytest
 
 from rl_tuner.core.objectives import Psi
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.runtime import model_card
+from rl_tuner.runtime import description, model_card
 from rl_tuner.runtime.description import describe
+from rl_tuner.tasks.melody import rendering
+from rl_tuner.tasks.molecule.reward import ComponentReward, FunctionReward
 from tests.core.enumerated import TinyTask, random_network
 
 
@@ -23,6 +25,7 @@ def described(**changes):
             "end_token": 0,
             "start_token": 30,
             "rewarded_for": ["druglikeness", "validity"],
+            "reward": {"name": "Sum", "parts": [{"name": "QED", "weight": 2.0}], "scale": None},
         },
         "encoding": None,
         "start": {"name": "StartToken"},
@@ -51,7 +54,9 @@ def described(**changes):
 
 def test_a_card_says_what_the_model_is_made_of_and_how_well_it_does():
     table = "               prior  tuned\nValid            90%    95%"
-    card = model_card.model_card(described(), table, {"samples/tuned.smi": ["CCO", "c1ccccc1"]})
+    metrics = {"prior": {"sequences": 500}, "tuned": {"sequences": 500}}
+    samples = {"samples/tuned.smi": ["CCO", "c1ccccc1"]}
+    card = model_card.model_card(described(metrics=metrics), table, samples)
     for wanted in (
         "# Model card: a molecule model tuned with Psi",
         "up to 60 tokens",
@@ -62,6 +67,10 @@ def test_a_card_says_what_the_model_is_made_of_and_how_well_it_does():
         "validation log perplexity: 0.7123, nats a step",
         "objective: `Psi(calibrated=True, lambda_=0.5)`",
         "rewarded for: druglikeness, validity",
+        "reward: `Sum(parts=[QED(weight=2.0)], scale=None)`",
+        "the reward is divided by it",
+        "Of each, 500 sequences were drawn.",
+        'print(made["smiles"])',
         "temperature c: 0.02 (FixedTemperature)",
         "discount gamma: 0.99",
         "lambda: 0.5",
@@ -91,6 +100,33 @@ def test_a_card_says_so_where_nothing_is_known():
     ):
         assert wanted in card, wanted
     assert "toxicity" not in card
+
+
+def test_an_imported_prior_says_where_it_came_from():
+    prior = {"cells": [9], "imported": {"file": "note_rnn.ckpt", "sha256": "ab12"}}
+    card = model_card.model_card(described(prior=prior), None, {})
+    assert "imported from `note_rnn.ckpt`, SHA-256 ab12" in card
+    assert "Its scores are not known." in card
+
+
+def test_melodies_are_shown_as_notes(tmp_path):
+    for index in range(6):
+        rendering.write_midi(f"{tmp_path}/tuned_00{index}.mid", [14, 0, 15, 1, 37, 0, 0])
+    (tmp_path / "prior_000.mid").write_bytes(b"no MIDI")
+    found = model_card.read_samples(str(tmp_path))
+    assert found["samples/tuned_*.mid, as notes"] == ["C4:2 C#4 B5:3"] * 5
+    assert len(found["Files in the run's folder"]) == 7 and len(found) == 2
+
+
+def test_a_reward_is_described_with_what_it_is_made_of():
+    from rl_tuner.tasks.molecule import components
+
+    reward = ComponentReward(components=[components.QED(weight=2.0)])
+    found = description._plain(reward)
+    assert found["name"] == "ComponentReward" and found["components"][0]["weight"] == 2.0
+    own = description._plain(FunctionReward(function=described))
+    assert own["function"].endswith("test_model_card.described")
+    assert json.loads(json.dumps([found, own])) == [found, own]
 
 
 @pytest.mark.parametrize(
