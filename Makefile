@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: run test test-slow lint format bench table1 table2 clean
+.PHONY: run test test-slow lint format bench scaling table1 table2 clean
 
 run: $(INSTALLED)
 	$(BIN)/python -m rl_tuner.train --gin_file=gin/psi_music.gin
@@ -25,6 +25,9 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.speed
+
+scaling: $(INSTALLED)
+	$(BIN)/python -m benchmarks.scaling
 
 table1: $(INSTALLED)
 	$(BIN)/python -m benchmarks.table1

@@ -77,3 +77,24 @@ def test_distinct_counts_sequences_unlike_each_other():
     unique = len({tuple(row) for row in measured.sequences})
     assert unique <= len(SEQUENCES)
     assert measured.metrics["distinct"] == pytest.approx(unique / 500)
+
+
+def test_sequences_are_those_of_one_draw_after_another():
+    tuner = tuner_away_from_its_prior(Psi())
+    drawn = [tuner.sample(30, tf.constant([5, index])).tokens.numpy() for index in range(4)]
+    measured = Meter(tuned_sampler(tuner), TASK, 30).measure(100, seed=5)
+    np.testing.assert_array_equal(measured.sequences, np.concatenate(drawn)[:100])
+
+
+def test_measuring_again_traces_nothing():
+    meter = Meter(tuned_sampler(tuner_away_from_its_prior(Psi())), TASK, 40)
+    meter.measure(100, seed=0)
+    traces = counts_of(meter)
+    meter.measure(200, seed=1)
+    meter.measure(100, seed=2)
+    # Whole batches, and the smaller one at the end.
+    assert counts_of(meter) == traces == [1, 2]
+
+
+def counts_of(meter):
+    return [f.experimental_get_tracing_count() for f in (meter._draw, meter._score)]

@@ -44,7 +44,7 @@ PAPER_TABLE1 = {
 }
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def table1_sums(melody: tf.Tensor) -> dict[str, tf.Tensor]:
     """Returns the sums and counts from which `table1` makes its metrics.
 

@@ -81,6 +81,7 @@ class MusicTheoryReward:
         """The names of the parts, in the order of the rules' table."""
         return tuple(self._parts())
 
+    @tf.function(autograph=False, reduce_retracing=True)
     def __call__(self, melody: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the reward of every step, part by part.
 
