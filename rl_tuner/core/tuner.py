@@ -294,20 +294,22 @@ class RLTuner(keras.Model):
 
     def learn_from_replay(self) -> dict[str, tf.Tensor]:
         """Learns `updates` times on `learn_size` replayed sequences; returns the mean metrics."""
-
-        def update(index: tf.Tensor) -> dict[str, tf.Tensor]:
-            seed = self._seed("replay", self.iteration * self.updates + tf.cast(index, tf.int64))
-            batch, rows, weights = self.replay.sample(self.learn_size, seed)
-            metrics, sizes = self.learn(batch, weights)
-            self.replay.update(rows, sizes)
-            return metrics
-
-        totals = update(tf.constant(0))
+        totals = self._update(tf.constant(0))
         for index in tf.range(1, self.updates):
-            metrics = update(index)
+            metrics = self._update(index)
             totals = {name: totals[name] + value for name, value in metrics.items()}
         return {name: value / self.updates for name, value in totals.items()}
 
+    # A function of its own is traced once, however often the loops around it name it.
+    @tf.function
+    def _update(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        seed = self._seed("replay", self.iteration * self.updates + tf.cast(index, tf.int64))
+        batch, rows, weights = self.replay.sample(self.learn_size, seed)
+        metrics, sizes = self.learn(batch, weights)
+        self.replay.update(rows, sizes)
+        return metrics
+
+    @tf.function
     def train_iteration(self) -> dict[str, tf.Tensor]:
         """Collects once, then learns `updates` times; returns the metrics of both."""
         episode = self.act()
