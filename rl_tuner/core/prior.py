@@ -88,7 +88,7 @@ class MLETrainer(tf.Module):
         self.clip_norm, self.l2 = clip_norm, l2
         self.weight_dropout, self.seed = weight_dropout, seed
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def train_step(self, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """One update.
 
@@ -111,7 +111,7 @@ class MLETrainer(tf.Module):
         self.optimizer.apply_gradients(zip(gradients, variables))
         return loss
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def _evaluation_sums(
         self, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

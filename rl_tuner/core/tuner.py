@@ -21,6 +21,9 @@ from rl_tuner.tasks.task import HostTask, Task
 # Every use of randomness has a stream of its own, so that adding one leaves the others as they were.
 _STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
 
+# Rewriting Python's control flow for a graph takes seconds; what has none is spared it. A task is not.
+_as_written = tf.autograph.experimental.do_not_convert
+
 
 def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor | float) -> None:
     """Theta' <- (1 - eta) theta' + eta theta, weight by weight (paper.txt, section 5)."""
@@ -170,6 +173,7 @@ class RLTuner(keras.Model):
             temperature,
         )
 
+    @_as_written
     def act(self) -> Rollout:
         """Samples `collect_size` sequences under exploration."""
         prefix = self.start.prefix(
@@ -186,6 +190,7 @@ class RLTuner(keras.Model):
             self.task.end_token,
         )
 
+    @_as_written
     def store(self, episode: Rollout, parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Adds sampled sequences and their reward to the replay.
 
@@ -301,7 +306,7 @@ class RLTuner(keras.Model):
         return {name: value / self.updates for name, value in totals.items()}
 
     # A function of its own is traced once, however often the loops around it name it.
-    @tf.function
+    @tf.function(autograph=False)
     def _update(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
         seed = self._seed("replay", self.iteration * self.updates + tf.cast(index, tf.int64))
         batch, rows, weights = self.replay.sample(self.learn_size, seed)
@@ -363,11 +368,11 @@ class RLTuner(keras.Model):
         self.iteration.assign_add(1)
         return metrics | {f"collect/{name}": value for name, value in scored.metrics.items()}
 
-    @tf.function
+    @tf.function(autograph=False)
     def _act(self) -> Rollout:
         return self.act()
 
-    @tf.function
+    @tf.function(autograph=False)
     def _store(self, episode: Rollout, parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return self.store(episode, parts)
 
@@ -376,6 +381,7 @@ class RLTuner(keras.Model):
         return self.learn_from_replay()
 
 
+@_as_written
 def sample(
     network: SequenceNetwork,
     prior: SequenceNetwork,

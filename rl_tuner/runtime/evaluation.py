@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import collections
-import itertools
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +15,6 @@ from rl_tuner.progress import Progress
 from rl_tuner.tasks.task import HostTask, Task
 
 Sampler = Callable[[int, tf.Tensor], Rollout]
-# Batches drawn side by side: one leaves a second core idle between its small operations.
-_DRAWS = 2
 
 
 class Measurement(NamedTuple):
@@ -96,22 +91,10 @@ class Meter:
 
     def _episodes(self, count: int, seed: int) -> Iterator[Rollout]:
         """Draws `count` sequences; a batch's number is its seed, so that order is all that counts."""
-        indices = iter(range(-(-count // self._batch_size)))
-        # Traced here: a thread of its own would not see Keras' dtype policy.
-        draw = self._draw.get_concrete_function(tf.TensorSpec([2], tf.int32))
-        drawn: collections.deque[Any] = collections.deque()
-
-        def start_draws() -> None:
-            for index in itertools.islice(indices, _DRAWS - len(drawn)):
-                drawn.append(pool.submit(draw, tf.constant([seed, index], tf.int32)))
-
-        with ThreadPoolExecutor(_DRAWS) as pool:
-            start_draws()
-            for first in range(0, count, self._batch_size):
-                episode = drawn.popleft().result()
-                start_draws()
-                kept = min(self._batch_size, count - first)
-                yield Rollout(*(column[:kept] for column in episode))
+        for index, first in enumerate(range(0, count, self._batch_size)):
+            episode = self._draw(tf.constant([seed, index], tf.int32))
+            kept = min(self._batch_size, count - first)
+            yield Rollout(*(column[:kept] for column in episode))
 
     def _submit(self, episode: Rollout) -> Callable[[], tuple[dict[str, Any], int]]:
         size = int(episode.tokens.shape[0])

@@ -101,6 +101,19 @@ def test_evaluation_leaves_training_as_it_was():
         np.testing.assert_array_equal(a, b)
 
 
+class _BranchingTask(TinyTask):
+    def reward_parts(self, tokens, mask):
+        reward = tf.zeros_like(mask)
+        if tf.reduce_sum(mask) > 0:
+            reward += 1.0
+        return {"table": reward}
+
+
+def test_a_task_may_branch_on_tensors_in_python():
+    made = RLTuner(random_network(1), _BranchingTask(), Psi())
+    assert made.train_iterations(2)["collect/task_reward"] == pytest.approx(TASK.horizon)
+
+
 def test_a_batch_of_one_learns():
     made = tuner(collect_size=1, learn_size=1)
     metrics = made.train_iterations(2)

@@ -1,0 +1,36 @@
+import sys
+
+import pytest
+
+from benchmarks import whole_job
+from rl_tuner.errors import UserError
+
+FACTS = {
+    "command": "python -m benchmarks.whole_job",
+    "versions": {"python": "3.11"},
+    "machine": {"cores": 2, "cpu": "some CPU", "load": 0.1},
+}
+JOB = """
+import time
+for line in ("device: CPU", "dataset: making a (not made yet)", "tune: 5/9 steps", "tune: making b (x)"):
+    print(line, flush=True)
+    time.sleep(0.05)
+"""
+
+
+def test_a_stage_lasts_until_the_next_is_announced():
+    found = whole_job.stage_seconds([sys.executable, "-c", JOB])
+    assert list(found) == ["start", "dataset", "tune"]
+    # Two lines fall to the dataset, one to tuning.
+    assert found["dataset"] >= 0.1 and found["tune"] >= 0.05
+
+
+def test_a_job_that_fails_is_an_error():
+    with pytest.raises(UserError, match="exit code 3"):
+        whole_job.stage_seconds([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_the_table_has_a_row_a_stage_and_their_sum():
+    text = whole_job.markdown("psi_music", {"install": 60.0, "tune": 180.0}, FACTS)
+    assert "| tuning, its first compilation included | 180 | 75% |" in text
+    assert "| all | 240 | 100% |" in text
