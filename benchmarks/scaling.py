@@ -1,6 +1,6 @@
 """How time and memory grow: with length, batch, network, replay and corpus.
 
-python -m benchmarks.scaling          (some six minutes on two cores)
+python -m benchmarks.scaling          (some five minutes on two cores)
 
 Every measurement of memory is made in a process of its own. Prints a row a measurement and the exponent of
 each curve, cost ~ size^exponent (1 is linear), between its two largest sizes; writes scaling.md, scaling.json
@@ -150,6 +150,8 @@ def figure(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Any:
         linear = [size / sizes[0] for size in sizes]
         axes.plot(sizes, linear, "--", color="#999999", label="linear")
         axes.set(xscale="log", yscale="log", xlabel=scaling_cases.CURVES[name].axis)
+        axes.set_xticks(sizes, [f"{size:,.0f}" for size in sizes], fontsize=8)
+        axes.minorticks_off()
         axes.set_title(scaling_cases.CURVES[name].title, fontsize=10)
         axes.legend(fontsize=7)
         axes.grid(alpha=0.3)

@@ -1,6 +1,6 @@
 """How fast every part is, beside what this machine's matrix products allow.
 
-python -m benchmarks.speed            (some eight minutes on two cores)
+python -m benchmarks.speed            (some four minutes on two cores)
 python -m benchmarks.speed --quick    (under a minute)
 
 Prints a row a case and writes speed.md and speed.json. Weights of the music cases are random: speed does not

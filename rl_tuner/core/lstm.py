@@ -53,7 +53,9 @@ def unroll(projected_t: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
     Returns:
         float [T, B, H], h_t.
     """
-    parts = [_unroll(part, recurrent) for part in shards.split(projected_t, axis=1)]
+    split = shards.split(projected_t, axis=1)
+    weights = shards.copies(recurrent, len(split))
+    parts = [_unroll(part, matrix) for part, matrix in zip(split, weights)]
     return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
 
 

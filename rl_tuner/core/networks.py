@@ -222,4 +222,5 @@ class SequenceNetwork(keras.Model):
 
 def squared_weights(network: SequenceNetwork) -> tf.Tensor:
     """Half the sum of the squares of every weight matrix (biases left out)."""
-    return tf.add_n([tf.nn.l2_loss(w) for w in network.trainable_variables if w.shape.rank > 1])
+    matrices = [weight for weight in network.trainable_variables if weight.shape.rank > 1]
+    return tf.reduce_sum(tf.stack([tf.nn.l2_loss(matrix) for matrix in matrices]))

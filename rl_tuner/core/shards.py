@@ -34,3 +34,18 @@ def split(values: tf.Tensor, axis: int = 0) -> list[tf.Tensor]:
     size = tf.shape(values)[axis]
     edges = tf.range(parts + 1) * size // parts
     return tf.split(values, edges[1:] - edges[:-1], axis=axis, num=parts)
+
+
+def copies(value: tf.Tensor, number: int) -> list[tf.Tensor]:
+    """`value` for each part, whose gradients are added in their order.
+
+    TensorFlow adds three or more gradients of one tensor in the order in which their memory comes free, so
+    that the same seed would not give the same bits.
+    """
+
+    @tf.custom_gradient
+    def fan_out(value):
+        outputs = [tf.identity(value) for _ in range(number)]
+        return outputs, lambda *gradients: tf.reduce_sum(tf.stack(gradients), axis=0)
+
+    return [value] if number == 1 else fan_out(value)

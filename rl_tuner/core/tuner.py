@@ -201,7 +201,8 @@ class RLTuner(keras.Model):
         Returns:
             Scalar metrics of the rollout.
         """
-        task_reward = tf.add_n(list(parts.values())) * episode.mask
+        # tf.add_n takes its terms in whatever order their memory comes free: not the same bits every time.
+        task_reward = tf.reduce_sum(tf.stack(list(parts.values())), axis=0) * episode.mask
         self.replay.add(
             ReplayBatch(
                 episode.prefix, episode.tokens, episode.mask, task_reward, episode.log_prior

@@ -101,6 +101,26 @@ def test_evaluation_leaves_training_as_it_was():
         np.testing.assert_array_equal(a, b)
 
 
+def _orders_left_open(function):
+    """Names of the sums of three or more terms, whose order TensorFlow does not promise."""
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
+    return [
+        node.name
+        for node in nodes
+        if node.op == "AddN" and sum(not name.startswith("^") for name in node.input) > 2
+    ]
+
+
+@EVERY_OBJECTIVE
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_no_sum_leaves_its_order_open(objective, parts, monkeypatch):
+    monkeypatch.setattr("rl_tuner.core.shards.count", lambda: parts)
+    made = tuner(objective, l2=1e-3)
+    traced = made._train_in_graph.get_concrete_function(tf.constant(2))
+    assert _orders_left_open(traced) == []
+
+
 class _BranchingTask(TinyTask):
     def reward_parts(self, tokens, mask):
         reward = tf.zeros_like(mask)

@@ -103,7 +103,7 @@ class MusicTheoryReward:
 
     def total(self, parts: dict[str, tf.Tensor]) -> tf.Tensor:
         """Returns the task reward, the sum of the parts: float32 `[B, T]`."""
-        return tf.add_n([parts[name] for name in self.part_names])
+        return _sum([parts[name] for name in self.part_names])
 
     def _parts(self):
         """Returns, for each part, the function that computes it and its weights."""
@@ -143,8 +143,8 @@ class MusicTheoryReward:
         counted = [tf.where(size > self.autocorrelation_threshold, size, 0.0) for size in sizes]
         signed = [w * coefficient for w, coefficient in zip(self._signed_lags(), found)]
         length = tf.shape(melody)[1]
-        at_end = tf.one_hot(length - 1, length, dtype=tf.float64) * tf.add_n(signed)
-        return tf.cast(self.autocorrelation * tf.add_n(counted) + at_end, tf.float32)
+        at_end = tf.one_hot(length - 1, length, dtype=tf.float64) * _sum(signed)
+        return tf.cast(self.autocorrelation * _sum(counted) + at_end, tf.float32)
 
     def _motif(self, melody):
         is_motif, distinct = rules.motif(melody)
@@ -178,6 +178,11 @@ class MusicTheoryReward:
 def _where(condition: tf.Tensor, value) -> tf.Tensor:
     """Returns `value` as float32 where `condition` holds, else 0."""
     return tf.where(condition, tf.cast(value, tf.float32), 0.0)
+
+
+def _sum(terms: list[tf.Tensor]) -> tf.Tensor:
+    """Returns the sum of `terms`, in their order: `tf.add_n` may begin with any whose memory is free."""
+    return tf.reduce_sum(tf.stack(terms), axis=0)
 
 
 def _motif_value(distinct: tf.Tensor, value: float, extra: float) -> tf.Tensor:
