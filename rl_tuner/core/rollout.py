@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from rl_tuner.core import shards
+from rl_tuner.core import fusion, shards
 from rl_tuner.core.networks import SequenceNetwork
 
 
@@ -83,26 +83,32 @@ def rollout(
         both = [step(token, state) for step, state in zip(steppers, states)]
         return [scores for scores, _ in both], tuple(state for _, state in both)
 
+    def act(token, states, uniform):
+        """Next tokens [B], `_measures` of them [B, 4], and states after the given ones."""
+        (scores, prior_logits), states = advance(token, states)
+        log_p = tf.nn.log_softmax(prior_logits)
+        log_pi = tf.nn.log_softmax(policy_logits(scores, log_p))
+        token = sample_from(behaviour(log_pi), uniform)
+        return token, _measures(token, log_pi, log_p), states
+
+    act = fusion.fused(act, prefix.shape[0])
+
     def draw(prefix, uniform):
-        """Tokens, mask [T, B], log pi and log p [T, B, A] of a part of the batch."""
+        """Tokens and mask [T, B] and `_measures` [T, B, 4] of a part of the batch."""
         batch_size = tf.shape(prefix)[0]
         _, states = tf.while_loop(
             lambda position, _: position < tf.shape(prefix)[1] - 1,
             lambda position, states: (position + 1, advance(prefix[:, position], states)[1]),
             (tf.constant(0), (online.zero_state(batch_size), prior.zero_state(batch_size))),
         )
-        shapes = [None], [None], *[[None, prior.num_classes]] * 2
         arrays = [
             tf.TensorArray(dtype, size=horizon, element_shape=shape)
-            for dtype, shape in zip((tf.int32, tf.float32, tf.float32, tf.float32), shapes)
+            for dtype, shape in ((tf.int32, [None]), (tf.float32, [None]), (tf.float32, [None, 4]))
         ]
 
         def step(t, token, alive, states, arrays):
-            (scores, prior_logits), states = advance(token, states)
-            log_p = tf.nn.log_softmax(prior_logits)
-            log_pi = tf.nn.log_softmax(policy_logits(scores, log_p))
-            token = sample_from(behaviour(log_pi), uniform[t])
-            written = tf.where(alive > 0, token, 0), alive, log_pi, log_p
+            token, measures, states = act(token, states, uniform[t])
+            written = tf.where(alive > 0, token, 0), alive, measures
             arrays = [array.write(t, value) for array, value in zip(arrays, written)]
             if end_token is not None:
                 alive = alive * tf.cast(token != end_token, tf.float32)
@@ -118,18 +124,24 @@ def rollout(
         return [array.stack() for array in arrays]
 
     parts = [draw(*part) for part in zip(shards.split(prefix), shards.split(uniform, axis=1))]
-    tokens, mask, log_pi, log_p = (tf.concat(values, axis=1) for values in zip(*parts))
-    pi = tf.exp(log_pi)
-    per_step = (
-        tokens,
-        mask,
-        tf.gather(log_pi, tokens, batch_dims=2) * mask,
-        tf.gather(log_p, tokens, batch_dims=2) * mask,
-        tf.reduce_sum(pi * (log_pi - log_p), axis=-1) * mask,
-        -tf.reduce_sum(pi * log_pi, axis=-1) * mask,
-    )
+    tokens, mask, measures = (tf.concat(values, axis=1) for values in zip(*parts))
+    per_step = tokens, mask, *(measure * mask for measure in tf.unstack(measures, axis=-1))
     static = [prefix.shape[0], horizon if isinstance(horizon, int) else None]
     return Rollout(prefix, *(tf.ensure_shape(tf.transpose(values), static) for values in per_step))
+
+
+def _measures(token: tf.Tensor, log_pi: tf.Tensor, log_p: tf.Tensor) -> tf.Tensor:
+    """What a `Rollout` tells of a step, float32 [B, 4]: log_policy, log_prior, kl, entropy."""
+    pi = tf.exp(log_pi)
+    return tf.stack(
+        [
+            tf.gather(log_pi, token, batch_dims=1),
+            tf.gather(log_p, token, batch_dims=1),
+            tf.reduce_sum(pi * (log_pi - log_p), axis=-1),
+            -tf.reduce_sum(pi * log_pi, axis=-1),
+        ],
+        axis=-1,
+    )
 
 
 def sequence_inputs(prefix: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Where and how precisely to compute: placement, precision, determinism."""
+"""Where and how to compute: placement, precision, determinism, compilation by XLA."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import gin
 import keras
 import tensorflow as tf
 
-from rl_tuner.core import shards
+from rl_tuner.core import fusion, shards
 from rl_tuner.errors import UserError
 
 _PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @gin.configurable(module="rl_tuner")
-def device(placement: str = "auto", precision: str = "auto", deterministic: bool = True) -> str:
+def device(
+    placement: str = "auto",
+    precision: str = "auto",
+    deterministic: bool = True,
+    jit_compile: bool | str = "auto",
+) -> str:
     """Chooses the device and the precision of everything that follows; call it before any computation.
 
     Args:
@@ -23,6 +28,8 @@ def device(placement: str = "auto", precision: str = "auto", deterministic: bool
         precision: "auto" (float32), "float32", "mixed_bfloat16" or "mixed_float16"; weights are
             float32 in all of them.
         deterministic: whether the same seed gives the same bits on the same machine.
+        jit_compile: whether XLA compiles a step of sampling; "auto" where that was measured to be faster
+            (`rl_tuner.core.fusion`).
 
     Returns:
         One line that says what was chosen.
@@ -53,7 +60,10 @@ def device(placement: str = "auto", precision: str = "auto", deterministic: bool
         raise UserError(
             f"device.precision is 'auto' or one of {', '.join(_PRECISIONS)}, not {precision!r}"
         )
+    if jit_compile not in ("auto", True, False):
+        raise UserError(f"device.jit_compile is 'auto', True or False, not {jit_compile!r}")
     keras.mixed_precision.set_dtype_policy(precision)
+    fusion.choose(None if jit_compile == "auto" else bool(jit_compile))
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return f"device: {chosen}, {precision}" + (", deterministic" if deterministic else "")

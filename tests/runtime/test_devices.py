@@ -7,6 +7,7 @@ import keras
 import pytest
 import tensorflow as tf
 
+from rl_tuner.core import fusion
 from rl_tuner.errors import UserError
 from rl_tuner.runtime.devices import device
 from tests.runtime.conftest import ROOT
@@ -106,3 +107,15 @@ def test_a_gpu_that_is_not_there_is_refused(two_gpus):
 def test_other_words_are_refused(bad):
     with pytest.raises(UserError, match=r"device\.placement"):
         device(placement=bad)
+
+
+@pytest.mark.parametrize(("jit_compile", "choice"), [("auto", None), (True, True), (False, False)])
+def test_xla_is_as_asked(monkeypatch, jit_compile, choice):
+    monkeypatch.setattr(fusion, "_choice", "unset")
+    device(placement="cpu", deterministic=False, jit_compile=jit_compile)
+    assert fusion._choice is choice
+
+
+def test_another_word_for_xla_is_refused():
+    with pytest.raises(UserError, match=r"device\.jit_compile is 'auto', True or False, not 'yes'"):
+        device(placement="cpu", deterministic=False, jit_compile="yes")
