@@ -118,7 +118,8 @@ def format_cell(kind: str, mean: float | None, std: float | None = None) -> str:
     decimals = {"share": 1, "reward": 1, "score": 3, "count": 0}.get(kind, 2)
     if kind == "share" and 0 < mean < 0.01:
         decimals = 2 if mean > 0.000095 else 3
-    text = f"{scale * mean:.{decimals}f}{unit}"
+    # z: no minus sign before a number that rounds to zero.
+    text = f"{scale * mean:z.{decimals}f}{unit}"
     return text if std is None else f"{text} ± {scale * std:.{decimals}f}"
 
 

@@ -59,6 +59,7 @@ def test_curves_are_averaged_evaluation_by_evaluation():
         ("share", 0.0, None, "0.0%"),
         ("mean", -0.104, 0.02, "-0.10 ± 0.02"),
         ("reward", 101.13, 2.0, "101.1 ± 2.0"),
+        ("mean", -0.0001, 0.0, "0.00 ± 0.00"),
         ("share", None, None, "n/a"),
     ],
 )
