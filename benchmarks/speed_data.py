@@ -13,7 +13,7 @@ from benchmarks.measuring import Row, timed
 _GROUP = "Data and the prior"
 _BATCH = 128
 _WINDOW = 128
-_FEW = 200
+_FEW = 100
 # Enough that some of the strings are molecules.
 _EPOCHS = 8
 

@@ -31,6 +31,9 @@ def cases(seconds: float, quick: bool) -> Iterator[Row]:
     tuner = music_tuner()
     for batch in (1, 32, 256, 2048):
         yield from rollouts(tuner, batch, seconds)
+    if not quick:
+        for batch in (256, 2048):
+            yield from other_rollouts(tuner, batch, seconds)
     yield reward(tuner, seconds)
     yield learner(tuner, seconds)
     yield from iterations("our default", tuner, seconds)
@@ -41,10 +44,20 @@ def cases(seconds: float, quick: bool) -> Iterator[Row]:
         "RLTuner.collect_size = 160", "RLTuner.learn_size = 128", "RLTuner.updates = 8"
     )
     yield from iterations("the paper's proportion", paper, seconds)
-    yield evaluation(tuner, MELODIES // 20 if quick else MELODIES)
+    yield evaluation(tuner, MELODIES // 50 if quick else MELODIES)
 
 
-def rollouts(tuner: Any, batch: int, seconds: float) -> Iterator[Row]:
+def other_rollouts(tuner: Any, batch: int, seconds: float) -> Iterator[Row]:
+    """The same with XLA where it is not the default, without where it is."""
+    from rl_tuner.core import fusion
+
+    jit_compile = not fusion.wanted(batch)
+    fusion.choose(jit_compile)
+    yield from rollouts(tuner, batch, seconds, f", XLA {'on' if jit_compile else 'off'}")
+    fusion.choose(None)
+
+
+def rollouts(tuner: Any, batch: int, seconds: float, note: str = "") -> Iterator[Row]:
     """Sampling, both networks evaluated at every step."""
     import tensorflow as tf
 
@@ -53,7 +66,7 @@ def rollouts(tuner: Any, batch: int, seconds: float) -> Iterator[Row]:
     for unit, tokens in (("melodies/s", _HORIZON), ("tokens/s", 1)):
         yield Row(
             "Sampling melodies",
-            f"rollout, batch {batch:,}",
+            f"rollout, batch {batch:,}{note}",
             rate * _HORIZON / tokens,
             unit,
             flops.rollout(tuner) * tokens,

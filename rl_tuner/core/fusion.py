@@ -1,6 +1,6 @@
 """Whether XLA compiles a step of sampling, which fuses its many small operations into few.
 
-On two cores that samples 8 to 20 % faster from some 256 sequences a core on, and no faster below.
+That pays where a core has many sequences, and not where it has few (docs/results/speed.md).
 """
 
 from __future__ import annotations
