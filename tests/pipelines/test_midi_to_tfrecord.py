@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -74,10 +73,18 @@ def test_errors_are_exit_code_1_and_one_line(tmp_path):
     assert os.listdir(tmp_path) == ["full"]
 
 
-def test_help_is_fast_and_lists_the_flags():
-    start = time.monotonic()
+def test_help_lists_the_flags():
     done = command("--help")
     assert done.returncode == 0
     for flag in ("--input", "--output_dir", "--polyphony", "--min_bars", "--num_processes"):
         assert flag in done.stdout
-    assert time.monotonic() - start < 3
+
+
+def test_help_does_without_heavy_libraries():
+    code = (
+        "import sys; from absl import flags; from pipelines import midi_to_tfrecord as command;"
+        " command._define_flags(flags.FlagValues());"
+        " print(sorted({'tensorflow', 'note_seq', 'music21'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

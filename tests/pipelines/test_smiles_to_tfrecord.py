@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -83,13 +82,11 @@ def test_errors_are_exit_code_1_and_one_line(tmp_path, arguments, message):
     assert not os.listdir(tmp_path)
 
 
-def test_help_is_fast_and_lists_the_flags():
-    start = time.monotonic()
+def test_help_lists_the_flags():
     done = command("--help")
     assert done.returncode == 0
     for flag in ("--input", "--output_dir", "--augment", "--split", "--column", "--elements"):
         assert flag in done.stdout
-    assert time.monotonic() - start < 3
 
 
 def test_help_does_without_rdkit_and_tensorflow():
