@@ -14,10 +14,10 @@ from rl_tuner.tasks.task import Task
 
 METRICS_JSON, METRICS_TEXT = "metrics.json", "metrics.txt"
 _COMMON_ROWS = (
-    ("log_prior", "Mean log p(a|s), nats", "{:.2f}"),
-    ("kl", "Exact KL from the prior, nats a step", "{:.2f}"),
-    ("entropy", "Entropy, nats a step", "{:.2f}"),
-    ("task_reward", "Task reward r_T a sequence", "{:.1f}"),
+    ("log_prior", "Mean log p(a|s), nats", "{:z.2f}"),
+    ("kl", "Exact KL from the prior, nats a step", "{:z.2f}"),
+    ("entropy", "Entropy, nats a step", "{:z.2f}"),
+    ("task_reward", "Task reward r_T a sequence", "{:z.1f}"),
     ("distinct", "Distinct sequences", "{:.1%}"),
     ("novelty", "Sequences not found in the corpus", "{:.1%}"),
 )

@@ -64,12 +64,14 @@ def words(line):
 def test_format_table1():
     column = dict.fromkeys(metrics.TABLE1_METRICS, 0.5)
     column["repeated_notes"] = 0.00004
-    column["autocorrelation_lag_1"] = -0.25
+    column["autocorrelation_lag_1"], column["autocorrelation_lag_2"] = -0.25, -0.004
     lines = metrics.format_table1({"prior": column, "tuned": metrics.PAPER_TABLE1["Q"]}).split("\n")
     assert len({len(line) for line in lines}) == 1
     assert words(lines[0]) == "prior tuned paper MLE paper Q paper Psi paper G"
     assert words(lines[1]) == "Repeated notes 0.004% 0.0% 63.3% 0.0% 0.02% 0.03%"
     assert words(lines[2]) == "Mean autocorrelation, lag 1 -0.25 -0.11 -0.16 -0.11 -0.10 0.55"
+    # A number that rounds to zero has no minus sign.
+    assert words(lines[3]).startswith("Mean autocorrelation, lag 2 0.00 ")
     assert [line[:24].strip() for line in lines[5:]] == [
         "Notes not in key",
         "Starts with tonic",

@@ -139,7 +139,7 @@ def _cell(value: float | None, kind: str) -> str:
     if value is None:
         return "n/a"
     if kind == "mean":
-        return f"{value:.2f}"
+        return f"{value:z.2f}"
     # As in the paper, shares near zero keep the digits that tell them apart.
     percent = 100 * value
     decimals = 1 if percent == 0 or percent >= 1 else 2 if percent > 0.0095 else 3

@@ -114,7 +114,7 @@ def format_table2(columns: Mapping[str, Mapping[str, float | None]]) -> str:
 def _cell(value: float | None, kind: str) -> str:
     if value is None:
         return "n/a"
-    formats = {"share": "{:.1%}", "mean": "{:.2f}", "fine": "{:.3f}", "count": "{:,.0f}"}
+    formats = {"share": "{:.1%}", "mean": "{:z.2f}", "fine": "{:z.3f}", "count": "{:,.0f}"}
     return formats[kind].format(value)
 
 
