@@ -39,8 +39,9 @@ def update(network: SequenceNetwork, one_hot: bool = False) -> int:
 
 
 def rollout(tuner: RLTuner, one_hot: bool = False) -> int:
-    """Operations that generate one token: the online network and the prior score it."""
-    return forward(tuner.online, one_hot) + forward(tuner.prior, one_hot)
+    """Operations that generate one token: the online network, without its value, and the prior score it."""
+    # They have one shape.
+    return 2 * forward(tuner.prior, one_hot)
 
 
 def learning(tuner: RLTuner, one_hot: bool = False) -> int:

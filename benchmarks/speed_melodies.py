@@ -11,6 +11,7 @@ from benchmarks.measuring import Row, rate_of, timed
 
 MELODIES = 100_000
 _HORIZON = 32
+_BATCHES = (1, 32, 256, 2048)
 _GIN = "gin/psi_music.gin"
 
 
@@ -29,11 +30,11 @@ def music_tuner(*bindings: str) -> Any:
 def cases(seconds: float, quick: bool) -> Iterator[Row]:
     """All of them, each measured when it is asked for."""
     tuner = music_tuner()
-    for batch in (1, 32, 256, 2048):
+    for batch in _BATCHES:
         yield from rollouts(tuner, batch, seconds)
     if not quick:
-        for batch in (256, 2048):
-            yield from other_rollouts(tuner, batch, seconds)
+        for batch in _BATCHES:
+            yield from rollouts_without_xla(tuner, batch, seconds)
     yield reward(tuner, seconds)
     yield learner(tuner, seconds)
     yield from iterations("our default", tuner, seconds)
@@ -47,13 +48,12 @@ def cases(seconds: float, quick: bool) -> Iterator[Row]:
     yield evaluation(tuner, MELODIES // 50 if quick else MELODIES)
 
 
-def other_rollouts(tuner: Any, batch: int, seconds: float) -> Iterator[Row]:
-    """The same with XLA where it is not the default, without where it is."""
+def rollouts_without_xla(tuner: Any, batch: int, seconds: float) -> Iterator[Row]:
+    """The same as TensorFlow runs it operation by operation."""
     from rl_tuner.core import fusion
 
-    jit_compile = not fusion.wanted(batch)
-    fusion.choose(jit_compile)
-    yield from rollouts(tuner, batch, seconds, f", XLA {'on' if jit_compile else 'off'}")
+    fusion.choose(False)
+    yield from rollouts(tuner, batch, seconds, ", XLA off")
     fusion.choose(None)
 
 

@@ -7,6 +7,15 @@ import dataclasses
 import gin
 import tensorflow as tf
 
+from rl_tuner.core.stepper import log_softmax
+
+
+def tempered(log_policy: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
+    """Softmax over the classes of log pi / temperature: [A, B] -> [A, B]."""
+    if isinstance(temperature, int | float) and temperature == 1:
+        return tf.exp(log_policy)
+    return tf.exp(log_softmax(log_policy / temperature))
+
 
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +37,9 @@ class Boltzmann:
         """Share of random actions: none."""
         return tf.zeros([], tf.float32)
 
-    def probabilities(self, logits: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
-        """Behaviour distribution [B, A] for policy logits [B, A]."""
-        return tf.nn.softmax(logits / self.temperature)
+    def probabilities(self, log_policy: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
+        """Behaviour distribution [A, B] for policy log-probabilities [A, B]."""
+        return tempered(log_policy, self.temperature)
 
 
 @gin.configurable(module="rl_tuner")
@@ -72,13 +81,13 @@ class EpsilonGreedy:
         progress = tf.minimum(1.0, tf.cast(environment_step, tf.float32) / self.anneal_steps)
         return self.initial + progress * (self.final - self.initial)
 
-    def probabilities(self, logits: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
-        """Behaviour distribution [B, A] for policy logits [B, A]."""
-        num_classes = tf.shape(logits)[-1]
+    def probabilities(self, log_policy: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
+        """Behaviour distribution [A, B] for policy log-probabilities [A, B]."""
+        num_classes = tf.shape(log_policy)[0]
         own = (
-            tf.one_hot(tf.argmax(logits, axis=-1), num_classes)
+            tf.one_hot(tf.argmax(log_policy, axis=0), num_classes, axis=0)
             if self.greedy
-            else tf.nn.softmax(logits)
+            else tf.exp(log_policy)
         )
         epsilon = self.epsilon(environment_step)
         return (1.0 - epsilon) * own + epsilon / tf.cast(num_classes, tf.float32)

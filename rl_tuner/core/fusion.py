@@ -1,31 +1,34 @@
-"""Whether XLA compiles a step of sampling, which fuses its many small operations into few.
+"""Whether XLA compiles sampling, which makes one operation of a loop with many small ones.
 
-That pays where a core has many sequences, and not where it has few (docs/results/speed.md).
+That pays wherever matrix products are not all there is to do (docs/results/speed.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from rl_tuner.core import shards
 
-_ROWS = 256
+# From more cells on the products take nearly all of the time, and TensorFlow's own are faster than XLA's.
+_MOST_CELLS = 512
+_MOST_ROWS = 256
 _choice: bool | None = None
 
 
 def choose(jit_compile: bool | None) -> None:
-    """Sets it for all that is traced from now on; None leaves it to the size of the batch."""
+    """Sets it for all that is traced from now on; None leaves it to the device and the network."""
     global _choice
     _choice = jit_compile
 
 
-def wanted(batch_size: int | None) -> bool:
-    """Whether a batch of this size is sampled with XLA; None is a size unknown when traced.
+def wanted(batch_size: int | None, cells: Sequence[int]) -> bool:
+    """Whether a batch of this size is sampled with XLA from networks of these layers.
 
-    A graph whose batch is open is never compiled: XLA would compile again for every size, and a SavedModel
-    could not be served where XLA is not.
+    None is a size unknown when traced. A graph whose batch is open is never compiled: XLA would compile again
+    for every size, and a SavedModel could not be served where XLA is not.
     """
     if batch_size is None:
         return False
@@ -33,11 +36,15 @@ def wanted(batch_size: int | None) -> bool:
         return _choice
     # Not measured on a GPU.
     on_cpu = not tf.config.list_logical_devices("GPU")
-    return on_cpu and batch_size >= _ROWS * shards.count()
+    return on_cpu and sum(cells) <= _MOST_CELLS
 
 
-def fused(function: Callable, batch_size: int | None) -> Callable:
-    """`function` compiled by XLA where that is `wanted`, else as it is."""
-    if not wanted(batch_size):
-        return function
+def parts(batch_size: int) -> int:
+    """Parts in which XLA samples a batch: as many for each core, each small enough for its cache."""
+    cores = shards.count()
+    return cores * math.ceil(batch_size / (cores * _MOST_ROWS))
+
+
+def fused(function: Callable) -> Callable:
+    """`function` compiled by XLA."""
     return tf.function(function, jit_compile=True, autograph=False)

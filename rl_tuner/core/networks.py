@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from rl_tuner.core.lstm import cell, scaled, unroll
-
-State = list[tuple[tf.Tensor, tf.Tensor]]
+from rl_tuner.core.lstm import scaled, unroll
+from rl_tuner.core.stepper import Layer, State, Stepper
 
 
 @keras.saving.register_keras_serializable(package="rl_tuner")
@@ -131,13 +130,14 @@ class SequenceNetwork(keras.Model):
             return self._scores(self._hidden_of_keras(tokens))
         hidden = tf.transpose(tokens)
         for index in range(len(self.lstms)):
-            project, recurrent = self._layer(index)
+            layer = self._layer(index)
+            recurrent = layer.recurrent
             if weight_dropout:
                 layer_seed = tf.random.experimental.stateless_fold_in(seed, index)
                 recurrent = tf.nn.experimental.stateless_dropout(
                     recurrent, weight_dropout, layer_seed
                 )
-            hidden = unroll(project(hidden), recurrent)
+            hidden = unroll(layer.project(hidden), recurrent)
         return tf.transpose(self._scores(hidden), [1, 0, 2])
 
     def _hidden_of_keras(self, tokens: tf.Tensor) -> tf.Tensor:
@@ -151,42 +151,30 @@ class SequenceNetwork(keras.Model):
             hidden, *_ = lstm(hidden)
         return hidden
 
-    def _layer(self, index: int) -> tuple[Callable[[tf.Tensor], tf.Tensor], tf.Tensor]:
-        """How a layer's inputs enter its gates, and its recurrent matrix; both as `lstm.cell` wants."""
+    def _layer(self, index: int) -> Layer:
+        """A layer's weights, cast and scaled."""
         cell_weights = self.lstms[index].cell
         kernel, recurrent, bias = (
             scaled(tf.cast(weight, self.compute_dtype))
             for weight in (cell_weights.kernel, cell_weights.recurrent_kernel, cell_weights.bias)
         )
         if index:
-            return lambda hidden: tf.matmul(hidden, kernel) + bias, recurrent
+            return Layer(lambda hidden: tf.matmul(hidden, kernel) + bias, recurrent)
         if self.embedding is not None:
             kernel = tf.matmul(tf.cast(self.embedding.embeddings, self.compute_dtype), kernel)
         # A one-hot row times a matrix is one of its rows.
         table = kernel + bias
-        return lambda tokens: tf.gather(table, tokens), recurrent
+        return Layer(lambda tokens: tf.gather(table, tokens), recurrent)
 
     def zero_state(self, batch_size: int | tf.Tensor) -> State:
         """The state before any input: per layer (h, c), each [B, cells]."""
         return [(tf.zeros([batch_size, size], self.compute_dtype),) * 2 for size in self.cells]
 
-    def stepper(self) -> Callable[[tf.Tensor, State], tuple[tf.Tensor, State]]:
-        """A function that scores after one more token; made once, outside a loop that calls it.
-
-        It takes the latest inputs, int [B], and what `zero_state` or its own previous call returned.
-        It returns float32 [B, num_classes] scores, equal to `call` on the whole sequence up to
-        rounding, and the new state.
-        """
+    def stepper(self) -> Stepper:
+        """The same network token after token."""
         layers = [self._layer(index) for index in range(len(self.lstms))]
-
-        def step(tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-            hidden, new_state = tokens, []
-            for (project, recurrent), (h, c) in zip(layers, state):
-                _, hidden, c = cell(project(hidden) + tf.matmul(h, recurrent), c)
-                new_state.append((hidden, c))
-            return self._scores(hidden), new_state
-
-        return step
+        head = self.head.kernel, self.head.bias
+        return Stepper(layers, *(tf.convert_to_tensor(weight) for weight in head))
 
     def _scores(self, hidden: tf.Tensor) -> tf.Tensor:
         logits = self.head(hidden)

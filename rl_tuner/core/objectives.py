@@ -65,7 +65,11 @@ class Objective:
         raise NotImplementedError
 
     def policy_logits(self, scores: tf.Tensor, log_prior: tf.Tensor) -> tf.Tensor:
-        """Logits of the policy, of the shape of `scores`: [..., A]."""
+        """Logits of the policy, of the shape of `scores`, class by class: classes may lie on any axis.
+
+        A number added to the scores of all of a state's classes changes nothing in the policy, and
+        sampling leaves out the value that a network's scores hold.
+        """
         raise NotImplementedError
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rl_tuner.core import fusion, shards
 from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.stepper import log_softmax
 
 
 class Rollout(NamedTuple):
@@ -34,20 +35,29 @@ class Rollout(NamedTuple):
 
 
 def sample_from(probabilities: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
-    """Draws one class a row by inverting the cumulative distribution.
+    """Draws one class a column by inverting the cumulative distribution.
 
     Args:
-        probabilities: float [B, A], rows that sum to 1 up to rounding.
+        probabilities: float [A, B], columns that sum to 1 up to rounding.
         uniform: float [B] in [0, 1).
 
     Returns:
         int32 [B] classes; a class of probability 0 is never drawn.
     """
     # A product with a triangle of ones is a cumulative sum, faster than the operation of that name.
-    size = probabilities.shape[-1]
-    cumulative = tf.matmul(probabilities, tf.linalg.band_part(tf.ones([size, size]), 0, -1))
-    threshold = uniform[:, tf.newaxis] * cumulative[:, -1:]
-    return tf.reduce_sum(tf.cast(cumulative <= threshold, tf.int32), axis=-1)
+    size = probabilities.shape[0]
+    cumulative = tf.matmul(tf.linalg.band_part(tf.ones([size, size]), -1, 0), probabilities)
+    return tf.reduce_sum(tf.cast(cumulative <= uniform * cumulative[-1], tf.int32), axis=0)
+
+
+def log_probs(
+    policy_logits: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    scores: tf.Tensor,
+    prior_logits: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Log pi(. | s_t) and log p(. | s_t), float [A, B], of an objective's policy and of the prior."""
+    log_p = log_softmax(prior_logits)
+    return log_softmax(policy_logits(scores, log_p)), log_p
 
 
 def rollout(
@@ -65,8 +75,8 @@ def rollout(
     Args:
         online: network whose scores define the policy.
         prior: the frozen prior.
-        policy_logits: (scores [B, A], log p [B, A]) -> logits [B, A], the objective's.
-        behaviour: policy log-probabilities [B, A] -> probabilities [B, A] to draw from.
+        policy_logits: (scores [A, B], log p [A, B]) -> logits [A, B], `Objective.policy_logits`.
+        behaviour: policy log-probabilities [A, B] -> probabilities [A, B] to draw from.
         prefix: int32 [B, P] inputs before the first token.
         horizon: T, the longest sequence in tokens.
         seed: int32 [2] seed of every draw.
@@ -83,19 +93,9 @@ def rollout(
         both = [step(token, state) for step, state in zip(steppers, states)]
         return [scores for scores, _ in both], tuple(state for _, state in both)
 
-    def act(token, states, uniform):
-        """Next tokens [B], `_measures` of them [B, 4], and states after the given ones."""
-        (scores, prior_logits), states = advance(token, states)
-        log_p = tf.nn.log_softmax(prior_logits)
-        log_pi = tf.nn.log_softmax(policy_logits(scores, log_p))
-        token = sample_from(behaviour(log_pi), uniform)
-        return token, _measures(token, log_pi, log_p), states
-
-    act = fusion.fused(act, prefix.shape[0])
-
     def draw(prefix, uniform):
-        """Tokens and mask [T, B] and `_measures` [T, B, 4] of a part of the batch."""
-        batch_size = tf.shape(prefix)[0]
+        """Tokens and mask [T, B] and `_measures` [T, 4, B] of a part of the batch."""
+        batch_size, rows = tf.shape(prefix)[0], prefix.shape[0]
         _, states = tf.while_loop(
             lambda position, _: position < tf.shape(prefix)[1] - 1,
             lambda position, states: (position + 1, advance(prefix[:, position], states)[1]),
@@ -103,12 +103,14 @@ def rollout(
         )
         arrays = [
             tf.TensorArray(dtype, size=horizon, element_shape=shape)
-            for dtype, shape in ((tf.int32, [None]), (tf.float32, [None]), (tf.float32, [None, 4]))
+            for dtype, shape in ((tf.int32, [rows]), (tf.float32, [rows]), (tf.float32, [4, rows]))
         ]
 
         def step(t, token, alive, states, arrays):
-            token, measures, states = act(token, states, uniform[t])
-            written = tf.where(alive > 0, token, 0), alive, measures
+            (scores, prior_logits), states = advance(token, states)
+            log_pi, log_p = log_probs(policy_logits, scores, prior_logits)
+            token = sample_from(behaviour(log_pi), uniform[t])
+            written = tf.where(alive > 0, token, 0), alive, _measures(token, log_pi, log_p)
             arrays = [array.write(t, value) for array, value in zip(arrays, written)]
             if end_token is not None:
                 alive = alive * tf.cast(token != end_token, tf.float32)
@@ -123,25 +125,30 @@ def rollout(
         # Past the end of every sequence nothing is written: zeros.
         return [array.stack() for array in arrays]
 
-    parts = [draw(*part) for part in zip(shards.split(prefix), shards.split(uniform, axis=1))]
-    tokens, mask, measures = (tf.concat(values, axis=1) for values in zip(*parts))
-    per_step = tokens, mask, *(measure * mask for measure in tf.unstack(measures, axis=-1))
+    # A graph that leaves batch or horizon open is not compiled again for each, nor what runs but once.
+    rows = prefix.shape[0] if isinstance(horizon, int) else None
+    parts = shards.count()
+    if not tf.executing_eagerly() and fusion.wanted(rows, online.cells):
+        draw, parts = fusion.fused(draw), fusion.parts(rows)
+    split = shards.split(prefix, 0, parts), shards.split(uniform, 1, parts)
+    drawn = [draw(*part) for part in zip(*split)]
+    tokens, mask, measures = (tf.concat(values, axis=-1) for values in zip(*drawn))
+    per_step = tokens, mask, *(measure * mask for measure in tf.unstack(measures, axis=1))
     static = [prefix.shape[0], horizon if isinstance(horizon, int) else None]
     return Rollout(prefix, *(tf.ensure_shape(tf.transpose(values), static) for values in per_step))
 
 
 def _measures(token: tf.Tensor, log_pi: tf.Tensor, log_p: tf.Tensor) -> tf.Tensor:
-    """What a `Rollout` tells of a step, float32 [B, 4]: log_policy, log_prior, kl, entropy."""
+    """What a `Rollout` tells of a step, float32 [4, B]: log_policy, log_prior, kl, entropy."""
     pi = tf.exp(log_pi)
-    return tf.stack(
-        [
-            tf.gather(log_pi, token, batch_dims=1),
-            tf.gather(log_p, token, batch_dims=1),
-            tf.reduce_sum(pi * (log_pi - log_p), axis=-1),
-            -tf.reduce_sum(pi * log_pi, axis=-1),
-        ],
-        axis=-1,
-    )
+    drawn = tf.range(tf.shape(log_pi)[0])[:, tf.newaxis] == token
+    sums = [
+        tf.where(drawn, log_pi, 0.0),
+        tf.where(drawn, log_p, 0.0),
+        pi * (log_pi - log_p),
+        -pi * log_pi,
+    ]
+    return tf.stack([tf.reduce_sum(values, axis=0) for values in sums])
 
 
 def sequence_inputs(prefix: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:

@@ -6,6 +6,7 @@ one busy. Loops over parts of a batch know nothing of each other, so that Tensor
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import tensorflow as tf
@@ -26,14 +27,22 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def split(values: tf.Tensor, axis: int = 0) -> list[tf.Tensor]:
-    """`count` parts along an axis, in order, whose sizes differ by one at most; some may be empty."""
-    parts = count()
+def split(values: tf.Tensor, axis: int = 0, parts: int | None = None) -> list[tf.Tensor]:
+    """Parts along an axis, in order, whose sizes differ by one at most; some may be empty.
+
+    Args:
+        values: what to split.
+        axis: along which; where its size is known when traced, those of the parts are too.
+        parts: how many; None is `count`.
+    """
+    parts = parts or count()
     if parts == 1:
         return [values]
-    size = tf.shape(values)[axis]
-    edges = tf.range(parts + 1) * size // parts
-    return tf.split(values, edges[1:] - edges[:-1], axis=axis, num=parts)
+    static = values.shape[axis]
+    size = tf.shape(values)[axis] if static is None else static
+    edges = [part * size // parts for part in range(parts + 1)]
+    sizes = [end - start for start, end in itertools.pairwise(edges)]
+    return tf.split(values, sizes, axis=axis, num=parts)
 
 
 def copies(value: tf.Tensor, number: int) -> list[tf.Tensor]:

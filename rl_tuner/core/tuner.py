@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from rl_tuner.core import objectives, priming
-from rl_tuner.core.exploration import Boltzmann
+from rl_tuner.core.exploration import Boltzmann, tempered
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.objectives import Objective
 from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
@@ -183,7 +183,7 @@ class RLTuner(keras.Model):
             self.online,
             self.prior,
             self.objective.policy_logits,
-            lambda log_pi: self.exploration.probabilities(log_pi, self.environment_steps),
+            lambda log_policy: self.exploration.probabilities(log_policy, self.environment_steps),
             prefix,
             self.task.horizon,
             self._seed("actions", self.iteration),
@@ -399,7 +399,7 @@ def sample(
         network,
         prior,
         policy_logits,
-        lambda log_pi: tf.nn.softmax(log_pi / temperature),
+        lambda log_policy: tempered(log_policy, temperature),
         start.prefix(batch_size, prior.start_token, seeds[0]),
         task.horizon,
         seeds[1],

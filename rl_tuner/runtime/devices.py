@@ -28,7 +28,7 @@ def device(
         precision: "auto" (float32), "float32", "mixed_bfloat16" or "mixed_float16"; weights are
             float32 in all of them.
         deterministic: whether the same seed gives the same bits on the same machine.
-        jit_compile: whether XLA compiles a step of sampling; "auto" where that was measured to be faster
+        jit_compile: whether XLA compiles sampling; "auto" where that was measured to be faster
             (`rl_tuner.core.fusion`).
 
     Returns:

@@ -8,8 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from rl_tuner.core.networks import State
-from rl_tuner.core.rollout import rollout, sequence_inputs
+from rl_tuner.core.exploration import tempered
+from rl_tuner.core.rollout import log_probs, rollout, sequence_inputs
+from rl_tuner.core.stepper import State
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.runtime.served_function import Untracked, require, served_function
 
@@ -114,7 +115,7 @@ class ServedPolicy(tf.Module):
             tuner.online,
             tuner.prior,
             tuner.objective.policy_logits,
-            lambda log_pi: tf.nn.softmax(log_pi / temperature),
+            lambda log_policy: tempered(log_policy, temperature),
             prefix,
             max_length,
             seeds[1],
@@ -168,8 +169,8 @@ class ServedPolicy(tf.Module):
         size = tf.shape(inputs)[1]
         arrays = [tf.TensorArray(tf.float32, size=size, element_shape=[None]) for _ in range(2)]
 
-        def visit(t: tf.Tensor, logs: list[tf.Tensor], arrays: list[Any]) -> list[Any]:
-            found = [tf.gather(log, targets[:, t], batch_dims=1) for log in logs]
+        def visit(t: tf.Tensor, logs: tuple[tf.Tensor, ...], arrays: list[Any]) -> list[Any]:
+            found = [tf.gather(tf.transpose(log), targets[:, t], batch_dims=1) for log in logs]
             return [array.write(t, value) for array, value in zip(arrays, found)]
 
         mask = tf.cast(counts, tf.float32)
@@ -198,9 +199,9 @@ class ServedPolicy(tf.Module):
         last = tf.shape(prefix)[1] - 1 + sizes
         shape = [tf.shape(tokens)[0], self._tuner.value.task.num_classes]
 
-        def visit(t: tf.Tensor, logs: list[tf.Tensor], kept: list[tf.Tensor]) -> list[tf.Tensor]:
+        def visit(t: tf.Tensor, logs: tuple[tf.Tensor, ...], kept: list[Any]) -> list[Any]:
             here = tf.equal(t, last)[:, tf.newaxis]
-            return [tf.where(here, tf.exp(log), old) for log, old in zip(logs, kept)]
+            return [tf.where(here, tf.transpose(tf.exp(log)), old) for log, old in zip(logs, kept)]
 
         policy, prior = self._walk(inputs, visit, [tf.zeros(shape), tf.zeros(shape)])
         return {"policy": policy, "prior": prior}
@@ -260,10 +261,10 @@ class ServedPolicy(tf.Module):
         return require(tf.reduce_all(tf.not_equal(tokens, end_token)), message)
 
     def _walk(self, inputs: tf.Tensor, visit: Callable[..., Any], carry: Any) -> Any:
-        """Carries something along int32 [B, L] inputs: visit(t, [log pi, log p], carry) -> carry.
+        """Carries something along int32 [B, L] inputs: visit(t, (log pi, log p), carry) -> carry.
 
-        It takes the steps that `rollout` takes, so that both give the same bits. Unrolling by Keras
-        would not, and on a GPU would export an LSTM that no CPU can run.
+        Both are float32 [A, B]. It takes the steps that `rollout` takes, so that both give the same bits.
+        Unrolling by Keras would not, and on a GPU would export an LSTM that no CPU can run.
         """
         tuner = self._tuner.value
         rows, size = tf.shape(inputs)[0], tf.shape(inputs)[1]
@@ -272,9 +273,8 @@ class ServedPolicy(tf.Module):
         def step(t: tf.Tensor, state: State, prior_state: State, carry: Any) -> tuple[Any, ...]:
             scores, state = online(inputs[:, t], state)
             prior_logits, prior_state = prior(inputs[:, t], prior_state)
-            log_p = tf.nn.log_softmax(prior_logits)
-            log_pi = tf.nn.log_softmax(tuner.objective.policy_logits(scores, log_p))
-            return t + 1, state, prior_state, visit(t, [log_pi, log_p], carry)
+            logs = log_probs(tuner.objective.policy_logits, scores, prior_logits)
+            return t + 1, state, prior_state, visit(t, logs, carry)
 
         states = tuner.online.zero_state(rows), tuner.prior.zero_state(rows)
         *_, carry = tf.while_loop(lambda t, *_: t < size, step, (tf.constant(0), *states, carry))

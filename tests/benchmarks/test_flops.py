@@ -13,14 +13,19 @@ def in_graph(network, backward):
     # What is made once for all tokens stays outside the graph.
     made_before = network.stepper()
 
+    def scored(step, states):
+        logits, states = step(tf.constant([1]), states)
+        # Steps leave the value out, learning needs it.
+        return [logits] if network.value is None else [logits, network.value(states[-1][0])]
+
     @tf.function(autograph=False)
     def step(h, c):
         states = list(zip(tf.unstack(h, len(network.cells)), tf.unstack(c, len(network.cells))))
         if not backward:
-            return made_before(tf.constant([1]), states)[0]
+            return scored(made_before, states)
         with tf.GradientTape() as tape:
             tape.watch(states)
-            scores, _ = network.stepper()(tf.constant([1]), states)
+            scores = scored(network.stepper(), states)
         return tape.gradient(scores, [network.trainable_variables, [pair[0] for pair in states]])
 
     # All layers of a network here are equally wide.
@@ -72,7 +77,12 @@ def test_training_adds_up():
     )
     one = flops.forward(prior)
     assert flops.learned_per_step(tuner) == 6.4
+    assert flops.rollout(tuner) == 2 * one
     assert flops.training(tuner) == pytest.approx((2 + 6.4 * 4) * one)
+    # A value is learned but no part of sampling.
+    valued = RLTuner(prior, TinyTask(), Psi())
+    assert flops.rollout(valued) == 2 * one
+    assert flops.learning(valued) > flops.learning(tuner)
     # G looks at the prior along the replayed sequence.
     tuner = RLTuner(prior, TinyTask(), G(calibrated=False))
     assert flops.training(tuner) == pytest.approx((2 + 5) * one)

@@ -62,8 +62,8 @@ def test_the_same_seed_gives_the_same_bits():
 @pytest.mark.parametrize(
     ("choice", "batch", "wanted"),
     [
-        (None, 511, False),
-        (None, 512, True),
+        (None, 1, True),
+        (None, 600, True),
         (True, 2, True),
         (False, 5_000, False),
         (True, None, False),
@@ -72,12 +72,32 @@ def test_the_same_seed_gives_the_same_bits():
 )
 def test_xla_where_it_was_measured_to_be_faster_or_was_asked_for(choice, batch, wanted):
     fusion.choose(choice)
-    assert fusion.wanted(batch) is wanted
+    assert fusion.wanted(batch, ONLINE.cells) is wanted
     assert compiled_by_xla(drawing(batch)) is wanted
+
+
+def test_not_where_products_are_all_that_counts_unless_asked_for():
+    assert fusion.wanted(128, [512])
+    assert not fusion.wanted(128, [512, 512])
+    fusion.choose(True)
+    assert fusion.wanted(128, [512, 512])
+
+
+def test_large_parts_are_split_further_and_stay_a_multiple_of_the_cores():
+    assert [fusion.parts(batch) for batch in (1, 512, 513, 2048)] == [2, 2, 4, 8]
+
+
+def test_what_runs_once_is_not_compiled():
+    fusion.choose(True)
+    calls = []
+    network = ONLINE.copy()
+    policy = lambda scores, log_p: calls.append(tf.executing_eagerly()) or scores  # noqa: E731
+    rollout(network, PRIOR, policy, tf.exp, tf.fill([4, 1], A), T, tf.constant([1, 2]))
+    assert calls and all(calls)
 
 
 def test_not_on_a_gpu_unless_asked_for(monkeypatch):
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"])
-    assert not fusion.wanted(10_000)
+    assert not fusion.wanted(10_000, [100])
     fusion.choose(True)
-    assert fusion.wanted(10_000)
+    assert fusion.wanted(10_000, [100])

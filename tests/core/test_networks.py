@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
+from rl_tuner.core.stepper import log_softmax
 
 SHAPES = [
     {"cells": (5,)},
@@ -29,8 +30,18 @@ def test_step_by_step_equals_the_unrolled_sequence(shape, batch):
     assert whole.shape == (batch, 9, 7)
     step = net.stepper()
     for t in range(9):
-        scores, state = step(tokens[:, t], state)
-        np.testing.assert_allclose(scores, whole[:, t], rtol=1e-5, atol=1e-5)
+        logits, state = step(tokens[:, t], state)
+        wanted = tf.transpose(whole[:, t])
+        # What a value adds to all classes of a state is left out.
+        found = logits if net.value is None else log_softmax(logits)
+        wanted = wanted if net.value is None else log_softmax(wanted)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_log_softmax_is_the_librarys_along_the_first_axis():
+    logits = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32) * 30
+    wanted = tf.nn.log_softmax(logits, axis=0)
+    np.testing.assert_allclose(log_softmax(tf.constant(logits)), wanted, rtol=1e-6, atol=1e-6)
 
 
 def test_lstm_is_the_textbooks():

@@ -11,7 +11,7 @@ ONLINE, PRIOR = random_network(3), random_network(4)
 SEED = tf.constant([1, 2])
 
 
-def roll(prefix, end_token=None, horizon=T, seed=SEED, behaviour=tf.nn.softmax):
+def roll(prefix, end_token=None, horizon=T, seed=SEED, behaviour=tf.exp):
     return rollout(
         ONLINE,
         PRIOR,
@@ -70,34 +70,36 @@ def test_a_sequence_ends_with_its_end_token_and_sampling_stops_when_all_have():
 
 
 def test_drawing_inverts_the_cumulative_distribution():
-    probabilities = tf.constant([[0.0, 0.25, 0.5, 0.25, 0.0]] * 4)
+    probabilities = tf.transpose([[0.0, 0.25, 0.5, 0.25, 0.0]] * 4)
     drawn = sample_from(probabilities, tf.constant([0.0, 0.2499, 0.25, 0.9999999]))
     np.testing.assert_array_equal(drawn, [1, 1, 2, 3])
 
 
 def test_epsilon_greedy_mixes_the_best_action_with_uniform_ones():
     explore = EpsilonGreedy(initial=1.0, final=0.2, anneal_steps=100, greedy=True)
-    logits = tf.constant([[0.0, 3.0, 1.0, 2.0]])
-    np.testing.assert_allclose(explore.probabilities(logits, tf.constant(0)), [[0.25] * 4])
+    log_policy = tf.constant([[0.0], [3.0], [1.0], [2.0]])
+    np.testing.assert_allclose(explore.probabilities(log_policy, tf.constant(0)), [[0.25]] * 4)
     np.testing.assert_allclose(
-        explore.probabilities(logits, tf.constant(1000)), [[0.05, 0.85, 0.05, 0.05]], rtol=1e-6
+        explore.probabilities(log_policy, tf.constant(1000)),
+        [[0.05], [0.85], [0.05], [0.05]],
+        rtol=1e-6,
     )
     assert float(explore.epsilon(tf.constant(50))) == pytest.approx(0.6)
 
 
 def test_epsilon_may_mix_with_samples():
     explore = EpsilonGreedy(initial=0.5, final=0.5, anneal_steps=1)
-    logits = tf.math.log([[0.1, 0.9]])
+    log_policy = tf.math.log([[0.1], [0.9]])
     np.testing.assert_allclose(
-        explore.probabilities(logits, tf.constant(0)), [[0.3, 0.7]], rtol=1e-5
+        explore.probabilities(log_policy, tf.constant(0)), [[0.3], [0.7]], rtol=1e-5
     )
 
 
 def test_boltzmann_sharpens_with_a_low_temperature():
-    logits = tf.math.log([[0.2, 0.8]])
+    log_policy = tf.math.log([[0.2], [0.8]])
     np.testing.assert_allclose(
-        Boltzmann(0.5).probabilities(logits, tf.constant(0)),
-        [[0.04 / 0.68, 0.64 / 0.68]],
+        Boltzmann(0.5).probabilities(log_policy, tf.constant(0)),
+        [[0.04 / 0.68], [0.64 / 0.68]],
         rtol=1e-5,
     )
 

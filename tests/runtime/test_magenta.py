@@ -38,7 +38,7 @@ def stepped(network, tokens):
     scores, step = [], network.stepper()
     for column in tokens.T:
         logits, state = step(column, state)
-        scores.append(logits)
+        scores.append(np.transpose(logits))
     return np.stack(scores, axis=1)
 
 
