@@ -69,7 +69,8 @@ class SequenceDataset:
             raise UserError(f"{self.directory} has no split {split!r}, only {sorted(self._shards)}")
         if split not in self._cached:
             records = tf.data.TFRecordDataset(self._shards[split], num_parallel_reads=None)
-            self._cached[split] = records.map(_parse, num_parallel_calls=2).cache()
+            examples = records.map(_parse, num_parallel_calls=2).cache()
+            self._cached[split] = examples.with_options(_without_autotuning())
         return self._cached[split]
 
     def sequences(self, split: str) -> list[np.ndarray]:
@@ -167,6 +168,17 @@ class SequenceDataset:
     def _whole(self, tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         inputs = tf.concat([[self.num_classes], tokens[:-1]], axis=0)
         return inputs, tokens, tf.ones_like(tokens, tf.float32)
+
+
+def _without_autotuning() -> tf.data.Options:
+    """Nothing here is left for tf.data to tune, and its tuning thread holds up the end of an epoch.
+
+    An iterator goes when that thread wakes, up to seconds later. What is made of a dataset with this option
+    has it too.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def _parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -12,7 +12,11 @@ CLASSES = 38
 
 def write(folder, train, validation=(), steps_per_bar=16):
     """A dataset of the given sequences, as a pipeline would write it."""
-    description = {"kind": "melody", "encoding": {"num_classes": CLASSES}, "splits": {}}
+    description = {
+        "kind": "melody",
+        "encoding": {"num_classes": CLASSES, "longest": 333},
+        "splits": {},
+    }
     with records.whole_folder(str(folder), overwrite=True) as temporary:
         for split, sequences in (("train", train), ("validation", validation), ("test", ())):
             rows = [
@@ -86,6 +90,16 @@ def test_evaluation_reads_whole_sequences(tmp_path, sequences):
     ((inputs, labels, mask),) = dataset.evaluation_batches("validation", 8)
     assert labels.shape == (2, 100) and inputs[0, 0] == CLASSES
     np.testing.assert_array_equal(mask.numpy().sum(1), [5, 100])
+
+
+def test_no_thread_that_tunes_holds_up_the_end_of_an_epoch(tmp_path, sequences):
+    dataset = write(tmp_path / "data", sequences)
+    for batches in (
+        dataset.training_batches("train", 4, 8, 0, 0),
+        dataset.training_batches("train", 4, 0, 0, 0),
+        dataset.evaluation_batches("train", 4),
+    ):
+        assert batches.options().autotune.enabled is False
 
 
 def test_a_damaged_dataset_is_one_clear_line(tmp_path, sequences):
