@@ -65,13 +65,18 @@ class SequenceDataset:
         Raises:
             UserError: the dataset has no such split.
         """
+        if split not in self._cached:
+            self._cached[split] = self._records(split).map(_parse, num_parallel_calls=2).cache()
+        return self._cached[split]
+
+    def _records(self, split: str) -> tf.data.Dataset:
         if split not in self._shards:
             raise UserError(f"{self.directory} has no split {split!r}, only {sorted(self._shards)}")
-        if split not in self._cached:
-            records = tf.data.TFRecordDataset(self._shards[split], num_parallel_reads=None)
-            examples = records.map(_parse, num_parallel_calls=2).cache()
-            self._cached[split] = examples.with_options(_without_autotuning())
-        return self._cached[split]
+        # Nothing here is left for tf.data to tune, and an iterator goes only when its tuning thread wakes, up
+        # to seconds later. What is made of these records has the option too.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return tf.data.TFRecordDataset(self._shards[split]).with_options(options)
 
     def sequences(self, split: str) -> list[np.ndarray]:
         """The tokens of every example of a split, in the order of the shards."""
@@ -83,10 +88,8 @@ class SequenceDataset:
         Raises:
             UserError: the dataset has no such split, or its examples no such feature.
         """
-        if split not in self._shards:
-            raise UserError(f"{self.directory} has no split {split!r}, only {sorted(self._shards)}")
         features = {feature: tf.io.FixedLenFeature([], tf.string)}
-        records = tf.data.TFRecordDataset(self._shards[split])
+        records = self._records(split)
 
         def parse(record: tf.Tensor) -> tf.Tensor:
             return tf.io.parse_single_sequence_example(record, context_features=features)[0][
@@ -168,17 +171,6 @@ class SequenceDataset:
     def _whole(self, tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         inputs = tf.concat([[self.num_classes], tokens[:-1]], axis=0)
         return inputs, tokens, tf.ones_like(tokens, tf.float32)
-
-
-def _without_autotuning() -> tf.data.Options:
-    """Nothing here is left for tf.data to tune, and its tuning thread holds up the end of an epoch.
-
-    An iterator goes when that thread wakes, up to seconds later. What is made of a dataset with this option
-    has it too.
-    """
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return options
 
 
 def _parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
