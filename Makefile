@@ -27,13 +27,13 @@ bench: $(INSTALLED)
 	$(BIN)/python -m benchmarks.speed
 
 scaling: $(INSTALLED)
-	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.speed.scaling
 
 table1: $(INSTALLED)
-	$(BIN)/python -m benchmarks.table1
+	$(BIN)/python -m benchmarks.paper.table1
 
 table2: $(INSTALLED)
-	$(BIN)/python -m benchmarks.table2
+	$(BIN)/python -m benchmarks.paper.table2
 
 $(INSTALLED): setup.py pyproject.toml
 	$(PYTHON) -m venv $(VENV)

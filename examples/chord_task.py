@@ -17,8 +17,8 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from pipelines import records, sequence_examples
 from rl_tuner import Task, UserError
+from rl_tuner.datasets import sequence_examples, writer
 
 END = 0
 # The class of a chord is its place; its letter the function it has: tonic, subdominant, dominant.
@@ -40,10 +40,10 @@ vi vi IV V I|I IV ii V7 vi IV V7 I
 @gin.configurable(module="examples", denylist=["output_dir", "overwrite"])
 def build_chord_dataset(output_dir: str, *, overwrite: bool = False) -> None:
     """Writes the progressions as a dataset; every eighth is for validation, every eighth for testing."""
-    records.prepare_output(output_dir, overwrite=overwrite)
+    writer.prepare_output(output_dir, overwrite=overwrite)
     texts = sorted(set(PROGRESSIONS.strip().replace("\n", "|").split("|")), key=_hash)
     rows = [[CHORDS.index(name) for name in text.split()] + [END] for text in texts]
-    examples: dict[str, list[tuple[bytes, int]]] = {split: [] for split in records.SPLITS}
+    examples: dict[str, list[tuple[bytes, int]]] = {split: [] for split in writer.SPLITS}
     for number, (text, row) in enumerate(zip(texts, rows)):
         split = {0: "validation", 4: "test"}.get(number % 8, "train")
         example = sequence_examples.serialise({"id": _hash(text), "length": len(row)}, row)
@@ -58,7 +58,7 @@ def build_chord_dataset(output_dir: str, *, overwrite: bool = False) -> None:
         "source": ["examples/chord_task.py"],
         "class_histogram": [counts[each] for each in range(len(CHORDS))],
     }
-    records.write_dataset(output_dir, description, examples, [], num_shards=1, overwrite=overwrite)
+    writer.write_dataset(output_dir, description, examples, [], num_shards=1, overwrite=overwrite)
 
 
 @gin.configurable(module="examples")

@@ -10,18 +10,18 @@ import inspect
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    from pipelines import magenta_dataset
+    from pipelines.melody import build_from_magenta
 
-    signature = inspect.signature(magenta_dataset.build_magenta_dataset)
+    signature = inspect.signature(build_from_magenta.build_magenta_dataset)
     default = {name: parameter.default for name, parameter in signature.parameters.items()}
     flags.DEFINE_multi_string(
         "input",
@@ -57,12 +57,12 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from pipelines import magenta_dataset
+    from pipelines.melody import build_from_magenta
 
     settings = values.flag_values_dict()
     del settings["log"]
-    inputs = commandline.split_list(settings.pop("input"))
-    description = magenta_dataset.build_magenta_dataset(inputs, **settings)
+    inputs = command_line.split_list(settings.pop("input"))
+    description = build_from_magenta.build_magenta_dataset(inputs, **settings)
     splits = ", ".join(f"{n['sequences']} {name}" for name, n in description["splits"].items())
     rejected = ", ".join(f"{n} {reason}" for reason, n in description["rejections"].items())
     print(

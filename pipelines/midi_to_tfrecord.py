@@ -11,18 +11,18 @@ import inspect
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    from pipelines import melody_dataset, melody_extraction, tunes
+    from pipelines.melody import build, extraction, tunes
 
-    signature = inspect.signature(melody_dataset.build_melody_dataset)
+    signature = inspect.signature(build.build_melody_dataset)
     default = {name: parameter.default for name, parameter in signature.parameters.items()}
     collections = ", ".join(tunes.FREE_MUSIC21_COLLECTIONS)
     flags.DEFINE_multi_string(
@@ -39,7 +39,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "polyphony",
         default["polyphony"],
-        melody_extraction.POLYPHONY_CHOICES,
+        extraction.POLYPHONY_CHOICES,
         "What to do with tracks whose notes start together: keep the highest line or reject.",
         flag_values=values,
     )
@@ -73,12 +73,12 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from pipelines import melody_dataset
+    from pipelines.melody import build
 
     settings = values.flag_values_dict()
     del settings["log"]
-    inputs = commandline.split_list(settings.pop("input"))
-    description = melody_dataset.build_melody_dataset(inputs, **settings)
+    inputs = command_line.split_list(settings.pop("input"))
+    description = build.build_melody_dataset(inputs, **settings)
     splits = ", ".join(f"{n['sequences']} {name}" for name, n in description["splits"].items())
     rejected = ", ".join(f"{n} {reason}" for reason, n in description["rejections"].items())
     print(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
-from rl_tuner.processes import (
+from rl_tuner.common.workers import (
     CRASHED,
     FAILED,
     TIMED_OUT,

@@ -11,21 +11,21 @@ import inspect
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    from pipelines import molecule_dataset, molecule_readers
+    from pipelines.molecule import build, readers
     from rl_tuner.tasks.molecule import tokens
 
-    signature = inspect.signature(molecule_dataset.build_molecule_dataset)
+    signature = inspect.signature(build.build_molecule_dataset)
     default = {name: parameter.default for name, parameter in signature.parameters.items()}
-    builtin = ", ".join(f"builtin:{name}" for name in molecule_readers.BUILTIN_SETS)
+    builtin = ", ".join(f"builtin:{name}" for name in readers.BUILTIN_SETS)
     flags.DEFINE_multi_string(
         "input",
         None,
@@ -55,7 +55,7 @@ def _define_flags(values: flags.FlagValues) -> None:
             "What a token is: an atom or a bond, one character, or a SELFIES symbol.",
         ),
         "split": (
-            molecule_dataset.SPLITTINGS,
+            build.SPLITTINGS,
             "What shares a split: nothing, or molecules of one Bemis-Murcko scaffold.",
         ),
     }
@@ -100,12 +100,12 @@ def _define_plain_flags(values: flags.FlagValues, default: dict[str, object]) ->
 
 
 def _run(values: flags.FlagValues) -> None:
-    from pipelines import molecule_dataset
+    from pipelines.molecule import build
 
     settings = values.flag_values_dict()
     del settings["log"]
-    inputs = commandline.split_list(settings.pop("input"))
-    description = molecule_dataset.build_molecule_dataset(inputs, **settings)
+    inputs = command_line.split_list(settings.pop("input"))
+    description = build.build_molecule_dataset(inputs, **settings)
     splits = ", ".join(f"{n['sequences']} {name}" for name, n in description["splits"].items())
     rejected = ", ".join(f"{n} {reason}" for reason, n in description["rejections"].items())
     print(

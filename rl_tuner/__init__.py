@@ -18,22 +18,22 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.magenta_dataset import build_magenta_dataset
-    from pipelines.melody_dataset import build_melody_dataset
-    from pipelines.molecule_dataset import build_molecule_dataset
+    from pipelines.melody.build import build_melody_dataset
+    from pipelines.melody.build_from_magenta import build_magenta_dataset
+    from pipelines.molecule.build import build_molecule_dataset
     from rl_tuner.api import load_dataset, load_prior, open_run, run, train_prior, tune
+    from rl_tuner.common.errors import UserError
     from rl_tuner.core.exploration import Boltzmann, EpsilonGreedy
     from rl_tuner.core.networks import SequenceNetwork
     from rl_tuner.core.objectives import G, Objective, Psi, Q, RewardOnly
-    from rl_tuner.core.priming import Primer, RandomToken, StartToken
     from rl_tuner.core.replay import PrioritisedReplay, UniformReplay
+    from rl_tuner.core.starts import Primer, RandomToken, StartToken
+    from rl_tuner.core.task import HostTask, Scored, ServedForm, Task
     from rl_tuner.core.temperature import AdaptiveTemperature, FixedTemperature
     from rl_tuner.core.tuner import RLTuner
-    from rl_tuner.errors import UserError
-    from rl_tuner.runtime.collapse import Collapse
-    from rl_tuner.runtime.dataset import SequenceDataset
-    from rl_tuner.runtime.devices import device
-    from rl_tuner.runtime.tuned import (
+    from rl_tuner.datasets.reader import SequenceDataset
+    from rl_tuner.jobs.devices import device
+    from rl_tuner.policy import (
         Evaluation,
         Samples,
         Scores,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from rl_tuner.tasks.melody.task import MelodyTask
     from rl_tuner.tasks.molecule.reward import ComponentReward, FunctionReward, PaperReward
     from rl_tuner.tasks.molecule.task import MoleculeTask
-    from rl_tuner.tasks.task import HostTask, Scored, ServedForm, Task
+    from rl_tuner.tuning.collapse import Collapse
 
 __all__ = [
     "AdaptiveTemperature",
@@ -103,21 +103,21 @@ __all__ = [
 
 # Where a name lives that does not live in rl_tuner.api.
 _HOMES = {
-    "pipelines.magenta_dataset": ("build_magenta_dataset",),
-    "pipelines.melody_dataset": ("build_melody_dataset",),
-    "pipelines.molecule_dataset": ("build_molecule_dataset",),
+    "pipelines.melody.build_from_magenta": ("build_magenta_dataset",),
+    "pipelines.melody.build": ("build_melody_dataset",),
+    "pipelines.molecule.build": ("build_molecule_dataset",),
     "rl_tuner.core.exploration": ("Boltzmann", "EpsilonGreedy"),
     "rl_tuner.core.networks": ("SequenceNetwork",),
     "rl_tuner.core.objectives": ("G", "Objective", "Psi", "Q", "RewardOnly"),
-    "rl_tuner.core.priming": ("Primer", "RandomToken", "StartToken"),
+    "rl_tuner.core.starts": ("Primer", "RandomToken", "StartToken"),
     "rl_tuner.core.replay": ("PrioritisedReplay", "UniformReplay"),
     "rl_tuner.core.temperature": ("AdaptiveTemperature", "FixedTemperature"),
     "rl_tuner.core.tuner": ("RLTuner",),
-    "rl_tuner.errors": ("UserError",),
-    "rl_tuner.runtime.collapse": ("Collapse",),
-    "rl_tuner.runtime.dataset": ("SequenceDataset",),
-    "rl_tuner.runtime.devices": ("device",),
-    "rl_tuner.runtime.tuned": (
+    "rl_tuner.common.errors": ("UserError",),
+    "rl_tuner.tuning.collapse": ("Collapse",),
+    "rl_tuner.datasets.reader": ("SequenceDataset",),
+    "rl_tuner.jobs.devices": ("device",),
+    "rl_tuner.policy": (
         *("Evaluation", "Samples", "Scores", "Tuned"),
         *("evaluate", "export", "sample", "score", "write_samples"),
     ),
@@ -125,7 +125,7 @@ _HOMES = {
     "rl_tuner.tasks.melody.task": ("MelodyTask",),
     "rl_tuner.tasks.molecule.reward": ("ComponentReward", "FunctionReward", "PaperReward"),
     "rl_tuner.tasks.molecule.task": ("MoleculeTask",),
-    "rl_tuner.tasks.task": ("HostTask", "Scored", "ServedForm", "Task"),
+    "rl_tuner.core.task": ("HostTask", "Scored", "ServedForm", "Task"),
 }
 
 

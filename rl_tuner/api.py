@@ -10,18 +10,20 @@ from typing import Any
 
 import gin
 
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.progress import say
+from rl_tuner.common.settings import described, digest_of
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import Objective, Psi
+from rl_tuner.core.task import Task
 from rl_tuner.core.temperature import FixedTemperature
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.errors import UserError
-from rl_tuner.progress import say
-from rl_tuner.runtime import configuration, job, pretraining, report, tuning
-from rl_tuner.runtime.dataset import SequenceDataset
-from rl_tuner.runtime.fingerprints import described, digest_of
-from rl_tuner.runtime.stages import Stage
-from rl_tuner.runtime.tuned import Tuned
-from rl_tuner.tasks.task import Task
+from rl_tuner.datasets.reader import SequenceDataset
+from rl_tuner.jobs import configuration, job
+from rl_tuner.jobs.stages import Stage
+from rl_tuner.policy import Tuned
+from rl_tuner.priors import training
+from rl_tuner.tuning import loop, report
 
 # Training sequences in which a policy's n-grams are looked up, as in a job.
 _REFERENCE = 5_000
@@ -51,7 +53,7 @@ def load_prior(path: str) -> SequenceNetwork:
     Raises:
         UserError: there is none, or it cannot be read.
     """
-    return pretraining.load_prior(path)
+    return training.load_prior(path)
 
 
 def train_prior(
@@ -66,7 +68,7 @@ def train_prior(
         data: a dataset or its folder.
         output_dir: receives prior.keras, scores.json, checkpoints and TensorBoard events.
         seed: seed of the initial weights and of the batches.
-        **settings: of `rl_tuner.runtime.pretraining.pretrain`: cells, embedding_size, batch_size, window,
+        **settings: of `rl_tuner.priors.training.pretrain`: cells, embedding_size, batch_size, window,
             learning_rate, max_epochs, patience and so on.
 
     Raises:
@@ -75,18 +77,18 @@ def train_prior(
     """
     data = SequenceDataset(data) if isinstance(data, str) else data
     arguments = {"dataset_dir": data.directory, "output_dir": output_dir, "seed": seed, **settings}
-    inspect.signature(pretraining.pretrain).bind(**arguments)
+    inspect.signature(training.pretrain).bind(**arguments)
     stage = Stage(
         "prior",
         os.path.join(output_dir, "stage.json"),
         {"pretrain": configuration.settings("pretrain") | described(settings), "seed": seed},
         {"dataset": digest_of(json.dumps(data.description, sort_keys=True))},
     )
-    outputs = [pretraining.PRIOR_FILE, pretraining.SCORES_FILE]
+    outputs = [training.PRIOR_FILE, training.SCORES_FILE]
     if _has_to_run(stage, output_dir, ["checkpoints", "tensorboard", *outputs]):
-        pretraining.pretrain(**arguments)
+        training.pretrain(**arguments)
         stage.finish(outputs)
-    return pretraining.load_prior(output_dir)
+    return training.load_prior(output_dir)
 
 
 def tune(
@@ -124,17 +126,21 @@ def tune(
         UserError: prior and task do not fit, or a setting makes no sense.
         TypeError: there is no such setting.
     """
-    prior = pretraining.load_prior(prior) if isinstance(prior, str) else prior
+    prior = training.load_prior(prior) if isinstance(prior, str) else prior
     data = SequenceDataset(data) if isinstance(data, str) else data
     if os.path.exists(os.path.join(run_dir, job.CONFIG_FILE)):
         raise UserError(f"{run_dir} holds the run of a gin file; give a run_dir of its own")
     _adopt(task, prior)
     if c is not None and "temperature" in settings:
         raise UserError("tune takes c or temperature, not both")
-    loop = {name: settings.pop(name) for name in _LOOP & settings.keys()}
+    loop_settings = {name: settings.pop(name) for name in _LOOP & settings.keys()}
     settings["objective"] = objective or Psi()
     temperature = {} if "temperature" in settings else {"c": 0.5 if c is None else c}
-    asked = {"tuner": settings | temperature, "tune": loop | {"steps": steps}, "task": task}
+    asked = {
+        "tuner": settings | temperature,
+        "tune": loop_settings | {"steps": steps},
+        "task": task,
+    }
     inputs = {"prior": digest_of(*prior.get_weights())}
     # Described before the run gives its objects a state; built before an earlier run is touched.
     stage = Stage(
@@ -146,10 +152,10 @@ def tune(
     if temperature:
         settings["temperature"] = _make(FixedTemperature, **temperature)
     tuner = _make(RLTuner, prior=prior, task=task, seed=seed, **settings)
-    outputs = [tuning.CHECKPOINTS, "tensorboard", tuning.HISTORY_FILE, *task.run_files]
+    outputs = [loop.CHECKPOINTS, "tensorboard", loop.HISTORY_FILE, *task.run_files]
     has_to_run = _has_to_run(stage, run_dir, outputs)
     corpus = data.sequences("train")[:_REFERENCE] if data else None
-    tuning.tune(prior, task, run_dir, seed, steps=steps, corpus=corpus, tuner=tuner, **loop)
+    loop.tune(prior, task, run_dir, seed, steps=steps, corpus=corpus, tuner=tuner, **loop_settings)
     if has_to_run:
         stage.finish([os.path.join("..", name) for name in outputs])
     return Tuned(tuner, run_dir, data and data.directory)
@@ -175,7 +181,7 @@ def run(
     Raises:
         UserError: something in the configuration or the data makes no sense.
     """
-    from rl_tuner.runtime import registry  # noqa: F401
+    from rl_tuner.jobs import registry  # noqa: F401
 
     files = [gin_file] if isinstance(gin_file, str) else list(gin_file)
     name = os.path.splitext(os.path.basename(files[-1]))[0]
@@ -194,7 +200,7 @@ def open_run(run_dir: str) -> Tuned:
     Raises:
         UserError: the folder holds none. (A run of `tune` is opened by the same call of `tune`.)
     """
-    from rl_tuner.runtime import registry  # noqa: F401
+    from rl_tuner.jobs import registry  # noqa: F401
 
     try:
         _, tuner, dataset_dir = job.open_run(run_dir)

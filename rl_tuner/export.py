@@ -8,16 +8,16 @@ says how to use it.
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    commandline.define_run_dir(values)
+    command_line.define_run_dir(values)
     flags.DEFINE_string(
         "output_dir",
         None,
@@ -35,10 +35,14 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.runtime import export, job, registry  # noqa: F401
+    from rl_tuner.jobs import (
+        job,
+        registry,  # noqa: F401
+    )
+    from rl_tuner.serving import saved_model
 
     _, tuner, _ = job.open_run(values.run_dir)
-    print(export.export_version(tuner, values.output_dir, values.version, values.run_dir))
+    print(saved_model.export_version(tuner, values.output_dir, values.version, values.run_dir))
 
 
 if __name__ == "__main__":

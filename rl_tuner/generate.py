@@ -7,16 +7,16 @@ python -m rl_tuner.generate --run_dir=runs/psi_molecules --output_dir=out --n=10
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    commandline.define_run_dir(values)
+    command_line.define_run_dir(values)
     flags.DEFINE_string(
         "output_dir", None, "Folder for the files.", flag_values=values, required=True
     )
@@ -43,13 +43,17 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.errors import UserError
+    from rl_tuner.common.errors import UserError
 
     if not 0 < values.temperature < float("inf"):
         raise UserError(f"--temperature must be positive, not {values.temperature}")
     if values.primer and values.prompt:
         raise UserError("--primer and --prompt exclude each other")
-    from rl_tuner.runtime import generation, job, registry  # noqa: F401
+    from rl_tuner import generation
+    from rl_tuner.jobs import (
+        job,
+        registry,  # noqa: F401
+    )
 
     _, tuner, _ = job.open_run(values.run_dir)
     paths = generation.generate(

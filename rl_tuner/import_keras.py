@@ -3,17 +3,17 @@
 python -m rl_tuner.import_keras --model=m.keras --output_dir=priors/mine --kind=melody
 
 The model is a chain: one-hot vectors or an Embedding, LSTM layers, a Dense layer with one output a
-class. Python programs can give their own adapter to rl_tuner.runtime.adapters.import_keras.
+class. Python programs can give their own adapter to rl_tuner.priors.importing.keras_models.import_keras.
 """
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -36,9 +36,9 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.runtime import adapters
+    from rl_tuner.priors.importing import keras_models
 
-    path, network = adapters.import_keras(
+    path, network = keras_models.import_keras(
         values.model, values.output_dir, values.kind, values.dataset_dir
     )
     print(

@@ -8,12 +8,12 @@ Tune it with --gin_param="job.prior = 'priors/note_rnn'".
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -44,9 +44,9 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.runtime import magenta
+    from rl_tuner.priors.importing import magenta_networks
 
-    path, network = magenta.import_magenta(
+    path, network = magenta_networks.import_magenta(
         values.checkpoint, values.output_dir, values.scope, values.swap_special_classes
     )
     kind = network.metadata["kind"]

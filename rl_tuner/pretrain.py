@@ -5,17 +5,17 @@ python -m rl_tuner.pretrain --gin_file=gin/mle_music.gin
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    commandline.define_gin_flags(values)
-    commandline.define_work_dir(values)
+    command_line.define_gin_flags(values)
+    command_line.define_work_dir(values)
     flags.DEFINE_string(
         "run_dir",
         None,
@@ -25,7 +25,11 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.runtime import configuration, job, registry  # noqa: F401
+    from rl_tuner.jobs import (
+        configuration,
+        job,
+        registry,  # noqa: F401
+    )
 
     configuration.configure(values.gin_file, values.gin_param)
     path, _ = job.Runner(values.work_dir).prior(values.run_dir)

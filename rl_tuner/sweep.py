@@ -9,17 +9,17 @@ points are reused. Writes frontier.csv and frontier.png.
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    commandline.define_gin_flags(values)
-    commandline.define_work_dir(values)
+    command_line.define_gin_flags(values)
+    command_line.define_work_dir(values)
     flags.DEFINE_list(
         "c", None, "Temperatures, separated by commas.", flag_values=values, required=True
     )
@@ -38,10 +38,13 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.runtime import registry, sweeping  # noqa: F401
+    from rl_tuner.jobs import (
+        frontier,
+        registry,  # noqa: F401
+    )
 
-    run_dir = values.run_dir or commandline.default_run_dir(values) + "_sweep"
-    table = sweeping.sweep(
+    run_dir = values.run_dir or command_line.default_run_dir(values) + "_sweep"
+    table = frontier.sweep(
         values.gin_file,
         values.gin_param,
         values.c,
@@ -50,7 +53,7 @@ def _run(values: flags.FlagValues) -> None:
         run_dir=run_dir,
     )
     print(f"\n{table}\n")
-    for name in (sweeping.FRONTIER_CSV, sweeping.FRONTIER_PNG):
+    for name in (frontier.FRONTIER_CSV, frontier.FRONTIER_PNG):
         print(f"{run_dir}/{name}")
 
 

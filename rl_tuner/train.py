@@ -10,17 +10,17 @@ stopped goes on from its last checkpoint. Watch with: tensorboard --logdir=runs
 
 from absl import flags
 
-from rl_tuner import commandline
+from rl_tuner.common import command_line
 
 
 def main() -> None:
     """Runs the command."""
-    commandline.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    commandline.define_gin_flags(values)
-    commandline.define_work_dir(values)
+    command_line.define_gin_flags(values)
+    command_line.define_work_dir(values)
     flags.DEFINE_string(
         "run_dir",
         None,
@@ -30,10 +30,14 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.runtime import configuration, job, registry  # noqa: F401
+    from rl_tuner.jobs import (
+        configuration,
+        job,
+        registry,  # noqa: F401
+    )
 
     configuration.configure(values.gin_file, values.gin_param)
-    run_dir = values.run_dir or commandline.default_run_dir(values)
+    run_dir = values.run_dir or command_line.default_run_dir(values)
     table = job.Runner(values.work_dir, run_dir).all()
     print(f"\n{table}\n{_paths(run_dir)}")
 

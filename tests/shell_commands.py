@@ -7,8 +7,11 @@ import shlex
 
 from absl import flags
 
-from rl_tuner import commandline
-from rl_tuner.runtime import configuration, registry  # noqa: F401
+from rl_tuner.common import command_line
+from rl_tuner.jobs import (
+    configuration,
+    registry,  # noqa: F401
+)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Files that a page tells its reader to write.
@@ -35,7 +38,7 @@ def check(words):
         return
     values = flags.FlagValues()
     importlib.import_module(module)._define_flags(values)
-    flags.DEFINE_enum("log", "WARN", commandline.LOG_LEVELS, "", flag_values=values)
+    flags.DEFINE_enum("log", "WARN", command_line.LOG_LEVELS, "", flag_values=values)
     values(["program", *arguments])
     if "gin_file" in values and not READERS_OWN & set(values.gin_file or []):
         params = [param for param in values.gin_param if "$" not in param]

@@ -5,11 +5,11 @@ import os
 import keras
 import numpy as np
 
-from pipelines import records, sequence_examples
 from rl_tuner.core.networks import SequenceNetwork
-from rl_tuner.runtime.dataset import SequenceDataset
-from rl_tuner.runtime.imported import MELODY_ENCODING
-from rl_tuner.runtime.pretraining import PRIOR_FILE, save_prior
+from rl_tuner.datasets import sequence_examples, writer
+from rl_tuner.datasets.reader import SequenceDataset
+from rl_tuner.priors.importing.provenance import MELODY_ENCODING
+from rl_tuner.priors.training import PRIOR_FILE, save_prior
 from rl_tuner.tasks.molecule import tokens
 
 SMILES = ("CCO", "CCN", "CCC", "CCCO", "CCCN", "CCOC", "c1ccccc1", "Cc1ccccc1", "CC(C)O", "OCCO")
@@ -27,8 +27,8 @@ def write_dataset(folder, kind, encoding, sequences, texts=None):
         context |= {"smiles": texts[index]} if texts else {"steps_per_bar": 16}
         examples.append((sequence_examples.serialise(context, row), len(row)))
     description = {"format": 1, "kind": kind, "encoding": encoding, "splits": {}}
-    splits = dict.fromkeys(records.SPLITS, examples)
-    records.write_dataset(str(folder), description, splits, [], num_shards=1, overwrite=False)
+    splits = dict.fromkeys(writer.SPLITS, examples)
+    writer.write_dataset(str(folder), description, splits, [], num_shards=1, overwrite=False)
     return str(folder)
 
 

@@ -192,7 +192,7 @@ def test_a_gin_file_runs_and_is_opened_and_exported(tmp_path):
     data = small_data.melodies(tmp_path / "data")
     prior = small_data.prior(tmp_path / "prior", data)
     tuned = rl_tuner.run(
-        os.path.join(ROOT, "tests", "runtime", "tiny.gin"),
+        os.path.join(ROOT, "tests", "jobs", "tiny.gin"),
         [f"job.prior = '{prior}'", "tune.steps = 2_000"],
         work_dir=str(tmp_path / "runs"),
     )

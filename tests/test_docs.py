@@ -44,7 +44,7 @@ def run_blocks(page):
             continue
         for pattern, smaller in SMALLER:
             code = re.sub(pattern, smaller, code)
-        code = code.replace("TINY", repr(f"{ROOT}/tests/runtime/tiny.gin"))
+        code = code.replace("TINY", repr(f"{ROOT}/tests/jobs/tiny.gin"))
         code = code.replace("PRIOR", "'priors/ready/prior.keras'")
         assert "gin/psi_music.gin" not in code, "this would take minutes"
         exec(compile(code, page, "exec"), names)
@@ -100,7 +100,7 @@ def test_its_long_python_runs(page, folder):
 @pytest.mark.slow
 def test_the_python_of_pages_that_need_a_run(folder):
     params = ["job.prior = 'priors/ready/prior.keras'", "tune.steps = 500"]
-    rl_tuner.run(f"{ROOT}/tests/runtime/tiny.gin", params, run_dir="runs/psi_music")
+    rl_tuner.run(f"{ROOT}/tests/jobs/tiny.gin", params, run_dir="runs/psi_music")
     run_blocks("faq.md")
     task = rl_tuner.MoleculeTask(num_processes=1)
     settings = {"steps": 64, "evaluation_sequences": 8, "collect_size": 8, "learn_size": 8}
@@ -130,7 +130,7 @@ def test_a_wrong_command_is_found():
 
 
 def test_the_gin_in_the_pages_can_be_read(tmp_path):
-    from rl_tuner.runtime import configuration
+    from rl_tuner.jobs import configuration
 
     for page in PAGES:
         for number, code in enumerate(shell_commands.blocks(read(page), "")):

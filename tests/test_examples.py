@@ -15,9 +15,10 @@ import pytest
 
 import rl_tuner
 from examples import chord_task, own_reward, serve_client, to_magenta
-from rl_tuner.runtime import configuration, magenta
+from rl_tuner.jobs import configuration
+from rl_tuner.priors.importing import magenta_networks
 from tests import shell_commands, small_data
-from tests.runtime.conftest import write_book
+from tests.tiny_job import write_book
 
 EXAMPLES = os.path.join(shell_commands.ROOT, "examples")
 NOTEBOOKS = sorted(glob.glob(f"{EXAMPLES}/*.ipynb"))
@@ -105,7 +106,7 @@ def imported_checkpoint(folder):
 
 def test_a_prior_goes_to_magenta_and_comes_back(tmp_path):
     checkpoint, prior = imported_checkpoint(tmp_path)
-    _, found = magenta.import_magenta(checkpoint, str(tmp_path / "prior"))
+    _, found = magenta_networks.import_magenta(checkpoint, str(tmp_path / "prior"))
     tokens = np.random.default_rng(0).integers(0, 38, [3, 20])
     np.testing.assert_allclose(found(tokens), prior(tokens), atol=1e-5, rtol=0)
     with pytest.raises(rl_tuner.UserError, match="embedding"):

@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from rl_tuner.core import shards
+from rl_tuner.core import batch_parts
 
 
 def scaled(weights: tf.Tensor) -> tf.Tensor:
@@ -53,8 +53,8 @@ def unroll(projected_t: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
     Returns:
         float [T, B, H], h_t.
     """
-    split = shards.split(projected_t, axis=1)
-    weights = shards.copies(recurrent, len(split))
+    split = batch_parts.split(projected_t, axis=1)
+    weights = batch_parts.copies(recurrent, len(split))
     parts = [_unroll(part, matrix) for part, matrix in zip(split, weights)]
     return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)
 

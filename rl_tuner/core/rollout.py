@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from rl_tuner.core import fusion, shards
+from rl_tuner.core import batch_parts, xla
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.stepper import log_softmax
 
@@ -127,10 +127,10 @@ def rollout(
 
     # A graph that leaves batch or horizon open is not compiled again for each, nor what runs but once.
     rows = prefix.shape[0] if isinstance(horizon, int) else None
-    parts = shards.count()
-    if not tf.executing_eagerly() and fusion.wanted(rows, online.cells):
-        draw, parts = fusion.fused(draw), fusion.parts(rows)
-    split = shards.split(prefix, 0, parts), shards.split(uniform, 1, parts)
+    parts = batch_parts.count()
+    if not tf.executing_eagerly() and xla.wanted(rows, online.cells):
+        draw, parts = xla.fused(draw), xla.parts(rows)
+    split = batch_parts.split(prefix, 0, parts), batch_parts.split(uniform, 1, parts)
     drawn = [draw(*part) for part in zip(*split)]
     tokens, mask, measures = (tf.concat(values, axis=-1) for values in zip(*drawn))
     per_step = tokens, mask, *(measure * mask for measure in tf.unstack(measures, axis=1))

@@ -9,14 +9,14 @@ import gin
 import keras
 import tensorflow as tf
 
-from rl_tuner.core import objectives, priming
+from rl_tuner.core import objectives, starts
 from rl_tuner.core.exploration import Boltzmann, tempered
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.objectives import Objective
 from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
 from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
+from rl_tuner.core.task import HostTask, Task
 from rl_tuner.core.temperature import FixedTemperature
-from rl_tuner.tasks.task import HostTask, Task
 
 # Every use of randomness has a stream of its own, so that adding one leaves the others as they were.
 _STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
@@ -110,7 +110,7 @@ class RLTuner(keras.Model):
         self.task = task
         self.objective = objective
         self.exploration = exploration or Boltzmann()
-        self.start = start or priming.StartToken()
+        self.start = start or starts.StartToken()
         self.temperature = temperature or FixedTemperature()
         if objective.whole and not (gamma == 1.0 and getattr(self.start, "fixed", False)):
             raise ValueError(

@@ -1,7 +1,7 @@
 import pytest
 import tensorflow as tf
 
-from benchmarks import flops
+from benchmarks.speed import flops
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import G, Psi
 from rl_tuner.core.tuner import RLTuner

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from benchmarks import lambda_music, molecule_learning, table2
+from benchmarks.paper import lambda_music, molecule_learning, table2
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.tasks.molecule.metrics import SET_ROWS, TABLE2_ROWS
 

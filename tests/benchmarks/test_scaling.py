@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from benchmarks import scaling, scaling_cases
+from benchmarks.speed import scaling, scaling_cases
 from tests.benchmarks.test_speed import FACTS
 
 

@@ -5,9 +5,9 @@ import resource
 import numpy as np
 import pytest
 
-from benchmarks import measuring, speed_data, speed_molecules, speed_startup
-from benchmarks.measuring import Row
-from tests.runtime.conftest import ROOT
+from benchmarks.speed import data, measuring, molecules, startup
+from benchmarks.speed.measuring import Row
+from tests.tiny_job import ROOT
 
 FACTS = {
     "command": "python -m benchmarks.speed",
@@ -73,10 +73,10 @@ def test_peak_memory_is_no_less_than_what_is_held_now():
 
 
 def test_inputs_are_written_as_asked(tmp_path):
-    book = speed_data.made_up_tunes(str(tmp_path / "book.abc"), 3)
+    book = data.made_up_tunes(str(tmp_path / "book.abc"), 3)
     with open(book, encoding="utf-8") as file:
         assert file.read().count("X:") == 3
-    some = speed_data.first_lines(str(tmp_path / "some.smi"), "builtin:nci", 7)
+    some = data.first_lines(str(tmp_path / "some.smi"), "builtin:nci", 7)
     with open(some, encoding="utf-8") as file:
         assert len(set(file.read().split())) == 7
 
@@ -101,7 +101,7 @@ def test_a_run_is_watched_part_by_part():
             return {"collect/valid": 0.5}
 
     task, tuner = FakeTask(), FakeTuner()
-    watch = speed_molecules.Watch(task, tuner)
+    watch = molecules.Watch(task, tuner)
     for _ in range(3):
         tuner.train_iterations(1)
         task.images([])
@@ -116,4 +116,4 @@ def test_a_run_is_watched_part_by_part():
 def test_a_case_that_fails_says_why(monkeypatch):
     monkeypatch.chdir(ROOT)
     with pytest.raises(RuntimeError, match="no_such_module"):
-        speed_startup._start("-m", "benchmarks.no_such_module")
+        startup._start("-m", "benchmarks.no_such_module")

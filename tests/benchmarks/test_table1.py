@@ -4,11 +4,11 @@ import statistics
 
 import pytest
 
-from benchmarks import experiments, table1
+from benchmarks.paper import experiments, table1
+from rl_tuner.common.errors import UserError
 from rl_tuner.core.networks import SequenceNetwork
-from rl_tuner.errors import UserError
 from rl_tuner.tasks.melody.metrics import TABLE1_METRICS
-from tests.runtime.conftest import ROOT, command, write_book
+from tests.tiny_job import ROOT, command, write_book
 
 COMMON = [metric for metric, _, _ in table1.COMMON_ROWS]
 
@@ -134,14 +134,14 @@ def test_a_small_run_from_start_to_finish_and_again(tmp_path):
         f"--work_dir={tmp_path}/runs",
         f"--output_dir={tmp_path}/results",
     ]
-    first = command("benchmarks.table1", *arguments)
+    first = command("benchmarks.paper.table1", *arguments)
     assert "table1: 8 of 8: Reward only, seed 1" in first.stderr
     with open(tmp_path / "results" / "table1_tiny.json", encoding="utf-8") as file:
         models = json.load(file)["models"]
     # Every model of a seed is compared with the one prior.
     assert len(models["Prior"]["log_prior"]["values"]) == 2
     assert len(os.listdir(tmp_path / "runs" / "priors")) == 1
-    second = command("benchmarks.table1", *arguments)
+    second = command("benchmarks.paper.table1", *arguments)
     assert second.stderr.count("tune: reusing") == 8
     with open(tmp_path / "results" / "table1_tiny.json", encoding="utf-8") as file:
         assert json.load(file)["models"] == models

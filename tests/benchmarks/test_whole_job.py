@@ -3,11 +3,11 @@ import types
 
 import pytest
 
-from benchmarks import whole_job
-from rl_tuner.errors import UserError
+from benchmarks.speed import whole_job
+from rl_tuner.common.errors import UserError
 
 FACTS = {
-    "command": "python -m benchmarks.whole_job",
+    "command": "python -m benchmarks.speed.whole_job",
     "versions": {"python": "3.11"},
     "machine": {"cores": 2, "cpu": "some CPU", "load": 0.1},
 }

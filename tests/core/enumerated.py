@@ -8,7 +8,7 @@ import tensorflow as tf
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.replay import ReplayBatch
 from rl_tuner.core.rollout import sequence_inputs
-from rl_tuner.tasks.task import Task
+from rl_tuner.core.task import Task
 
 A, T = 3, 4
 SEQUENCES = np.array(list(itertools.product(range(A), repeat=T)), np.int32)  # [81, 4]

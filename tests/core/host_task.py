@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from rl_tuner.tasks.task import HostTask, Scored
+from rl_tuner.core.task import HostTask, Scored
 from tests.core.enumerated import TinyTask
 
 

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.core.exploration import Boltzmann, EpsilonGreedy
-from rl_tuner.core.priming import Primer, RandomToken, StartToken
 from rl_tuner.core.rollout import rollout, sample_from, sequence_inputs
+from rl_tuner.core.starts import Primer, RandomToken, StartToken
 from tests.core.enumerated import A, T, log_softmax, random_network
 
 ONLINE, PRIOR = random_network(3), random_network(4)

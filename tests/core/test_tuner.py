@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from rl_tuner.core.exploration import EpsilonGreedy
 from rl_tuner.core.objectives import G, Psi, Q, RewardOnly
-from rl_tuner.core.priming import RandomToken, StartToken
 from rl_tuner.core.replay import PrioritisedReplay, UniformReplay
 from rl_tuner.core.rollout import sequence_inputs
+from rl_tuner.core.starts import RandomToken, StartToken
 from rl_tuner.core.tuner import RLTuner, soft_update
 from tests.core.enumerated import A, TinyTask, full_batch, log_softmax, random_network
 
@@ -115,7 +115,7 @@ def _orders_left_open(function):
 @EVERY_OBJECTIVE
 @pytest.mark.parametrize("parts", [1, 2, 4])
 def test_no_sum_leaves_its_order_open(objective, parts, monkeypatch):
-    monkeypatch.setattr("rl_tuner.core.shards.count", lambda: parts)
+    monkeypatch.setattr("rl_tuner.core.batch_parts.count", lambda: parts)
     made = tuner(objective, l2=1e-3)
     traced = made._train_in_graph.get_concrete_function(tf.constant(2))
     assert _orders_left_open(traced) == []

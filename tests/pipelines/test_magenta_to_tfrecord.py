@@ -8,10 +8,11 @@ import note_seq
 import numpy as np
 import pytest
 
-from pipelines import magenta_dataset, magenta_examples, sequence_examples, tfrecords
 from pipelines.errors import RejectedError
-from rl_tuner.errors import UserError
-from tests.runtime.conftest import ROOT
+from pipelines.melody import build_from_magenta, magenta_examples
+from rl_tuner.common.errors import UserError
+from rl_tuner.datasets import sequence_examples, tfrecords
+from tests.tiny_job import ROOT
 
 tf = pytest.importorskip("tensorflow")
 
@@ -129,10 +130,10 @@ def folder(tmp_path):
 
 
 def test_a_dataset_that_priors_learn_from(folder, tmp_path):
-    from rl_tuner.runtime.dataset import SequenceDataset
+    from rl_tuner.datasets.reader import SequenceDataset
 
     source, melodies = folder
-    description = magenta_dataset.build_magenta_dataset(
+    description = build_from_magenta.build_magenta_dataset(
         [str(source)], str(tmp_path / "data"), num_processes=1
     )
     assert description["melodies"] == 60
@@ -153,8 +154,8 @@ def test_a_dataset_that_priors_learn_from(folder, tmp_path):
 def test_processes_and_order_of_the_inputs_do_not_matter(folder, tmp_path):
     source, _ = folder
     files = [str(source / f"{name}_melodies.tfrecord") for name in ("training", "eval")]
-    magenta_dataset.build_magenta_dataset(files, str(tmp_path / "a"), num_processes=1)
-    magenta_dataset.build_magenta_dataset(files[::-1], str(tmp_path / "b"), num_processes=2)
+    build_from_magenta.build_magenta_dataset(files, str(tmp_path / "a"), num_processes=1)
+    build_from_magenta.build_magenta_dataset(files[::-1], str(tmp_path / "b"), num_processes=2)
     for name in ("train-00000-of-00001.tfrecord", "rejected.csv"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -166,14 +167,14 @@ def test_a_damaged_file_and_no_melody_at_all(folder, tmp_path):
     data[40] ^= 1
     path.write_bytes(data[:-3])
     options = {"output_dir": str(tmp_path / "data"), "num_processes": 1}
-    description = magenta_dataset.build_magenta_dataset([str(path)], **options)
+    description = build_from_magenta.build_magenta_dataset([str(path)], **options)
     assert description["rejections"] == {"unreadable TFRecord": 2}
     path.write_bytes(b"no records at all")
     for inputs in (str(path), str(tmp_path / "missing")):
         with pytest.raises(UserError):
-            magenta_dataset.build_magenta_dataset([inputs], **options, overwrite=True)
+            build_from_magenta.build_magenta_dataset([inputs], **options, overwrite=True)
     with pytest.raises(UserError, match="steps_per_bar"):
-        magenta_dataset.build_magenta_dataset([str(source)], steps_per_bar=0, **options)
+        build_from_magenta.build_magenta_dataset([str(source)], steps_per_bar=0, **options)
 
 
 def test_the_command(folder, tmp_path):

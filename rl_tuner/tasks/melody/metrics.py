@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner.tables import aligned
+from rl_tuner.common.tables import aligned
 from rl_tuner.tasks.melody import intervals, rules
 
 _LAGS = (1, 2, 3)

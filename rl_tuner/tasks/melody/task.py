@@ -9,11 +9,11 @@ import gin
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner.errors import UserError
+from rl_tuner.common.errors import UserError
+from rl_tuner.core.task import Task
 from rl_tuner.tasks.melody import encoding, metrics, rendering
+from rl_tuner.tasks.melody.graph_codec import ServedMelody
 from rl_tuner.tasks.melody.reward import MusicTheoryReward
-from rl_tuner.tasks.melody.served import ServedMelody
-from rl_tuner.tasks.task import Task
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

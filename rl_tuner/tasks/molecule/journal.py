@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_tuner.errors import UserError
-from rl_tuner.files import write_text
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.files import write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

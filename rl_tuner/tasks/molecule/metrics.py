@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from rdkit import Chem
 
-from rl_tuner.tables import aligned
+from rl_tuner.common.tables import aligned
 from rl_tuner.tasks.molecule import chemistry
 from rl_tuner.tasks.molecule.chemistry import Properties
 from rl_tuner.tasks.molecule.components import USUAL_RING

@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import logging
 
-from rl_tuner import processes
+from rl_tuner.common import workers
 from rl_tuner.tasks.molecule.chemistry import Properties
 
 _CHUNK = 32
@@ -85,7 +85,7 @@ class ScoreBook:
             self._asked[self._number] = (questions, failures)
         return self._number, questions
 
-    def settle(self, number: int, outcome: processes.Outcome) -> None:
+    def settle(self, number: int, outcome: workers.Outcome) -> None:
         """Enters what became of the questions of a number."""
         questions, failures = self._asked.pop(number)
         if outcome.failure is None:
@@ -93,7 +93,7 @@ class ScoreBook:
                 self._reply(question, reply)
         elif len(questions) > 1:
             self._alone += [(question, 0) for question in questions]
-        elif outcome.failure == processes.CRASHED and not failures:
+        elif outcome.failure == workers.CRASHED and not failures:
             # Somebody may have killed the worker: the molecule has a second chance.
             self._alone.append((questions[0], 1))
         else:

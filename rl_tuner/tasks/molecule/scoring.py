@@ -13,7 +13,7 @@ from multiprocessing import connection
 
 from rdkit import Chem
 
-from rl_tuner import processes
+from rl_tuner.common import workers
 from rl_tuner.tasks.molecule import chemistry
 from rl_tuner.tasks.molecule.chemistry import Probe, Properties
 from rl_tuner.tasks.molecule.score_book import Question, ScoreBook, Ticket
@@ -61,10 +61,10 @@ class ScoringPool:
             raise ValueError(f"cache_size is at least 1, not {cache_size}")
         if unknown := wanted - chemistry.ALL_WANTED:
             raise ValueError(f"unknown properties {sorted(unknown)}")
-        self.num_processes = num_processes or processes.available_processors()
+        self.num_processes = num_processes or workers.available_processors()
         self._timeout = timeout_seconds
         self._start = functools.partial(
-            processes.Worker,
+            workers.Worker,
             functools.partial(answer, wanted=wanted, probes=tuple(probes)),
             functools.partial(chemistry.prepare, wanted, tuple(probes)),
         )
@@ -74,7 +74,7 @@ class ScoringPool:
         self._is_closing = self._is_closed = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
-        self._workers: list[processes.Worker] = []
+        self._workers: list[workers.Worker] = []
         self._failed_starts = 0
         self._thread = threading.Thread(target=self._run, name="scoring", daemon=True)
         self._thread.start()

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import gin
 import numpy as np
 
-from rl_tuner.errors import UserError
+from rl_tuner.common.errors import UserError
+from rl_tuner.core.task import HostTask, Scored
 from rl_tuner.tasks.molecule import metrics, rendering, tokens
 from rl_tuner.tasks.molecule.chemistry import Properties
+from rl_tuner.tasks.molecule.graph_codec import ServedMolecule
 from rl_tuner.tasks.molecule.journal import (
     LEARNING_FILE,
     MOLECULES_FILE,
@@ -21,8 +23,6 @@ from rl_tuner.tasks.molecule.journal import (
 )
 from rl_tuner.tasks.molecule.reward import PaperReward
 from rl_tuner.tasks.molecule.scoring import ScoringPool
-from rl_tuner.tasks.molecule.served import ServedMolecule
-from rl_tuner.tasks.task import HostTask, Scored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-from rl_tuner.errors import UserError
+from rl_tuner.common.errors import UserError
 
 REPRESENTATIONS = ("atom", "character", "selfies")
 END = 0

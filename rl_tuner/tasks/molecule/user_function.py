@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from absl import logging
 
-from rl_tuner.processes import one_line
+from rl_tuner.common.workers import one_line
 
 ScoringFunction = Callable[[list[str]], Sequence[float]]
 

@@ -1,0 +1,242 @@
+"""The paper's music experiment: Table 1 and Figure 2, mean and spread over seeds.
+
+python -m benchmarks.paper.table1
+python -m benchmarks.paper.table1 --data=../shared/data/nottingham
+python -m benchmarks.paper.table1 --models="Psi best=gin/psi_music_best.gin" --name=best
+python -m benchmarks.paper.table1 --steps=20000 --melodies=1000 --seeds=0 --output_dir=/tmp/table1
+
+Tunes one prior with Q, Psi, G and the reward alone, once a seed, and writes table1.md, table1.json and
+figure2.png. Finished models are reused: the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import flags
+
+from benchmarks.paper.experiments import (
+    footer,
+    markdown_table,
+    parse_seeds,
+    provenance,
+    run_model,
+    summarise,
+)
+from rl_tuner.common import command_line
+from rl_tuner.common.errors import UserError
+
+MODELS = {
+    "Q": "gin/q_music.gin",
+    "Psi": "gin/psi_music.gin",
+    "G": "gin/g_music.gin",
+    "Reward only": "gin/rl_only_music.gin",
+}
+PRIOR = "Prior"
+# What is measured of every policy besides the paper's rows: metric, label, and how it is written.
+COMMON_ROWS = (
+    ("log_prior", "Mean log p(a given s), nats", "mean"),
+    ("task_reward", "Task reward r_T, a melody", "reward"),
+    ("kl", "Exact KL from the prior, nats a step", "mean"),
+    ("entropy", "Entropy, nats a step", "mean"),
+    ("distinct", "Distinct melodies", "share"),
+    ("novelty", "Melodies that are no excerpt of the corpus", "share"),
+)
+PANELS = (
+    ("log_prior", "(a) mean log p(a|s) of the prior"),
+    ("task_reward", "(b) mean task reward $r_T$, a melody"),
+)
+
+
+def main() -> None:
+    """Runs the command."""
+    command_line.run(_define_flags, _run, usage=__doc__)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    command_line.define_work_dir(values)
+    flags.DEFINE_string(
+        "data",
+        None,
+        "A file or folder of tunes; by default the corpus of the gin files.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "name",
+        None,
+        "Ends the names of what is written; by default the last part of --data.",
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "models",
+        [f"{model}={file}" for model, file in MODELS.items()],
+        "What to tune: NAME=GIN_FILE.",
+        flag_values=values,
+    )
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
+    flags.DEFINE_integer(
+        "steps",
+        None,
+        "Environment steps; by default those of the gin files.",
+        1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "melodies", 100_000, "Melodies drawn from each model.", 1, flag_values=values
+    )
+    flags.DEFINE_multi_string(
+        "gin_param", [], "A gin binding for every run; repeat it for several.", flag_values=values
+    )
+    flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
+
+
+def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.common.progress import say
+
+    seeds = parse_seeds(values.seeds)
+    name = values.name or (os.path.basename(os.path.abspath(values.data)) if values.data else "")
+    suffix = f"_{name}" if name else ""
+    params = bindings(values.data, name, values.steps, values.melodies) + values.gin_param
+    start = time.monotonic()
+    models = parse_models(values.models)
+    runs: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
+    jobs = [(seed, model) for seed in seeds for model in models]
+    for index, (seed, model) in enumerate(jobs):
+        minutes = (time.monotonic() - start) / 60
+        say(f"table1: {index + 1} of {len(jobs)}: {model}, seed {seed} ({minutes:.1f} min so far)")
+        folder = os.path.join(
+            values.work_dir, f"table1{suffix}", f"{model.lower().replace(' ', '_')}_seed{seed}"
+        )
+        runs[model].append(run_model(models[model], params, seed, values.work_dir, folder))
+    paths = write_results(runs, seeds, values.output_dir, suffix)
+    say(f"table1: {(time.monotonic() - start) / 60:.1f} min")
+    print("\n".join(paths))
+
+
+def parse_models(texts: Sequence[str]) -> dict[str, str]:
+    """gin files by the name of their model, from texts such as Psi=gin/psi_music.gin.
+
+    Raises:
+        UserError: a text is none of these, or a name comes twice.
+    """
+    pairs = [text.partition("=") for text in texts]
+    models = {name.strip(): file.strip() for name, _, file in pairs}
+    if not all(name and file for name, file in models.items()) or len(models) < len(pairs):
+        raise UserError(
+            f"--models takes NAME=GIN_FILE with names of their own, not {','.join(texts)!r}"
+        )
+    return models
+
+
+def bindings(data: str | None, name: str, steps: int | None, melodies: int) -> list[str]:
+    """gin bindings that every run shares; one prior serves the tuning runs of every seed."""
+    params = ["job.prior_seed = 0", f"job.evaluation_sequences = {melodies}"]
+    if steps:
+        params.append(f"tune.steps = {steps}")
+    if data:
+        params += [f"job.dataset_name = {name!r}", f"build_melody_dataset.inputs = [{data!r}]"]
+    return params
+
+
+def write_results(
+    runs: Mapping[str, Sequence[dict[str, Any]]],
+    seeds: Sequence[int],
+    output_dir: str,
+    suffix: str,
+) -> list[str]:
+    """Writes table, numbers and figure; returns their paths."""
+    from rl_tuner.common.files import write_text
+
+    first = next(iter(runs.values()))
+    columns = {PRIOR: [run["metrics"]["prior"] for run in first]}
+    columns |= {model: [run["metrics"]["tuned"] for run in rows] for model, rows in runs.items()}
+    summary = {model: summarise(rows) for model, rows in columns.items()}
+    curves = {
+        model: history_bands([run["history"] for run in rows]) for model, rows in runs.items()
+    }
+    facts = provenance("table1", first[0], seeds)
+    table, numbers, figure = (
+        os.path.join(output_dir, name)
+        for name in (f"table1{suffix}.md", f"table1{suffix}.json", f"figure2{suffix}.png")
+    )
+    plot_figure2(curves, figure)
+    settings = {model: rows[0]["settings"] for model, rows in runs.items()}
+    content = facts | {"models": summary, "history": curves, "settings": settings}
+    write_text(numbers, json.dumps(content, indent=1) + "\n")
+    write_text(table, format_markdown(summary, facts, os.path.basename(figure)))
+    return [table, numbers, figure]
+
+
+def history_bands(histories: Sequence[Sequence[Mapping[str, float]]]) -> list[dict[str, Any]]:
+    """Figure 2's curves: at each evaluation the step, and mean and deviation over seeds."""
+    return [
+        {"step": rows[0]["step"]}
+        | summarise([{name: row[name] for name, _ in PANELS} for row in rows])
+        for rows in zip(*histories)
+    ]
+
+
+def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
+    """Draws both panels; a line a model, a band of one standard deviation over seeds."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from rl_tuner.tuning import report
+
+    figure = Figure(figsize=(11, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (name, title) in zip(figure.subplots(1, len(PANELS)), PANELS):
+        for model, rows in curves.items():
+            steps = [row["step"] / 1e6 for row in rows]
+            means = [row[name]["mean"] for row in rows]
+            spread = [row[name]["std"] or 0.0 for row in rows]
+            (line,) = axes.plot(steps, means, label=model)
+            axes.fill_between(
+                steps,
+                [m - s for m, s in zip(means, spread)],
+                [m + s for m, s in zip(means, spread)],
+                color=line.get_color(),
+                alpha=0.2,
+                linewidth=0,
+            )
+        # The first rewards lie a hundred times lower than all that follow.
+        if name == "task_reward":
+            axes.set_yscale("symlog", linthresh=100)
+        axes.set_xlabel("environment steps, millions")
+        axes.set_title(title)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    report.save_figure(figure, path)
+
+
+def format_markdown(
+    summary: Mapping[str, Mapping[str, Mapping[str, Any]]], facts: Mapping[str, Any], figure: str
+) -> str:
+    """Table 1 beside the paper's columns, the figure, and how both were made."""
+    from rl_tuner.tasks.melody.metrics import PAPER_TABLE1, TABLE1_ROWS
+
+    seeds = facts["seeds"]
+    spread = "± standard deviation over seeds" if len(seeds) > 1 else "one seed"
+    return "\n".join(
+        [
+            "# Table 1 and Figure 2",
+            "",
+            f"Mean {spread}; {facts['sequences']:,} melodies a model and seed, {facts['steps']:,} "
+            "environment steps of tuning. One prior for all seeds.",
+            "",
+            *markdown_table((*TABLE1_ROWS, *COMMON_ROWS), summary, PAPER_TABLE1),
+            "",
+            f"![Figure 2]({figure})",
+            "",
+            *footer(facts),
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Cases of molecules: scoring alone, and a training iteration with its parts, as a real run makes them."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+from unittest import mock
+
+from benchmarks.speed import flops
+from benchmarks.speed.measuring import Row, timed
+
+_GROUP = "Molecules"
+_GIN = "gin/psi_molecules.gin"
+# The setting of the table: 128 strings an iteration, one update on as many.
+_SETTING = ("RLTuner.collect_size = 128", "RLTuner.learn_size = 128", "RLTuner.updates = 1")
+
+
+def cases(work_dir: str, data: str, bindings: Sequence[str], quick: bool) -> Iterator[Row]:
+    """All of them.
+
+    Args:
+        work_dir: receives prior and run.
+        data: molecules to score.
+        bindings: of the job that has the prior.
+        quick: whether fewer molecules and iterations do.
+    """
+    from benchmarks.speed.molecule_scoring import read, throughput
+
+    strings = read(data)
+    count = 500 if quick else 5_000
+    strings = strings[:: max(1, len(strings) // count)][:count]
+    for number in (1, 2):
+        case = f"scoring, {number} process{'es' * (number > 1)}"
+        note = f"{len(strings):,} strings, none met before"
+        yield Row(_GROUP, case, throughput(strings, number), "molecules/s", note=note)
+    yield from iteration(work_dir, bindings, 10 if quick else 60)
+
+
+def iteration(work_dir: str, bindings: Sequence[str], count: int) -> Iterator[Row]:
+    """Iterations of a run with summaries, a journal and checkpoints, and where their time goes."""
+    import tensorflow as tf
+
+    from rl_tuner.tuning import collapse, loop
+
+    task, prior, tuner = molecule_tuner(work_dir, bindings)
+    tuner.train_iterations(2)
+    tokens = int(tuner.environment_steps) / 2
+    watch = Watch(task, tuner)
+    steps = int(tuner.environment_steps) + round(count * tokens)
+    settings = {"steps": steps, "evaluate_every": steps, "chunk": 1, "tuner": tuner}
+    with (
+        mock.patch.object(collapse.Diversity, "picture", watch.drawing(collapse.Diversity.picture)),
+        mock.patch.object(tf.summary, "image", watch.drawing(tf.summary.image)),
+    ):
+        loop.tune(prior, task, os.path.join(work_dir, "molecule_run"), seed=0, **settings)
+    yield from watch.rows(tuner, statistics.fmean(watch.tokens))
+
+
+def molecule_tuner(work_dir: str, bindings: Sequence[str]) -> tuple[Any, Any, Any]:
+    """Task, prior and tuner of the molecule job; the prior is trained if it is not there."""
+    from benchmarks.speed.data import runner
+    from rl_tuner.jobs import configuration, job
+
+    stages = runner(_GIN, [*bindings, *_SETTING], work_dir)
+    path, _ = stages.prior()
+    task = stages.job.task
+    prior = job.load_matching_prior(path, task)
+    return task, prior, configuration.build("RLTuner", prior=prior, task=task, seed=0)
+
+
+class Watch:
+    """Times what a run calls: the task's and the tuner's public methods, nothing inside them.
+
+    An iteration is a sampling, until the strings are submitted; handing them over; learning from earlier
+    ones, until their scores are asked for; waiting for these; and storing. What lies between two
+    iterations is the summaries.
+    """
+
+    def __init__(self, task: Any, tuner: Any) -> None:
+        self._tuner = tuner
+        self.parts: list[dict[str, float]] = []
+        self.tokens: list[int] = []
+        self.valid: list[float] = []
+        self.pictures: list[float] = []
+        self._iterate, self._steps = tuner.train_iterations, int(tuner.environment_steps)
+        self._marks: dict[str, tuple[float, float]] = {}
+        self._ended = 0.0
+        tuner.train_iterations = self._train_iterations
+        task.submit = self._marked("submit", task.submit)
+        task.result = self._marked("result", task.result)
+        task.images = self.drawing(task.images)
+
+    def rows(self, tuner: Any, tokens: float) -> Iterator[Row]:
+        """Throughput, then milliseconds a part (medians), then what pictures cost."""
+        size = tuner.collect_size
+        seconds = sum(sum(part.values()) for part in self.parts) / len(self.parts)
+        valid = statistics.fmean(self.valid)
+        note = f"{tokens / size:.0f} tokens a string, {valid:.0%} valid; summaries and journal on"
+        needed = [
+            tokens / size * flops.training(tuner, one_hot=one_hot) for one_hot in (False, True)
+        ]
+        case = f"training iteration of {size}, {tuner.updates} update, {tuner.prior.cells[0]} cells"
+        yield Row(_GROUP, case, size / seconds, "molecules/s", *needed, note)
+        for name in self.parts[0]:
+            cost = 1e3 * statistics.median(part[name] for part in self.parts)
+            yield Row(_GROUP, f"- {name}", cost, "ms")
+        # Both models and the classes at the start, with what the first picture has to load; later only
+        # the tuned model and the classes, every so many steps.
+        cost = sum(self.pictures)
+        yield Row(_GROUP, "pictures for TensorBoard at the start", 1e3 * cost, "ms")
+        share = cost / (self._steps_between_pictures() / tokens * seconds)
+        yield Row(_GROUP, "the same, share of the time until the next", 100 * share, "%")
+
+    def _steps_between_pictures(self) -> int:
+        from rl_tuner.jobs import configuration
+
+        found = configuration.settings("tune")
+        return found["evaluate_every"] * found["listen_every"]
+
+    def _train_iterations(self, count: int, observer: Any = None) -> dict[str, float]:
+        start = time.perf_counter()
+        metrics = self._iterate(count, observer)
+        end = time.perf_counter()
+        submitted, handed_over = self._marks["submit"]
+        asked, scored = self._marks["result"]
+        self.parts.append(
+            {
+                "sampling": submitted - start,
+                "decoding and handing over": handed_over - submitted,
+                "learning": asked - handed_over,
+                "waiting for scores": scored - asked,
+                "storing and journal": end - scored,
+                "summaries and checkpoints": start - self._ended if self._ended else 0.0,
+            }
+        )
+        steps = int(self._tuner.environment_steps)
+        self.tokens.append(steps - self._steps)
+        self.valid.append(metrics["collect/valid"])
+        self._ended, self._steps = time.perf_counter(), steps
+        return metrics
+
+    def _marked(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def marked(*arguments: Any) -> Any:
+            start = time.perf_counter()
+            result = call(*arguments)
+            self._marks[name] = start, time.perf_counter()
+            return result
+
+        return marked
+
+    def drawing(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same call, whose seconds count as those of pictures."""
+
+        def measured(*arguments: Any) -> Any:
+            spent, result = timed(lambda: call(*arguments))
+            self.pictures.append(spent)
+            return result
+
+        return measured

@@ -1,0 +1,56 @@
+"""Inputs as a person gives them (files and folders) to a list of files."""
+
+import dataclasses
+import os
+from collections.abc import Iterable
+
+from rl_tuner.common.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class InputFile:
+    """A file to read.
+
+    Attributes:
+        name: How to call it: its path below the folder that was given, never the machine's path.
+        path: Where it is.
+    """
+
+    name: str
+    path: str
+
+
+def list_files(inputs: Iterable[str], *, recursive: bool = True) -> list[InputFile]:
+    """Returns the files of some files and folders, sorted, each once; hidden ones are left out.
+
+    Raises:
+        UserError: if an input does not exist or cannot be read.
+    """
+    found: dict[str, InputFile] = {}
+    for given in inputs:
+        if os.path.isdir(given):
+            files = _list_folder(given, recursive)
+        elif os.path.isfile(given):
+            files = [InputFile(os.path.basename(given), given)]
+        else:
+            raise UserError(f"input not found: {given}")
+        for file in files:
+            real = os.path.realpath(file.path)
+            found[real] = min(file, found.get(real, file))
+    return sorted(found.values())
+
+
+def _list_folder(folder: str, recursive: bool) -> list[InputFile]:
+    def fail(error: OSError) -> None:
+        raise UserError(f"cannot read {error.filename}: {error.strerror}")
+
+    base = os.path.basename(os.path.abspath(folder))
+    files = []
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        for name in names:
+            path = os.path.join(parent, name)
+            if not name.startswith(".") and os.path.isfile(path):
+                relative = os.path.relpath(path, folder).replace(os.sep, "/")
+                files.append(InputFile(f"{base}/{relative}", path))
+    return files

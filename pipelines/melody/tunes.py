@@ -1,0 +1,146 @@
+"""Files of music to tunes, the unit of work: an ABC book or a TFRecord holds many."""
+
+import dataclasses
+import importlib.util
+import os
+import re
+from collections.abc import Iterable
+
+from pipelines import errors
+from pipelines.inputs import InputFile, list_files
+from pipelines.melody import abc_text
+from rl_tuner.common.errors import UserError
+from rl_tuner.datasets import tfrecords
+from rl_tuner.datasets.writer import Rejection
+
+FREE_MUSIC21_COLLECTIONS = ("airdsAirs", "oneills1850", "ryansMammoth")
+
+_MUSIC21_PREFIX = "music21:"
+_FORMATS = {
+    ".mid": "midi",
+    ".midi": "midi",
+    ".abc": "abc",
+    ".xml": "musicxml",
+    ".musicxml": "musicxml",
+    ".mxl": "musicxml",
+    ".tfrecord": "notesequence",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Tune:
+    """One tune to read.
+
+    Attributes:
+        name: What a person calls it: file name, number and title.
+        format: "midi", "abc", "musicxml" or "notesequence".
+        size: Its bytes.
+        path: Its file, unless `text` holds all of it.
+        text: The ABC text.
+        offset: Where its record begins in a TFRecord.
+    """
+
+    name: str
+    format: str
+    size: int
+    path: str = ""
+    text: str = ""
+    offset: int = 0
+
+
+def list_tunes(
+    inputs: Iterable[str],
+    *,
+    recursive: bool,
+    max_bytes: int,
+    allow_any_music21_collection: bool,
+) -> tuple[list[Tune], list[Rejection]]:
+    """Returns the tunes of all inputs and the files that cannot even be taken apart.
+
+    Raises:
+        UserError: if an input does not exist, is of no known kind or may not be used.
+    """
+    tunes: list[Tune] = []
+    rejections: list[Rejection] = []
+    for given in dict.fromkeys(inputs):
+        if given.startswith(_MUSIC21_PREFIX):
+            folder = _music21_folder(given, allow_any_music21_collection)
+            files = [
+                InputFile(_MUSIC21_PREFIX + file.name, file.path) for file in list_files([folder])
+            ]
+        else:
+            files = list_files([given], recursive=recursive)
+            if os.path.isfile(given) and _format(given) is None:
+                known = " ".join(_FORMATS)
+                raise UserError(f"unknown file type: {given} (known: {known})")
+        for file in files:
+            try:
+                tunes += _tunes_of(file, max_bytes)
+            except errors.RejectedError as error:
+                rejections.append(Rejection(file.name, error.reason, error.detail))
+            except OSError as error:
+                rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
+    return tunes, rejections
+
+
+def _tunes_of(file: InputFile, max_bytes: int) -> list[Tune]:
+    file_format = _format(file.path)
+    size = os.path.getsize(file.path)
+    if file_format is None:
+        raise errors.RejectedError("unknown file type", os.path.splitext(file.path)[1])
+    if file_format == "notesequence":
+        return _tfrecord_tunes(file)
+    if size > max_bytes:
+        raise errors.RejectedError("too large", f"{size} bytes")
+    if size == 0:
+        raise errors.RejectedError("empty file")
+    if file_format != "abc":
+        return [Tune(file.name, file_format, size, path=file.path)]
+    with open(file.path, "rb") as opened:
+        data = opened.read()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return [
+        Tune(
+            f"{file.name}#{tune.number} {tune.title}".rstrip("# "),
+            "abc",
+            len(tune.text),
+            text=tune.text,
+        )
+        for tune in abc_text.split_book(text)
+    ]
+
+
+def _tfrecord_tunes(file: InputFile) -> list[Tune]:
+    try:
+        return [
+            Tune(f"{file.name}#{number}", "notesequence", length, path=file.path, offset=offset)
+            for number, (offset, length) in enumerate(tfrecords.record_spans(file.path))
+        ]
+    except tfrecords.CorruptRecordError as error:
+        raise errors.RejectedError("unreadable TFRecord", str(error)) from error
+
+
+def _format(path: str) -> str | None:
+    if re.search(r"\.tfrecord-\d+-of-\d+$", path):
+        return "notesequence"
+    return _FORMATS.get(os.path.splitext(path)[1].lower())
+
+
+def _music21_folder(given: str, allow_any: bool) -> str:
+    name = given.removeprefix(_MUSIC21_PREFIX)
+    free = ", ".join(FREE_MUSIC21_COLLECTIONS)
+    if name not in FREE_MUSIC21_COLLECTIONS and not allow_any:
+        raise UserError(
+            f"{given} is refused: its licence is non-commercial only or not known to be free"
+            f" (free: {free}; --allow_any_music21_collection takes it all the same)"
+        )
+    spec = importlib.util.find_spec("music21")
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f'{given} needs music21: pip install "sequence-tutor[corpus]"')
+    folder = os.path.join(spec.submodule_search_locations[0], "corpus", name)
+    if not re.fullmatch(r"[\w-]+", name) or not os.path.isdir(folder):
+        raise UserError(f"music21 has no collection {name!r} (free: {free})")
+    return folder

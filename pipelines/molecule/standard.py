@@ -1,0 +1,240 @@
+"""One molecule as it was found to the strings that a model learns from; needs RDKit."""
+
+import dataclasses
+import hashlib
+
+from rdkit import Chem, rdBase
+from rdkit.Chem import QED, Crippen, Descriptors
+from rdkit.Chem.MolStandardize import rdMolStandardize
+from rdkit.Chem.Scaffolds import MurckoScaffold
+from rdkit.Contrib.SA_Score import sascorer
+
+from pipelines import errors
+from pipelines.molecule.readers import Entry
+from rl_tuner.datasets import writer
+from rl_tuner.tasks.molecule import tokens
+
+rdBase.DisableLog("rdApp.*")
+
+# A canonical string may, once read, be written differently; a few rounds settle nearly all.
+_CANONICAL_ROUNDS = 4
+# Random spellings repeat one another, the more so the smaller the molecule.
+_DRAWS_PER_SPELLING = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class StandardSettings:
+    """What is done to a molecule; `molecule_dataset.build_molecule_dataset` says what each means."""
+
+    representation: str
+    strip_salts: bool
+    neutralise: bool
+    keep_stereo: bool
+    min_length: int
+    max_length: int
+    min_heavy_atoms: int
+    max_heavy_atoms: int
+    elements: tuple[str, ...]
+    split: str
+    validation_ratio: float
+    test_ratio: float
+    augment: int
+    seed: int
+    property_histograms: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Molecule:
+    """A molecule that can be learnt.
+
+    Attributes:
+        smiles: Its canonical SMILES.
+        split: "train", "validation" or "test".
+        spellings: Its strings, the canonical one first; the tokens of each, parted by spaces.
+        properties: Those of `measure`, or none.
+    """
+
+    smiles: str
+    split: str
+    spellings: tuple[str, ...]
+    properties: tuple[float, ...]
+
+
+def read_molecule(entry: Entry, settings: StandardSettings) -> Molecule | writer.Rejection:
+    """Returns the molecule of an entry, or why it is none."""
+    try:
+        mol = standardise(parse(entry), settings)
+        # Every atom is a token at least, and RDKit's time to write goes with the square.
+        if mol.GetNumAtoms() > settings.max_length:
+            raise errors.RejectedError("too long", f"{mol.GetNumAtoms()} atoms")
+        smiles, mol = canonicalise(mol)
+        check(mol, settings)
+        canonical = _tokenise(smiles, mol, settings)
+        split = writer.split_of(
+            split_key(smiles, mol, settings.split),
+            validation_ratio=settings.validation_ratio,
+            test_ratio=settings.test_ratio,
+        )
+    except errors.RejectedError as error:
+        return entry.reject(error.reason, error.detail)
+    is_trained = split == "train"
+    spellings = _random_spellings(smiles, mol, settings) if is_trained else []
+    is_measured = is_trained and settings.property_histograms
+    properties = measure(mol, length=len(canonical)) if is_measured else ()
+    return Molecule(smiles, split, tuple(map(" ".join, [canonical, *spellings])), properties)
+
+
+def parse(entry: Entry) -> Chem.Mol:
+    """Returns the sanitised molecule of an entry.
+
+    Raises:
+        RejectedError: if it cannot be read, breaks the rules of valence, or is empty.
+    """
+    if entry.format == "sdf":
+        read, options, reason = Chem.MolFromMolBlock, {"strictParsing": False}, "unreadable record"
+    else:
+        read, options, reason = Chem.MolFromSmiles, {}, "unreadable SMILES"
+    # RDKit reads no further than a NUL and would take what is before it for the whole.
+    if "\0" in entry.text:
+        raise errors.RejectedError(reason)
+    mol = read(entry.text, **options)
+    if mol is None:
+        mol = read(entry.text, sanitize=False, **options)
+        problems = Chem.DetectChemistryProblems(mol) if mol is not None else []
+        if not problems:
+            raise errors.RejectedError(reason)
+        raise errors.RejectedError("invalid molecule", " ".join(problems[0].Message().split()))
+    if not mol.GetNumAtoms():
+        raise errors.RejectedError("no atoms")
+    return mol
+
+
+def standardise(mol: Chem.Mol, settings: StandardSettings) -> Chem.Mol:
+    """Returns the molecule without atom maps and, as the settings say, salts, charges and stereo."""
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)
+    try:
+        if settings.strip_salts and len(Chem.GetMolFrags(mol)) > 1:
+            mol = _FRAGMENT_CHOOSER.choose(mol)
+        if settings.neutralise:
+            mol = _UNCHARGER.uncharge(mol)
+    except (RuntimeError, ValueError) as error:
+        raise errors.RejectedError("cannot be standardised", _first_line(error)) from error
+    if not settings.keep_stereo:
+        Chem.RemoveStereochemistry(mol)
+    return mol
+
+
+def canonicalise(mol: Chem.Mol) -> tuple[str, Chem.Mol]:
+    """Returns the canonical SMILES of a molecule and the molecule as read from it.
+
+    Raises:
+        RejectedError: if RDKit writes what it cannot read, or what it then writes differently.
+    """
+    smiles = Chem.MolToSmiles(mol)
+    for _ in range(_CANONICAL_ROUNDS):
+        mol = Chem.MolFromSmiles(smiles)
+        if mol is None:
+            raise errors.RejectedError("no canonical SMILES", smiles)
+        previous, smiles = smiles, Chem.MolToSmiles(mol)
+        if smiles == previous:
+            return smiles, mol
+    raise errors.RejectedError("no canonical SMILES", smiles)
+
+
+def check(mol: Chem.Mol, settings: StandardSettings) -> None:
+    """Raises RejectedError if a molecule has atoms that are not allowed, or too few or too many."""
+    strange = {atom.GetSymbol() for atom in mol.GetAtoms()} - set(settings.elements)
+    if strange:
+        raise errors.RejectedError("element not allowed", ", ".join(sorted(strange)))
+    heavy_atoms = mol.GetNumHeavyAtoms()
+    if heavy_atoms < settings.min_heavy_atoms:
+        raise errors.RejectedError("too few heavy atoms", f"{heavy_atoms}")
+    if 0 < settings.max_heavy_atoms < heavy_atoms:
+        raise errors.RejectedError("too many heavy atoms", f"{heavy_atoms}")
+
+
+def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
+    """Returns what the split of a molecule hangs on: its canonical SMILES, or its scaffold's.
+
+    Scaffolds are those of Bemis and Murcko, without stereochemistry. A molecule without a ring has
+    none and goes by its own SMILES; else all of them would be in one split.
+    """
+    if split == "scaffold":
+        scaffold = MurckoScaffold.MurckoScaffoldSmiles(mol=mol, includeChirality=False)
+        return (scaffold or smiles).encode()
+    return smiles.encode()
+
+
+def measure(mol: Chem.Mol, length: int) -> tuple[float, ...]:
+    """Returns logP, QED, SA, largest ring, weight (Da), heavy atoms and length of a molecule.
+
+    The largest ring is 0 where there is none; length is that of the canonical string in tokens.
+    """
+    rings = mol.GetRingInfo().AtomRings()
+    return (
+        Crippen.MolLogP(mol),
+        QED.qed(mol),
+        sascorer.calculateScore(mol),
+        max(map(len, rings), default=0),
+        Descriptors.MolWt(mol),
+        mol.GetNumHeavyAtoms(),
+        length,
+    )
+
+
+def _tokenise(smiles: str, mol: Chem.Mol, settings: StandardSettings) -> list[str]:
+    """Returns the tokens of a spelling of a molecule."""
+    try:
+        found = tokens.split(smiles, settings.representation)
+    except ValueError as error:
+        raise errors.RejectedError("no SELFIES", _first_line(error)) from error
+    if len(found) < settings.min_length:
+        raise errors.RejectedError("too short", f"{len(found)} tokens")
+    if len(found) > settings.max_length:
+        raise errors.RejectedError("too long", f"{len(found)} tokens")
+    if settings.representation == "selfies":
+        again = Chem.MolFromSmiles(tokens.join(found, settings.representation))
+        if again is None or Chem.MolToSmiles(again) != Chem.MolToSmiles(mol):
+            raise errors.RejectedError("another molecule as SELFIES")
+    return found
+
+
+def _random_spellings(smiles: str, mol: Chem.Mol, settings: StandardSettings) -> list[list[str]]:
+    """Returns up to `augment` distinct spellings that give back the molecule, by tokens.
+
+    They hang on the seed and the canonical SMILES only.
+    """
+    if not settings.augment:
+        return []
+    digest = hashlib.sha256(f"{settings.seed} {smiles}".encode()).digest()
+    seed = int.from_bytes(digest[:4], "big") % (2**31 - 1) + 1
+    draws = Chem.MolToRandomSmilesVect(mol, settings.augment * _DRAWS_PER_SPELLING, seed)
+    spellings: list[list[str]] = []
+    for draw in dict.fromkeys(draws):
+        again = Chem.MolFromSmiles(draw) if draw != smiles else None
+        if again is None or Chem.MolToSmiles(again) != smiles:
+            continue
+        try:
+            spelling = _tokenise(draw, mol, settings)
+        except errors.RejectedError:
+            continue
+        if spelling not in spellings:
+            spellings.append(spelling)
+        if len(spellings) == settings.augment:
+            break
+    return spellings
+
+
+def _fragment_chooser() -> rdMolStandardize.LargestFragmentChooser:
+    parameters = rdMolStandardize.CleanupParameters()
+    parameters.preferOrganic = True
+    return rdMolStandardize.LargestFragmentChooser(parameters)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+_FRAGMENT_CHOOSER = _fragment_chooser()
+_UNCHARGER = rdMolStandardize.Uncharger()

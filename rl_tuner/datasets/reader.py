@@ -1,0 +1,201 @@
+"""Reading datasets: TFRecords of token sequences, described by their dataset.json."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from rl_tuner.common.errors import UserError
+
+# Whole sequences are padded to a multiple of so many tokens.
+_BUCKET = 8
+
+
+class SequenceDataset:
+    """A folder written by one of the pipelines.
+
+    Args:
+        directory: the folder that holds dataset.json and the shards it names.
+
+    Raises:
+        UserError: there is no readable dataset.json, or a shard that it names is missing.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        path = os.path.join(directory, "dataset.json")
+        try:
+            with open(path, encoding="utf-8") as file:
+                self.description: dict[str, Any] = json.load(file)
+            splits = {name: split["shards"] for name, split in self.description["splits"].items()}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} is not a dataset's description ({error}); make it again"
+            ) from None
+        self._shards = {
+            name: [os.path.join(directory, shard) for shard in shards]
+            for name, shards in splits.items()
+        }
+        for shard in (shard for shards in self._shards.values() for shard in shards):
+            if not os.path.isfile(shard):
+                raise UserError(
+                    f"{shard} is missing though {path} names it; make the dataset again"
+                )
+        self._cached: dict[str, tf.data.Dataset] = {}
+
+    @property
+    def kind(self) -> str:
+        """What the sequences are, such as "melody"."""
+        return self.description["kind"]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the encoding."""
+        return self.description["encoding"]["num_classes"]
+
+    def examples(self, split: str) -> tf.data.Dataset:
+        """Every example of a split: (int32 [L] tokens, int32 steps a bar, 1 where there is none).
+
+        Kept in memory after the first pass: a large corpus has some 10 million tokens.
+
+        Raises:
+            UserError: the dataset has no such split.
+        """
+        if split not in self._cached:
+            self._cached[split] = self._records(split).map(_parse, num_parallel_calls=2).cache()
+        return self._cached[split]
+
+    def _records(self, split: str) -> tf.data.Dataset:
+        if split not in self._shards:
+            raise UserError(f"{self.directory} has no split {split!r}, only {sorted(self._shards)}")
+        # Nothing here is left for tf.data to tune, and an iterator goes only when its tuning thread wakes, up
+        # to seconds later. What is made of these records has the option too.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return tf.data.TFRecordDataset(self._shards[split]).with_options(options)
+
+    def sequences(self, split: str) -> list[np.ndarray]:
+        """The tokens of every example of a split, in the order of the shards."""
+        return [tokens for tokens, _ in self.examples(split).as_numpy_iterator()]
+
+    def texts(self, split: str, feature: str) -> list[str]:
+        """A text feature of every example of a split, in the order of the shards.
+
+        Raises:
+            UserError: the dataset has no such split, or its examples no such feature.
+        """
+        features = {feature: tf.io.FixedLenFeature([], tf.string)}
+        records = self._records(split)
+
+        def parse(record: tf.Tensor) -> tf.Tensor:
+            return tf.io.parse_single_sequence_example(record, context_features=features)[0][
+                feature
+            ]
+
+        try:
+            return [text.decode() for text in records.map(parse).as_numpy_iterator()]
+        except tf.errors.InvalidArgumentError:
+            raise UserError(
+                f"{self.directory}: the examples hold no {feature!r}; make the dataset again"
+            ) from None
+
+    def training_batches(
+        self, split: str, batch_size: int, window: int, seed: int, epoch: int
+    ) -> tf.data.Dataset:
+        """One epoch of shuffled windows.
+
+        Every sequence is cut into windows of at most `window` tokens, at a bar line that is drawn
+        anew for every sequence and epoch. A window is fed the token before it, or the start token at
+        the beginning of a sequence: so a network learns both to begin and to go on after one token.
+        Without a window, sequences stay whole, and those of a batch are about equally long.
+
+        Args:
+            split: "train" or another split.
+            batch_size: windows a batch.
+            window: longest window in tokens; 0 for whole sequences.
+            seed: seed of cuts and order.
+            epoch: number of the epoch; seed and epoch fix the batches and their order.
+
+        Returns:
+            Batches of (int32 [B, T] inputs, int32 [B, T] labels, float32 [B, T] mask), T the window or
+            the next multiple of 8 tokens.
+        """
+        if not window:
+            return self._whole_batches(split, batch_size, seed, epoch)
+        examples = self.examples(split)
+        start_token = self.num_classes
+
+        def cut(index: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tf.data.Dataset:
+            tokens, steps_per_bar = example
+            draw = tf.random.experimental.stateless_fold_in(tf.constant([seed, epoch]), index)
+            bars = tf.maximum(1, window // steps_per_bar)
+            first = steps_per_bar * tf.random.stateless_uniform(
+                [], draw, maxval=bars, dtype=tf.int32
+            )
+            return tf.data.Dataset.from_tensor_slices(_windows(tokens, first, window, start_token))
+
+        return (
+            examples.enumerate()
+            .shuffle(16_384, seed=_mix(seed, epoch, 0), reshuffle_each_iteration=False)
+            .flat_map(lambda index, example: cut(index, example))
+            .shuffle(4_096, seed=_mix(seed, epoch, 1), reshuffle_each_iteration=False)
+            .batch(batch_size)
+            .prefetch(4)
+        )
+
+    def _whole_batches(self, split: str, batch_size: int, seed: int, epoch: int) -> tf.data.Dataset:
+        edges = range(_BUCKET + 1, self.description["encoding"]["longest"] + _BUCKET + 1, _BUCKET)
+        return (
+            self.examples(split)
+            .shuffle(1_000_000, seed=_mix(seed, epoch, 0), reshuffle_each_iteration=False)
+            .map(self._whole)
+            .bucket_by_sequence_length(
+                lambda inputs, *_: tf.size(inputs),
+                bucket_boundaries=list(edges),
+                bucket_batch_sizes=[batch_size] * (len(edges) + 1),
+                pad_to_bucket_boundary=True,
+            )
+            # Buckets fill at their own pace; the last, small batches should not all come at the end.
+            .shuffle(64, seed=_mix(seed, epoch, 1), reshuffle_each_iteration=False)
+            .prefetch(4)
+        )
+
+    def evaluation_batches(self, split: str, batch_size: int) -> tf.data.Dataset:
+        """A split's whole sequences in order: batches as for `training_batches`, padded to the longest."""
+        return self.examples(split).map(self._whole).padded_batch(batch_size).prefetch(2)
+
+    def _whole(self, tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        inputs = tf.concat([[self.num_classes], tokens[:-1]], axis=0)
+        return inputs, tokens, tf.ones_like(tokens, tf.float32)
+
+
+def _parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    context, features = tf.io.parse_single_sequence_example(
+        record,
+        context_features={"steps_per_bar": tf.io.FixedLenFeature([], tf.int64, default_value=1)},
+        sequence_features={"tokens": tf.io.FixedLenSequenceFeature([], tf.int64)},
+    )
+    return tf.cast(features["tokens"], tf.int32), tf.cast(context["steps_per_bar"], tf.int32)
+
+
+def _windows(
+    tokens: tf.Tensor, first: tf.Tensor, window: int, start_token: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Cuts one sequence before token `first` and then every `window` tokens; [N, window] each."""
+    length = tf.size(tokens)
+    cuts = tf.range(tf.minimum(first, length), length, window)
+    splits = tf.unique(tf.concat([[0], cuts, [length]], axis=0)).y
+    inputs = tf.concat([[start_token], tokens[:-1]], axis=0)
+
+    def rows(values: tf.Tensor) -> tf.Tensor:
+        return tf.RaggedTensor.from_row_splits(values, splits).to_tensor(shape=[None, window])
+
+    return rows(inputs), rows(tokens), rows(tf.ones_like(tokens, tf.float32))
+
+
+def _mix(seed: int, epoch: int, stream: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch, stream]).generate_state(1)[0]) % 2**31

@@ -1,0 +1,255 @@
+"""Datasets on disk: sharded TFRecords with a description, whole or not there at all."""
+
+import collections
+import contextlib
+import csv
+import dataclasses
+import fcntl
+import glob
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from absl import logging
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.datasets import tfrecords
+
+SPLITS = ("train", "validation", "test")
+DESCRIPTION_FILE = "dataset.json"
+REJECTED_FILE = "rejected.csv"
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Rejection:
+    """An input that did not become part of the dataset, why, and what is particular to it."""
+
+    file: str
+    reason: str
+    detail: str = ""
+
+
+def check_settings(
+    settings: Mapping[str, Any],
+    *,
+    at_least: Mapping[str, float],
+    above_zero: Iterable[str],
+) -> None:
+    """Makes sure that a dataset's numbers are in range; every dataset has the two ratios.
+
+    Raises:
+        UserError: if one is not, by its name.
+    """
+    for name, least in (at_least | {"validation_ratio": 0, "test_ratio": 0}).items():
+        if settings[name] < least:
+            raise UserError(f"{name} must be at least {least}, not {settings[name]}")
+    for name in above_zero:
+        if settings[name] <= 0:
+            raise UserError(f"{name} must be above 0, not {settings[name]}")
+    if settings["validation_ratio"] + settings["test_ratio"] >= 1:
+        raise UserError("validation_ratio and test_ratio leave nothing to train on")
+
+
+def split_of(key: bytes, *, validation_ratio: float, test_ratio: float) -> str:
+    """Returns the split of whatever has this key: always the same one, by its SHA-256."""
+    fraction = int.from_bytes(hashlib.sha256(key).digest()[:8], "big") / 2**64
+    if fraction < test_ratio:
+        return "test"
+    if fraction < test_ratio + validation_ratio:
+        return "validation"
+    return "train"
+
+
+def digest(text: str) -> str:
+    """Returns the SHA-256 of a text in hexadecimal: a name for it, and an order without a pattern."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def count_reasons(rejections: Iterable[Rejection]) -> dict[str, int]:
+    """Returns how often each reason occurs, the most frequent first."""
+    counts = collections.Counter(rejection.reason for rejection in rejections)
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def why(rejections: Iterable[Rejection]) -> str:
+    """Returns the reasons and their counts as the end of a message; nothing where there are none."""
+    counts = count_reasons(rejections)
+    text = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    return f" (rejected: {text})" if text else ""
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Returns the versions of Python and some packages."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def write_dataset(
+    output_dir: str,
+    description: dict[str, Any],
+    examples: Mapping[str, Sequence[tuple[bytes, int]]],
+    rejections: Iterable[Rejection],
+    *,
+    num_shards: int,
+    overwrite: bool,
+) -> None:
+    """Writes a whole dataset, or nothing at all.
+
+    Args:
+        output_dir: The folder to make.
+        description: What dataset.json says; its "splits" are filled in.
+        examples: By split, serialised examples with their number of tokens.
+        rejections: What was left out.
+        num_shards: Files per split.
+        overwrite: Replace an existing dataset.
+
+    Raises:
+        UserError: if output_dir cannot be written or must not be replaced.
+    """
+    with whole_folder(output_dir, overwrite=overwrite) as folder:
+        for split in SPLITS:
+            serialised = [record for record, _ in examples[split]]
+            description["splits"][split] = {
+                "sequences": len(serialised),
+                "tokens": sum(num_tokens for _, num_tokens in examples[split]),
+                "shards": write_shards(folder, split, serialised, num_shards),
+            }
+        write_rejections(folder, rejections)
+        write_description(folder, description)
+    for split, content in description["splits"].items():
+        if not content["sequences"]:
+            logging.warning("the %s split of %s is empty", split, output_dir)
+
+
+def write_shards(folder: str, split: str, records: Sequence[bytes], num_shards: int) -> list[str]:
+    """Writes serialised examples round robin over the shards of a split; returns their names."""
+    names = [f"{split}-{i:05d}-of-{num_shards:05d}.tfrecord" for i in range(num_shards)]
+    for shard, name in enumerate(names):
+        tfrecords.write_records(os.path.join(folder, name), records[shard::num_shards])
+    return names
+
+
+def write_description(folder: str, description: Mapping[str, Any]) -> None:
+    """Writes dataset.json."""
+    with open(os.path.join(folder, DESCRIPTION_FILE), "w", encoding="utf-8") as file:
+        json.dump(description, file, indent=2)
+        file.write("\n")
+
+
+def write_rejections(folder: str, rejections: Iterable[Rejection]) -> None:
+    """Writes rejected.csv, sorted."""
+    path = os.path.join(folder, REJECTED_FILE)
+    # A name may hold any byte that a file system allows.
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "reason", "detail"])
+        writer.writerows(dataclasses.astuple(rejection) for rejection in sorted(rejections))
+
+
+def prepare_output(output_dir: str, *, overwrite: bool) -> str:
+    """Makes sure that a dataset may be written here; call it before the long work begins.
+
+    What killed runs left beside output_dir is removed, and a dataset that was about to be
+    replaced is put back.
+
+    Returns:
+        The folder's full path.
+
+    Raises:
+        UserError: if output_dir cannot be written or must not be replaced.
+    """
+    full_path = os.path.realpath(output_dir)
+    try:
+        os.makedirs(os.path.dirname(full_path), exist_ok=True)
+        _clean(*os.path.split(full_path))
+        content = os.listdir(full_path) if os.path.isdir(full_path) else []
+    except OSError as error:
+        raise UserError(f"cannot write {output_dir}: {error.strerror}") from error
+    if os.path.lexists(full_path) and not os.path.isdir(full_path):
+        raise UserError(f"output is not a folder: {output_dir}")
+    if content and DESCRIPTION_FILE not in content:
+        raise UserError(f"output folder is not empty and no dataset: {output_dir}")
+    if content and not overwrite:
+        raise UserError(f"output folder exists: {output_dir} (--overwrite replaces it)")
+    return full_path
+
+
+@contextlib.contextmanager
+def whole_folder(output_dir: str, *, overwrite: bool) -> Iterator[str]:
+    """Gives a temporary folder that becomes output_dir if the block ends well, else vanishes.
+
+    Raises:
+        UserError: if output_dir cannot be written or must not be replaced.
+    """
+    full_path = prepare_output(output_dir, overwrite=overwrite)
+    parent, name = os.path.split(full_path)
+    with contextlib.ExitStack() as stack:
+        try:
+            temporary = tempfile.mkdtemp(prefix=f".{name}.partial-", dir=parent)
+            stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+            lock = os.open(temporary, os.O_RDONLY)
+            stack.callback(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield temporary
+            for entry in os.scandir(temporary):
+                _sync(entry.path)
+            # Another run may have been faster.
+            prepare_output(output_dir, overwrite=overwrite)
+            _publish(temporary, full_path)
+            _sync(parent)
+        except OSError as error:
+            raise UserError(f"cannot write {output_dir}: {error.strerror}") from error
+
+
+def _publish(temporary: str, full_path: str) -> None:
+    # mkdtemp makes folders that only their owner may enter.
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(temporary, 0o777 & ~umask)
+    if not os.path.isdir(full_path):
+        os.rename(temporary, full_path)
+        return
+    parent, name = os.path.split(full_path)
+    replaced = tempfile.mkdtemp(prefix=f".{name}.replaced-", dir=parent)
+    os.rename(full_path, replaced)
+    os.rename(temporary, full_path)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _clean(parent: str, name: str) -> None:
+    """Removes what killed runs left; a folder whose run still lives is locked."""
+    pattern = os.path.join(glob.escape(parent), glob.escape(f".{name}"))
+    for leftover in glob.glob(f"{pattern}.partial-*"):
+        descriptor = os.open(leftover, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(descriptor)
+        shutil.rmtree(leftover, ignore_errors=True)
+    for replaced in glob.glob(f"{pattern}.replaced-*"):
+        output_dir = os.path.join(parent, name)
+        if not os.path.exists(output_dir) and os.listdir(replaced):
+            os.rename(replaced, output_dir)
+        else:
+            shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""Where and how to compute: placement, precision, determinism, compilation by XLA."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gin
+import keras
+import tensorflow as tf
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.core import batch_parts, xla
+
+_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@gin.configurable(module="rl_tuner")
+def device(
+    placement: str = "auto",
+    precision: str = "auto",
+    deterministic: bool = True,
+    jit_compile: bool | str = "auto",
+) -> str:
+    """Chooses the device and the precision of everything that follows; call it before any computation.
+
+    Args:
+        placement: "auto" (the first GPU if there is one, else the CPU), "cpu", "gpu" or "gpu:N".
+        precision: "auto" (float32), "float32", "mixed_bfloat16" or "mixed_float16"; weights are
+            float32 in all of them.
+        deterministic: whether the same seed gives the same bits on the same machine.
+        jit_compile: whether XLA compiles sampling; "auto" where that was measured to be faster
+            (`rl_tuner.core.xla`).
+
+    Returns:
+        One line that says what was chosen.
+
+    Raises:
+        UserError: an unknown value, or a GPU that is not there.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    index = _gpu_index(placement)
+    if index is not None:
+        if index >= len(gpus):
+            raise UserError(
+                f"device.placement is {placement!r} but this machine has {len(gpus)} GPUs that "
+                "TensorFlow can use; set device.placement='cpu'"
+            )
+        tf.config.set_visible_devices([gpus[index]], "GPU")
+        tf.config.experimental.set_memory_growth(gpus[index], True)
+        details = tf.config.experimental.get_device_details(gpus[index])
+        chosen = f"GPU {index} ({details.get('device_name', 'unknown')})"
+    else:
+        if gpus:
+            tf.config.set_visible_devices([], "GPU")
+        chosen = "CPU" + ("" if gpus else " (no GPU found)")
+        _share_cores()
+    if precision == "auto":
+        precision = "float32"
+    if precision not in _PRECISIONS:
+        raise UserError(
+            f"device.precision is 'auto' or one of {', '.join(_PRECISIONS)}, not {precision!r}"
+        )
+    if jit_compile not in ("auto", True, False):
+        raise UserError(f"device.jit_compile is 'auto', True or False, not {jit_compile!r}")
+    keras.mixed_precision.set_dtype_policy(precision)
+    xla.choose(None if jit_compile == "auto" else bool(jit_compile))
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return f"device: {chosen}, {precision}" + (", deterministic" if deterministic else "")
+
+
+def device_of_run(placement: str, **settings: Any) -> str:
+    """`device` for a finished run that is opened: "auto" where the GPU it asks for is not here.
+
+    Args:
+        placement: the run's own.
+        **settings: of `device`.
+
+    Returns:
+        One line that says what was chosen, and that it is not what the run asks for.
+
+    Raises:
+        UserError: an unknown value.
+    """
+    index = _gpu_index(placement)
+    if index is None or index < len(tf.config.list_physical_devices("GPU")):
+        return device(placement, **settings)
+    chosen = device("auto", **settings)
+    return f"{chosen} (the run's own device.placement={placement!r} is not on this machine)"
+
+
+def _gpu_index(placement: str) -> int | None:
+    """The number of the GPU that a placement means; None for the CPU.
+
+    Raises:
+        UserError: it means nothing.
+    """
+    kind, _, number = placement.partition(":")
+    if placement == "auto":
+        return 0 if tf.config.list_physical_devices("GPU") else None
+    if placement == "cpu":
+        return None
+    if kind == "gpu" and (placement == "gpu" or number.isdigit()):
+        return int(number or 0)
+    raise UserError(f"device.placement is 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}")
+
+
+def _share_cores() -> None:
+    # Parts of a batch side by side use the cores better than each operation in parts.
+    parts = min(batch_parts.MOST, batch_parts.cores())
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(parts)
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, batch_parts.cores() // parts))
+    except RuntimeError:
+        # TensorFlow has computed already, so its threads are what they are.
+        return

@@ -1,0 +1,182 @@
+"""The frontier of task reward against KL: one run for each objective and temperature."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import tensorflow as tf
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.files import write_text
+from rl_tuner.common.progress import say
+from rl_tuner.common.tables import aligned
+from rl_tuner.core.objectives import Objective
+from rl_tuner.jobs import configuration
+from rl_tuner.jobs.job import Runner
+from rl_tuner.tuning import report
+
+FRONTIER_CSV, FRONTIER_PNG = "frontier.csv", "frontier.png"
+_FIRST_COLUMNS = ("objective", "c", "kl", "log_prior", "task_reward", "entropy", "distinct")
+
+
+def sweep(
+    gin_files: Sequence[str],
+    gin_params: Sequence[str],
+    temperatures: Sequence[str],
+    objectives: Sequence[str] | None,
+    *,
+    work_dir: str,
+    run_dir: str,
+) -> str:
+    """Runs every point, or reuses it, and writes frontier.csv and frontier.png.
+
+    Args:
+        gin_files: what to run; its temperature is replaced, and its objective where others are given.
+        gin_params: bindings that win over the files.
+        temperatures: values of c, as text.
+        objectives: names of gin configurables; None is the gin files' own.
+        work_dir: receives the dataset and the prior, which all points share.
+        run_dir: receives a folder OBJECTIVE_cC a point, and the frontier.
+
+    Returns:
+        The frontier as a text table.
+
+    Raises:
+        UserError: a temperature or an objective makes no sense, or a run fails.
+    """
+    values = parse_temperatures(temperatures)
+    configuration.configure(gin_files, gin_params)
+    names = list(dict.fromkeys(objectives or [configured_objective()]))
+    for name in names:
+        check_objective(name)
+    points = [(name, c) for name in names for c in values]
+    rows = []
+    for index, (name, c) in enumerate(points):
+        say(f"sweep: {index + 1} of {len(points)}: {name}, c = {c:g}")
+        folder = os.path.join(run_dir, f"{name}_c{c:g}")
+        columns = run_point(gin_files, [*gin_params, *_bindings(name, c)], work_dir, folder)
+        rows.append({"objective": name, "c": c, **columns["tuned"]})
+        write_frontier(rows, os.path.join(run_dir, FRONTIER_CSV))
+    plot_frontier(rows, os.path.join(run_dir, FRONTIER_PNG))
+    return format_frontier(rows)
+
+
+def run_point(
+    gin_files: Sequence[str], gin_params: Sequence[str], work_dir: str, run_dir: str
+) -> dict[str, dict[str, Any]]:
+    """Runs one whole job, or reuses what is there; returns its metrics by model.
+
+    Raises:
+        UserError: the job cannot be run.
+    """
+    # Every run compiles functions of its own, which TensorFlow would take for needless retracing.
+    tf.get_logger().setLevel("ERROR")
+    configuration.configure(gin_files, gin_params)
+    Runner(work_dir, run_dir).all()
+    with open(os.path.join(run_dir, report.METRICS_JSON), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def parse_temperatures(texts: Sequence[str]) -> list[float]:
+    """The numbers in `texts`, in their order.
+
+    Raises:
+        UserError: there is none, or one is not a positive number or comes twice.
+    """
+    values: list[float] = []
+    for text in texts:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0.0 < value < math.inf:
+            raise UserError(f"--c takes positive numbers separated by commas, not {text.strip()!r}")
+        if value in values:
+            raise UserError(f"--c holds {value:g} twice")
+        values.append(value)
+    if not values:
+        raise UserError("--c takes at least one positive number, such as --c=0.25,0.5,1")
+    return values
+
+
+def configured_objective() -> str:
+    """The name of the objective that the current configuration binds.
+
+    Raises:
+        UserError: it binds none.
+    """
+    try:
+        reference = gin.query_parameter("RLTuner.objective")
+    except ValueError as error:
+        raise UserError("the gin file binds no RLTuner.objective; give --objectives") from error
+    return reference.selector.rpartition(".")[2]
+
+
+def check_objective(name: str) -> None:
+    """Makes sure that gin knows an objective of this name.
+
+    Raises:
+        UserError: it does not.
+    """
+    if not (name.isidentifier() and isinstance(configuration.build(name), Objective)):
+        raise UserError(f"--objectives takes names of objectives, such as Psi,Q,G, not {name!r}")
+
+
+def write_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
+    """Writes a CSV with a row a point; what is undefined stays empty."""
+    names = [*_FIRST_COLUMNS, *(name for name in rows[0] if name not in _FIRST_COLUMNS)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def plot_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
+    """Draws the task reward against the KL: a line an objective, a point a temperature."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for name in dict.fromkeys(row["objective"] for row in rows):
+        line = sorted((row for row in rows if row["objective"] == name), key=lambda row: row["c"])
+        axes.plot([r["kl"] for r in line], [r["task_reward"] for r in line], "o-", label=name)
+        for row in line:
+            axes.annotate(
+                f"c={row['c']:g}",
+                (row["kl"], row["task_reward"]),
+                textcoords="offset points",
+                xytext=(5, -10),
+                fontsize=8,
+            )
+    axes.set_xlabel("exact KL from the prior, nats a step")
+    axes.set_ylabel("task reward $r_T$, a sequence")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    report.save_figure(figure, path)
+
+
+def format_frontier(rows: Sequence[dict[str, Any]]) -> str:
+    """The first columns of the frontier as text."""
+    table = [list(_FIRST_COLUMNS)]
+    for row in rows:
+        numbers = [f"{row[name]:.3f}" for name in _FIRST_COLUMNS[2:]]
+        table.append([row["objective"], f"{row['c']:g}", *numbers])
+    return aligned(table)
+
+
+def _bindings(objective: str, c: float) -> list[str]:
+    return [
+        f"RLTuner.objective = @{objective}()",
+        "RLTuner.temperature = @FixedTemperature()",
+        f"FixedTemperature.c = {c!r}",
+    ]

@@ -1,0 +1,234 @@
+"""Keras models as priors: an adapter says which models it understands and rebuilds them.
+
+An adapter of your own is a class with two methods, given to `import_keras`:
+
+    class MyAdapter:
+        def matches(self, model):
+            return isinstance(model, MyModel)
+
+        def convert(self, model):
+            network = SequenceNetwork(model.num_classes, cells=[model.cells])
+            network.lstms[0].set_weights(...)
+            network.head.set_weights(...)
+            return network
+
+    import_keras("mine.keras", "priors/mine", adapters=[MyAdapter(), LSTMStack()])
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.priors.importing.provenance import ZERO_START, find_encoding, save_imported
+
+_OWN_START = "the model's own: its last input class"
+_IDLE = (keras.layers.InputLayer, keras.layers.Dropout)
+
+
+class PriorAdapter(Protocol):
+    """Turns a foreign model into a network that can be tuned."""
+
+    def matches(self, model: keras.Model) -> bool:
+        """Whether the adapter is meant for models of this kind; never an error."""
+
+    def convert(self, model: keras.Model) -> SequenceNetwork:
+        """Returns a network with the same scores after every token; the model stays as it is.
+
+        The network takes one input class more than it generates, the start token. Where the model
+        has none, leave the weights of that input zero.
+
+        Raises:
+            ValueError: the model cannot be rebuilt exactly; one sentence that says why.
+        """
+
+
+class LSTMStack:
+    """A Sequential or functional chain: one-hot vectors or an Embedding, LSTM layers, a Dense head.
+
+    The head's activation is softmax or none, in the Dense layer or a layer of its own. It has one
+    output a class; the input has as many classes, or one more, which is then the start token. The last
+    LSTM may return its last output only. Dropout layers are left out, as they are in use.
+    """
+
+    def matches(self, model: keras.Model) -> bool:
+        """Whether the model is a chain of layers with an LSTM among them."""
+        return any(isinstance(layer, keras.layers.LSTM) for layer in _layers(model))
+
+    def convert(self, model: keras.Model) -> SequenceNetwork:
+        """Copies every weight; see `PriorAdapter`."""
+        embedding, lstms, head = _parts(_layers(model))
+        _check(embedding, lstms)
+        num_classes = head.units
+        first = _array(embedding.embeddings if embedding else lstms[0].cell.kernel)
+        if len(first) - num_classes not in (0, 1):
+            raise ValueError(
+                f"it reads {len(first)} classes and generates {num_classes}; it may read only a start "
+                "token more"
+            )
+        network = SequenceNetwork(
+            num_classes,
+            [lstm.units for lstm in lstms],
+            embedding.output_dim if embedding else 0,
+            name="prior",
+        )
+        first = _with_start(first, num_classes)
+        if embedding:
+            network.embedding.set_weights([first])
+        for ours, theirs in zip(network.lstms, lstms):
+            is_first = theirs is lstms[0] and not embedding
+            kernel = first if is_first else _array(theirs.cell.kernel)
+            recurrent, bias = (
+                _array(theirs.cell.recurrent_kernel),
+                _bias(theirs.cell, 4 * theirs.units),
+            )
+            ours.set_weights([kernel, recurrent, bias])
+        network.head.set_weights([_array(head.kernel), _bias(head, num_classes)])
+        return network
+
+
+def import_keras(
+    model: str,
+    output_dir: str,
+    kind: str = "melody",
+    dataset_dir: str | None = None,
+    adapters: Sequence[PriorAdapter] = (LSTMStack(),),
+) -> tuple[str, SequenceNetwork]:
+    """Makes a prior of a saved Keras model; loading it executes nothing that the file holds.
+
+    Args:
+        model: path of a .keras file.
+        output_dir: receives prior.keras.
+        kind: kind of sequences that the model generates.
+        dataset_dir: a dataset in the model's encoding; only melodies, in our 38 classes, do without.
+        adapters: asked in this order; the first that matches converts.
+
+    Returns:
+        The path of the prior's file, and the prior.
+
+    Raises:
+        UserError: the file cannot be loaded, no adapter understands it, or its classes are not those of
+            the kind.
+    """
+    loaded = _load(model)
+    adapter = next((adapter for adapter in adapters if adapter.matches(loaded)), None)
+    if adapter is None:
+        names = " ".join(type(layer).__name__ for layer in loaded.layers) or type(loaded).__name__
+        raise UserError(
+            f"{model} is no chain of LSTM layers with a Dense head ({names}); give import_keras an adapter"
+        )
+    try:
+        network = adapter.convert(loaded)
+    except ValueError as error:
+        raise UserError(f"{model} cannot be a prior: {error}") from error
+    encoding = find_encoding(kind, network.num_classes, dataset_dir)
+    with open(model, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    first = network.embedding or network.lstms[0]
+    has_start = bool(np.any(first.get_weights()[0][-1]))
+    facts = {
+        "importer": "keras",
+        "adapter": type(adapter).__name__,
+        "file": os.path.basename(model),
+        "sha256": digest,
+        "start_token": _OWN_START if has_start else ZERO_START,
+    }
+    return save_imported(network, output_dir, kind, encoding, facts), network
+
+
+def _load(path: str) -> keras.Model:
+    if not os.path.isfile(path):
+        raise UserError(f"model {path} does not exist")
+    # Other formats can hold code that Keras would run.
+    if not path.endswith(".keras"):
+        raise UserError(
+            f"{path} is no .keras file; save the model again with model.save('m.keras')"
+        )
+    try:
+        loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"model {path} cannot be loaded ({reason})") from error
+    if not isinstance(loaded, keras.Model):
+        raise UserError(f"{path} holds a {type(loaded).__name__} and no model")
+    return loaded
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers in the order in which they are called; empty where they form no chain."""
+    if isinstance(model, keras.Sequential):
+        return list(model.layers)
+    operations = list(getattr(model, "operations", []))
+    if not operations or not isinstance(operations[0], keras.layers.InputLayer):
+        return []
+    # A functional model lists an operation after those that it depends on.
+    chained = all(
+        isinstance(after, keras.layers.Layer) and getattr(after, "input", None) is before.output
+        for before, after in itertools.pairwise(operations)
+    )
+    return operations if chained else []
+
+
+def _parts(
+    layers: list[keras.layers.Layer],
+) -> tuple[keras.layers.Embedding | None, list[keras.layers.LSTM], keras.layers.Dense]:
+    rest = [layer for layer in layers if not isinstance(layer, _IDLE)]
+    rest = [layer.layer if type(layer) is keras.layers.TimeDistributed else layer for layer in rest]
+    for layer in rest:
+        if getattr(layer, "quantization_mode", None):
+            raise ValueError(f"layer {layer.name!r} is quantised")
+    embedding = rest.pop(0) if type(rest[0]) is keras.layers.Embedding else None
+    lstms = list(itertools.takewhile(lambda layer: type(layer) is keras.layers.LSTM, rest))
+    head, *after = rest[len(lstms) :] or [None]
+    if not lstms or type(head) is not keras.layers.Dense:
+        shown = "nothing" if head is None else f"{type(head).__name__} {head.name!r}"
+        raise ValueError(f"{shown} stands where an LSTM or its Dense head should")
+    # Its name serves for the Dense layer's own activation, for Activation and for Softmax.
+    names = [keras.activations.serialize(head.activation)]
+    for layer in after:
+        is_softmax = type(layer) is keras.layers.Softmax and layer.axis == -1
+        activation = getattr(layer, "activation", None)
+        names.append(
+            "softmax" if is_softmax else activation and keras.activations.serialize(activation)
+        )
+    if [name for name in names if name != "linear"] not in ([], ["softmax"]):
+        raise ValueError("its Dense head must be followed by one softmax, or by nothing")
+    return embedding, lstms, head
+
+
+def _check(embedding: keras.layers.Embedding | None, lstms: list[keras.layers.LSTM]) -> None:
+    """Makes sure that the layers compute what a `SequenceNetwork` does."""
+    if embedding is not None and embedding.mask_zero:
+        raise ValueError("its Embedding takes class 0 for padding (mask_zero)")
+    for lstm in lstms:
+        activations = (lstm.activation, lstm.recurrent_activation)
+        names = tuple(keras.activations.serialize(activation) for activation in activations)
+        if names != ("tanh", "sigmoid"):
+            raise ValueError(
+                f"LSTM {lstm.name!r} uses {names[0]} and {names[1]}, not tanh and sigmoid"
+            )
+        if lstm.go_backwards or lstm.return_state:
+            raise ValueError(f"LSTM {lstm.name!r} runs backwards or returns its state")
+        if not lstm.return_sequences and lstm is not lstms[-1]:
+            raise ValueError(f"LSTM {lstm.name!r} hands on its last output only")
+
+
+def _array(weight: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(weight).astype(np.float32)
+
+
+def _bias(layer: Any, size: int) -> np.ndarray:
+    return _array(layer.bias) if layer.use_bias else np.zeros(size, np.float32)
+
+
+def _with_start(rows: np.ndarray, num_classes: int) -> np.ndarray:
+    """Adds a row of zeros for the start token where there is none."""
+    return rows if len(rows) > num_classes else np.concatenate([rows, np.zeros_like(rows[:1])])

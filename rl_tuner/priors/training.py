@@ -1,0 +1,226 @@
+"""The prior's training run: epochs, early stopping, checkpoints, and the saved prior."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import keras
+import tensorflow as tf
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.files import replacing, write_text
+from rl_tuner.common.progress import Progress, say
+from rl_tuner.core import likelihood
+from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.datasets.reader import SequenceDataset
+
+PRIOR_FILE = "likelihood.keras"
+SCORES_FILE = "scores.json"
+
+
+@gin.configurable(module="rl_tuner", denylist=["dataset_dir", "output_dir", "seed"])
+def pretrain(
+    dataset_dir: str,
+    output_dir: str,
+    seed: int,
+    cells: Sequence[int] = (100,),
+    embedding_size: int = 0,
+    batch_size: int = 128,
+    window: int = 128,
+    learning_rate: float = 5e-3,
+    decay_rate: float = 0.85,
+    decay_steps: int = 1000,
+    decay_epochs: float | None = None,
+    cosine: bool = False,
+    clip_norm: float = 5.0,
+    l2: float = 2.5e-5,
+    weight_dropout: float = 0.0,
+    skip_steps: int = 0,
+    max_epochs: int = 60,
+    patience: int = 5,
+) -> dict[str, Any]:
+    """Trains a prior by maximum likelihood and saves the one that validates best.
+
+    Resumes from the last finished epoch of an interrupted run, and ends as if it had never stopped.
+
+    Args:
+        dataset_dir: a dataset with a "train" and a "validation" split.
+        output_dir: receives likelihood.keras, scores.json, checkpoints and TensorBoard events.
+        seed: seed of the initial weights and of the batches.
+        cells: cells of each LSTM layer.
+        embedding_size: width of a token embedding; 0 is one-hot.
+        batch_size: windows a batch.
+        window: longest window of a sequence, in tokens; 0 learns whole sequences.
+        learning_rate: Adam's initial learning rate.
+        decay_rate: factor on the learning rate every `decay_steps` updates.
+        decay_steps: see decay_rate.
+        decay_epochs: the same in passes over the training split, whatever its size; it wins where given.
+        cosine: whether the learning rate rises over the first half epoch and then falls to 0 along half a
+            cosine by the end of `max_epochs`, instead of stepwise.
+        clip_norm: largest global L2 norm of the gradients.
+        l2: weight regularisation.
+        weight_dropout: share of the recurrent weights left out of every update.
+        skip_steps: first steps of every window that are not learned from.
+        max_epochs: most passes over the training split.
+        patience: epochs without a better validation log-perplexity after which training stops.
+
+    Returns:
+        Validation and test log-perplexity (nats a step) and accuracy, and the number of epochs.
+
+    Raises:
+        UserError: the dataset cannot be used.
+    """
+    _check(batch_size, window, skip_steps, max_epochs, patience, decay_epochs)
+    dataset = SequenceDataset(dataset_dir)
+    keras.utils.set_random_seed(seed)
+    network = SequenceNetwork(dataset.num_classes, cells, embedding_size, name="prior")
+    best = network.copy()
+    per_epoch = 1
+    if cosine or decay_epochs is not None:
+        batches = dataset.training_batches("train", batch_size, window, seed, 0)
+        per_epoch = sum(1 for _ in batches)
+    if cosine:
+        warmup_steps = max(1, per_epoch // 2)
+        schedule = likelihood.cosine(learning_rate, warmup_steps, max_epochs * per_epoch + 1)
+    else:
+        if decay_epochs is not None:
+            decay_steps = max(1, round(decay_epochs * per_epoch))
+        schedule = likelihood.stepwise(learning_rate, decay_rate, decay_steps)
+    trainer = likelihood.MLETrainer(network, schedule, clip_norm, l2, weight_dropout, seed)
+    epoch = tf.Variable(0, dtype=tf.int64)
+    best_epoch = tf.Variable(0, dtype=tf.int64)
+    best_score = tf.Variable(float("inf"), dtype=tf.float64)
+    checkpoint = tf.train.Checkpoint(
+        network=network,
+        optimizer=trainer.optimizer,
+        best=best,
+        epoch=epoch,
+        best_epoch=best_epoch,
+        best_score=best_score,
+    )
+    manager = tf.train.CheckpointManager(
+        checkpoint, os.path.join(output_dir, "checkpoints"), max_to_keep=2
+    )
+    if manager.latest_checkpoint:
+        checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+        say(f"prior: resuming after epoch {int(epoch)}")
+    writer = tf.summary.create_file_writer(os.path.join(output_dir, "tensorboard"))
+    with Progress(max_epochs, "prior", "epochs", initial=int(epoch)) as progress:
+        while int(epoch) < max_epochs and int(epoch) - int(best_epoch) < patience:
+            losses = []
+            for inputs, labels, mask in dataset.training_batches(
+                "train", batch_size, window, seed, int(epoch)
+            ):
+                counted = tf.cast(tf.range(tf.shape(mask)[1]) >= skip_steps, tf.float32)
+                losses.append(trainer.train_step(inputs, labels, mask * counted))
+            if not losses:
+                raise UserError(f"{dataset_dir}: the training split is empty; use more data")
+            try:
+                scores = trainer.evaluate(dataset.evaluation_batches("validation", 64))
+            except ValueError:
+                raise UserError(
+                    f"{dataset_dir}: the validation split is empty; use more data or raise the "
+                    "dataset's validation_ratio"
+                ) from None
+            epoch.assign_add(1)
+            if scores["log_perplexity"] < float(best_score):
+                best_score.assign(scores["log_perplexity"])
+                best_epoch.assign(epoch)
+                best.set_weights(network.get_weights())
+            with writer.as_default(step=epoch):
+                tf.summary.scalar("prior/train_log_perplexity", tf.reduce_mean(losses))
+                tf.summary.scalar("prior/learning_rate", trainer.optimizer.learning_rate)
+                for name, value in scores.items():
+                    tf.summary.scalar(f"prior/validation_{name}", value)
+            writer.flush()
+            manager.save()
+            progress.update(
+                1,
+                f"validation {scores['log_perplexity']:.3f} nats a step, "
+                f"accuracy {100 * scores['accuracy']:.1f}%",
+            )
+    writer.close()
+    network.set_weights(best.get_weights())
+    scores = {"epochs": int(epoch), "best_epoch": int(best_epoch)}
+    for split in ("validation", "test"):
+        try:
+            measured = trainer.evaluate(dataset.evaluation_batches(split, 64))
+        except ValueError:
+            continue
+        scores |= {f"{split}_{name}": value for name, value in measured.items()}
+    save_prior(best, dataset, scores, os.path.join(output_dir, PRIOR_FILE))
+    write_text(os.path.join(output_dir, SCORES_FILE), json.dumps(scores, indent=2) + "\n")
+    return scores
+
+
+def _check(
+    batch_size: int,
+    window: int,
+    skip_steps: int,
+    max_epochs: int,
+    patience: int,
+    decay_epochs: float | None,
+) -> None:
+    if min(batch_size, max_epochs, patience) < 1 or min(window, skip_steps) < 0:
+        raise UserError(
+            "pretrain: batch_size, max_epochs and patience must be at least 1, window and skip_steps "
+            f"at least 0, not {batch_size=}, {max_epochs=}, {patience=}, {window=}, {skip_steps=}"
+        )
+    if decay_epochs is not None and not decay_epochs > 0:
+        raise UserError(f"pretrain.decay_epochs must be above 0, not {decay_epochs}")
+    if window and skip_steps >= window:
+        raise UserError(f"pretrain.skip_steps = {skip_steps} leaves nothing of {window=}")
+
+
+def save_prior(
+    network: SequenceNetwork, dataset: SequenceDataset, scores: dict[str, Any], path: str
+) -> None:
+    """Writes a prior as one .keras file with its architecture, vocabulary and provenance."""
+    network.metadata = {
+        "kind": dataset.kind,
+        "encoding": dataset.description["encoding"],
+        "provenance": {
+            "source": dataset.description.get("source"),
+            "settings": dataset.description.get("settings"),
+            "splits": {
+                name: {key: split.get(key) for key in ("sequences", "tokens")}
+                for name, split in dataset.description["splits"].items()
+            },
+            "class_histogram": dataset.description.get("class_histogram"),
+            "properties": dataset.description.get("properties"),
+            "scores": scores,
+            "versions": {
+                name: importlib.metadata.version(name) for name in ("tensorflow", "keras")
+            },
+        },
+    }
+    with replacing(path) as temporary:
+        network.save(temporary)
+
+
+def load_prior(path: str) -> SequenceNetwork:
+    """Reads a prior that `save_prior` wrote; no second file is needed and nothing is executed.
+
+    Args:
+        path: a .keras file, or a folder that holds likelihood.keras.
+
+    Raises:
+        UserError: the file is missing, damaged or no prior.
+    """
+    if os.path.isdir(path):
+        path = os.path.join(path, PRIOR_FILE)
+    if not os.path.isfile(path):
+        raise UserError(f"prior {path} does not exist; make one with python -m rl_tuner.pretrain")
+    try:
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"prior {path} cannot be read ({reason}); make it again") from error
+    if not isinstance(network, SequenceNetwork):
+        raise UserError(f"{path} holds a {type(network).__name__} and no prior of this program")
+    return network

@@ -1,1 +1,0 @@
-"""The training loop, checkpoints, summaries, devices, gin, export and reports."""

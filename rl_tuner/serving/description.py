@@ -1,0 +1,120 @@
+"""What is known of a tuned model, as JSON: it rides inside an export and fills the model card."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+from typing import Any
+
+import gin
+
+from rl_tuner.core.tuner import RLTuner
+from rl_tuner.serving.signatures import LONGEST
+from rl_tuner.tuning.report import METRICS_JSON
+
+_FORMAT = 1
+_CONFIGS = {"config": "config.gin", "operative_config": "operative_config.gin"}
+_PACKAGES = ("sequence-tutor", "tensorflow", "keras", "numpy", "gin-config", "rdkit", "note-seq")
+# Not all of a prior's provenance: histograms are long, and in the prior's own file.
+_PROVENANCE = ("source", "settings", "splits", "scores", "versions", "licence", "imported")
+
+
+def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
+    """The parts of a model's description; all of it is JSON-serialisable.
+
+    Args:
+        tuner: a tuned policy with its prior.
+        run_dir: folder of its run, for its gin files and metrics; None describes the tuner alone,
+            with the settings that gin holds now.
+
+    Returns:
+        `format`, `task`, `encoding`, `start`, `limits`, `objective`, `tuning`, `prior`, `gin`, `metrics`
+        (by model, None when nothing was measured) and `versions`.
+    """
+    task = tuner.task
+    metadata = getattr(tuner.prior, "metadata", {}) or {}
+    provenance = metadata.get("provenance") or {}
+    return {
+        "format": _FORMAT,
+        "task": {
+            "kind": getattr(task, "kind", None),
+            "name": type(task).__name__,
+            "num_classes": task.num_classes,
+            "horizon": task.horizon,
+            "end_token": task.end_token,
+            "start_token": tuner.prior.start_token,
+            "rewarded_for": list(task.part_names),
+            "reward": _plain(getattr(task, "reward", None)),
+        },
+        "encoding": metadata.get("encoding"),
+        "start": _plain(tuner.start),
+        "limits": {"max_length": LONGEST * task.horizon},
+        "objective": _plain(tuner.objective),
+        "tuning": {
+            "seed": tuner.seed,
+            "steps": int(tuner.environment_steps),
+            "iterations": int(tuner.iteration),
+            "gamma": tuner.gamma,
+            "eta": tuner.eta,
+            "temperature": {
+                "name": type(tuner.temperature).__name__,
+                "c": float(f"{float(tuner.temperature.c):.6g}"),
+            },
+        },
+        "prior": {
+            "cells": getattr(tuner.prior, "cells", None),
+            "embedding_size": getattr(tuner.prior, "embedding_size", None),
+            **{name: provenance[name] for name in _PROVENANCE if name in provenance},
+        },
+        "gin": _settings(run_dir),
+        "metrics": _metrics(run_dir),
+        "versions": {"python": platform.python_version(), **_versions()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Settings as JSON: an object is its name and its fields, a function its name."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if callable(value) and hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+    return {
+        "name": type(value).__name__,
+        **{field.name: _plain(getattr(value, field.name)) for field in fields},
+    }
+
+
+def _settings(run_dir: str | None) -> dict[str, str]:
+    if run_dir is None:
+        return {"config": gin.config_str()}
+    found = {}
+    for part, name in _CONFIGS.items():
+        path = os.path.join(run_dir, name)
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8") as file:
+                found[part] = file.read()
+    return found
+
+
+def _metrics(run_dir: str | None) -> dict[str, Any] | None:
+    try:
+        with open(os.path.join(run_dir or "", METRICS_JSON), encoding="utf-8") as file:
+            return json.load(file) if run_dir else None
+    except (OSError, ValueError):
+        return None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

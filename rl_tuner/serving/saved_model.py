@@ -1,0 +1,92 @@
+"""SavedModel export: the tuned policy and its prior, with no code of ours needed to run them."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import tensorflow as tf
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.files import replacing, write_text
+from rl_tuner.core.tuner import RLTuner
+from rl_tuner.serving import model_card
+from rl_tuner.serving.description import describe
+from rl_tuner.serving.signatures import ServedPolicy
+
+# A SavedModel's own place for files that its signatures do not read.
+EXTRAS, DESCRIPTION_FILE = "assets.extra", "description.json"
+_GRAPH = "saved_model.pb"
+
+
+def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
+    """Writes a SavedModel into a folder, whole or not at all; an earlier SavedModel there is replaced.
+
+    Beside the model, with the signatures of `ServedPolicy`, the folder holds MODEL_CARD.md and
+    assets.extra/description.json.
+
+    Args:
+        tuner: a tuned policy with its prior.
+        output_dir: the folder to make.
+        run_dir: folder of the run, for its settings, metrics and samples; None does without them.
+
+    Raises:
+        UserError: something else is at `output_dir`.
+    """
+    if os.path.isdir(output_dir) and os.listdir(output_dir):
+        if not os.path.isfile(os.path.join(output_dir, _GRAPH)):
+            raise UserError(f"{output_dir} is not empty and no SavedModel; export elsewhere")
+    elif os.path.isfile(output_dir):
+        raise UserError(f"{output_dir} is a file; export into a folder")
+    description = describe(tuner, run_dir)
+    served = ServedPolicy(tuner, description)
+    with replacing(os.path.abspath(output_dir)) as temporary:
+        tf.saved_model.save(served, temporary, signatures=served.signatures)
+        text = json.dumps(description, indent=2) + "\n"
+        write_text(os.path.join(temporary, EXTRAS, DESCRIPTION_FILE), text)
+        model_card.write_model_card(temporary, tuner, run_dir)
+
+
+def export_version(
+    tuner: RLTuner, output_dir: str, version: int | None = None, run_dir: str | None = None
+) -> str:
+    """Writes a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects it.
+
+    A server that watches the folder takes the new version up when it is whole; no version is ever
+    replaced.
+
+    Args:
+        tuner: a tuned policy with its prior.
+        output_dir: the folder of all versions of one model.
+        version: at least 1; None takes the one after the latest.
+        run_dir: see `export`.
+
+    Returns:
+        The folder that was made.
+
+    Raises:
+        UserError: the version is there, or the folder holds something else.
+    """
+    if os.path.isfile(output_dir):
+        raise UserError(f"{output_dir} is a file; export into a folder")
+    names = os.listdir(output_dir) if os.path.isdir(output_dir) else []
+    if _GRAPH in names:
+        raise UserError(
+            f"{output_dir} is itself a SavedModel; give the folder that is to hold its versions"
+        )
+    versions = [int(name) for name in names if name.isdecimal()]
+    if any(not name.startswith(".") for name in names) and not versions:
+        raise UserError(
+            f"{output_dir} is not empty and holds no SavedModel versions; export elsewhere"
+        )
+    if version is None:
+        version = max(versions, default=0) + 1
+    if version < 1:
+        raise UserError(f"a version must be at least 1, not {version}")
+    if version in versions:
+        raise UserError(
+            f"{output_dir} holds version {version} already; leave out --version for the next"
+        )
+    folder = os.path.join(output_dir, str(version))
+    export(tuner, folder, run_dir)
+    return folder

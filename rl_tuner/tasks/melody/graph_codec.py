@@ -1,0 +1,45 @@
+"""What an exported model says of melodies, in graph."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from rl_tuner.core.task import ServedForm
+from rl_tuner.tasks.melody.encoding import NO_EVENT, NUM_SPECIAL_CLASSES, PITCH_OFFSET
+
+
+class ServedMelody(ServedForm):
+    """Notes beside the classes."""
+
+    def outputs(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`pitches`, `starts`, `ends`, see `notes`."""
+        pitches, starts, ends = notes(tokens, lengths)
+        return {"pitches": pitches, "starts": starts, "ends": ends}
+
+
+def notes(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The notes of melodies, as `encoding.notes_from_classes` finds them one by one.
+
+    Args:
+        tokens: int32 [B, T] classes.
+        lengths: int32 [B], steps of each melody.
+
+    Returns:
+        MIDI pitches, first steps and last steps (exclusive) of the notes in their order, int32 [B, T]
+        each, -1 past the last note.
+    """
+    size = tf.shape(tokens)[1]
+    steps = tf.range(size)[tf.newaxis]
+    happens = tf.not_equal(tokens, NO_EVENT) & (steps < lengths[:, tf.newaxis])
+    # Events come first, in their order; what sounds ends where the next event stands.
+    starts = tf.sort(tf.where(happens, steps, size), axis=1)
+    classes = tf.gather(tf.pad(tokens, [[0, 0], [0, 1]]), starts, batch_dims=1)
+    following = tf.concat([starts[:, 1:], tf.fill([tf.shape(tokens)[0], 1], size)], axis=1)
+    ends = tf.minimum(following, lengths[:, tf.newaxis])
+    sounds = (starts < size) & (classes >= NUM_SPECIAL_CLASSES)
+    order = tf.argsort(tf.where(sounds, starts, size), axis=1, stable=True)
+
+    def in_order(values: tf.Tensor) -> tf.Tensor:
+        return tf.gather(tf.where(sounds, values, -1), order, batch_dims=1)
+
+    return in_order(classes + PITCH_OFFSET), in_order(starts), in_order(ends)

@@ -1,0 +1,153 @@
+"""Measuring a policy: many sequences, the task's metrics, and what the prior thinks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from rl_tuner.common.progress import Progress
+from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.rollout import Rollout
+from rl_tuner.core.task import HostTask, Task
+from rl_tuner.core.tuner import RLTuner, sample
+
+Sampler = Callable[[int, tf.Tensor], Rollout]
+
+
+class Measurement(NamedTuple):
+    """What `measure` found.
+
+    Attributes:
+        metrics: the task's metrics and, for every policy alike, `task_reward` (mean r_T of a whole
+            sequence), `log_prior`, `log_policy`, `kl`, `entropy` (nats a step, averaged over all
+            steps of all sequences), `length` (mean tokens a sequence), `distinct` (share of
+            sequences unlike each other, first occurrences counted) and `reward/PART`.
+        sequences: int32 [N, T] the sequences, 0 past their end.
+    """
+
+    metrics: dict[str, float | None]
+    sequences: np.ndarray
+
+
+def tuned_sampler(tuner: RLTuner, temperature: float = 1.0) -> Sampler:
+    """Samples from the tuned policy."""
+    return lambda count, seed: tuner.sample(count, seed, temperature=temperature)
+
+
+def prior_sampler(prior: SequenceNetwork, task: Task, start: Any) -> Sampler:
+    """Samples from the prior itself."""
+    return lambda count, seed: sample(
+        prior, prior, lambda scores, log_prior: log_prior, start, task, count, seed
+    )
+
+
+class Meter:
+    """Draws and measures sequences of one policy; compiled once, whatever it is asked for later.
+
+    Args:
+        sampler: (batch size, int32 [2] seed) -> Rollout.
+        task: gives rewards and metrics.
+        batch_size: sequences drawn at a time.
+    """
+
+    def __init__(self, sampler: Sampler, task: Task, batch_size: int) -> None:
+        self._task = task
+        self._batch_size = batch_size
+        self._draw = tf.function(lambda seed: sampler(batch_size, seed))
+        self._score = (
+            _HostScorer(task)
+            if isinstance(task, HostTask)
+            else tf.function(lambda episode: _graph_sums(task, episode), reduce_retracing=True)
+        )
+
+    def measure(self, count: int, seed: int, progress: str | None = None) -> Measurement:
+        """Measures `count` sequences drawn with `seed`; `progress` names the bar to show."""
+        totals: dict[str, float] = {}
+        sequences: list[np.ndarray] = []
+        pending: list[Callable[[], tuple[dict[str, Any], int]]] = []
+        bar = Progress(count, progress, "sequences") if progress else None
+
+        def add_oldest() -> None:
+            sums, size = pending.pop(0)()
+            for name, value in sums.items():
+                totals[name] = totals.get(name, 0.0) + float(value)
+            if bar:
+                bar.update(size)
+
+        for episode in self._episodes(count, seed):
+            sequences.append(episode.tokens.numpy())
+            pending.append(self._submit(episode))
+            # One batch is scored while the next is drawn.
+            if len(pending) > 1:
+                add_oldest()
+        add_oldest()
+        if bar:
+            bar.__exit__(None, None, None)
+        metrics = _metrics(self._task, totals, sequences)
+        return Measurement(metrics, np.concatenate(sequences))
+
+    def _episodes(self, count: int, seed: int) -> Iterator[Rollout]:
+        """Draws `count` sequences; a batch's number is its seed, so that order is all that counts."""
+        for index, first in enumerate(range(0, count, self._batch_size)):
+            episode = self._draw(tf.constant([seed, index], tf.int32))
+            kept = min(self._batch_size, count - first)
+            yield Rollout(*(column[:kept] for column in episode))
+
+    def _submit(self, episode: Rollout) -> Callable[[], tuple[dict[str, Any], int]]:
+        size = int(episode.tokens.shape[0])
+        if isinstance(self._score, _HostScorer):
+            wait = self._score.submit(episode)
+            return lambda: (wait(), size)
+        sums = self._score(episode)
+        return lambda: (sums, size)
+
+
+class _HostScorer:
+    """Scores batches of a `HostTask` in its own processes."""
+
+    def __init__(self, task: HostTask) -> None:
+        self._task = task
+
+    def submit(self, episode: Rollout) -> Callable[[], dict[str, Any]]:
+        """Hands a batch over; what it returns waits for the sums."""
+        ticket = self._task.submit(episode.tokens.numpy(), episode.mask.numpy())
+
+        def wait() -> dict[str, Any]:
+            scored = self._task.result(ticket)
+            return _sums(scored.parts, scored.sums, episode)
+
+        return wait
+
+
+def _graph_sums(task: Task, episode: Rollout) -> dict[str, tf.Tensor]:
+    parts = task.reward_parts(episode.tokens, episode.mask)
+    return _sums(parts, task.metric_sums(episode.tokens, episode.mask), episode)
+
+
+def _sums(parts: dict[str, Any], metric_sums: dict[str, Any], episode: Rollout) -> dict[str, Any]:
+    per_step = {
+        name: getattr(episode, name) for name in ("log_prior", "log_policy", "kl", "entropy")
+    }
+    per_step |= {f"reward/{name}": part * episode.mask for name, part in parts.items()}
+    sums = {f"common/{name}": tf.reduce_sum(value) for name, value in per_step.items()}
+    sums["common/count"] = tf.cast(tf.shape(episode.tokens)[0], tf.float32)
+    sums["common/steps"] = tf.reduce_sum(episode.mask)
+    return sums | {f"task/{name}": value for name, value in metric_sums.items()}
+
+
+def _metrics(
+    task: Task, totals: dict[str, float], sequences: list[np.ndarray]
+) -> dict[str, float | None]:
+    own = {name[5:]: value for name, value in totals.items() if name.startswith("task/")}
+    common = {name[7:]: value for name, value in totals.items() if name.startswith("common/")}
+    count, steps = common.pop("count"), common.pop("steps")
+    metrics = task.metrics(own)
+    for name, value in common.items():
+        metrics[name] = value / (count if name.startswith("reward/") else steps)
+    metrics["task_reward"] = sum(metrics[f"reward/{name}"] for name in task.part_names)
+    metrics["length"] = steps / count
+    metrics["distinct"] = len({row.tobytes() for batch in sequences for row in batch}) / count
+    return metrics

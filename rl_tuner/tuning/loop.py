@@ -1,0 +1,285 @@
+"""The tuning run: the one training loop, its checkpoints, its summaries and its history."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import gin
+import numpy as np
+import tensorflow as tf
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.files import write_text
+from rl_tuner.common.progress import Progress, say
+from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.rollout import Rollout
+from rl_tuner.core.task import HostTask, Scored, Task
+from rl_tuner.core.tuner import RLTuner
+from rl_tuner.tuning.collapse import Collapse, Diversity
+from rl_tuner.tuning.evaluation import Measurement, Meter, prior_sampler, tuned_sampler
+
+HISTORY_FILE = "history.csv"
+CHECKPOINTS = "checkpoints"
+# What the history holds of every evaluation, besides the reward's parts.
+_HISTORY = ("task_reward", "log_prior", "log_policy", "kl", "entropy", "distinct", "length")
+
+
+@gin.configurable(
+    module="rl_tuner", denylist=["prior", "task", "run_dir", "seed", "corpus", "tuner"]
+)
+def tune(
+    prior: SequenceNetwork,
+    task: Task,
+    run_dir: str,
+    seed: int,
+    steps: int = 3_000_000,
+    evaluate_every: int = 100_000,
+    evaluation_sequences: int = 100,
+    chunk: int = 20,
+    checkpoint_seconds: float = 20.0,
+    listen_every: int = 10,
+    collapse: Collapse | None = None,
+    corpus: Sequence[np.ndarray] | None = None,
+    tuner: RLTuner | None = None,
+) -> RLTuner:
+    """Tunes a copy of the prior and returns the tuner; resumes from the last checkpoint if there is one.
+
+    Args:
+        prior: the pre-trained network.
+        task: what is generated and rewarded.
+        run_dir: receives checkpoints, TensorBoard events and history.csv.
+        seed: seed of every random choice.
+        steps: environment steps (tokens generated in training).
+        evaluate_every: environment steps between evaluations.
+        evaluation_sequences: sequences an evaluation.
+        chunk: iterations between two rows of summaries.
+        checkpoint_seconds: least time between two checkpoints.
+        listen_every: evaluations between two sets of pictures and sounds in TensorBoard.
+        collapse: when the policy counts as collapsed and what follows; None is `Collapse()`.
+        corpus: the tokens of training sequences, to look the policy's n-grams up in; None for none.
+        tuner: what to train, made of the same prior, task and seed; None makes one as gin says.
+
+    Raises:
+        UserError: a number is out of its range, the loss is no longer a number, or the policy has
+            collapsed and `collapse` stops then.
+    """
+    if min(steps, evaluate_every, evaluation_sequences, chunk, listen_every) < 1:
+        raise UserError("tune: steps, cadences and counts must be at least 1")
+    if tuner is None:
+        tuner = RLTuner(prior=prior, task=task, seed=seed)
+    collapse = collapse or Collapse()
+    run = _Run(tuner, task, run_dir, seed, evaluation_sequences, listen_every, collapse, corpus)
+    per_iteration = tuner.collect_size * task.horizon
+    if not run.history:
+        run.evaluate(0)
+    done = int(tuner.environment_steps)
+    saved = time.monotonic()
+    with Progress(steps, "tune", "steps", initial=done) as progress:
+        while done < steps:
+            run.stop_if_collapsed()
+            boundary = min(steps, (done // evaluate_every + 1) * evaluate_every)
+            count = min(chunk, math.ceil((boundary - done) / per_iteration))
+            metrics = tuner.train_iterations(count, run.observe)
+            before, done = done, int(tuner.environment_steps)
+            if not math.isfinite(metrics["learn/loss"]):
+                raise UserError(
+                    f"tune: the loss is {metrics['learn/loss']} after {done:,} steps; lower "
+                    "RLTuner.learning_rate or raise the temperature c"
+                )
+            run.write_summaries(done, metrics)
+            progress.update(
+                done - before,
+                f"r_T {metrics['collect/task_reward']:.1f}, "
+                f"log p {metrics['collect/log_prior']:.2f}, KL {metrics['collect/kl']:.2f}",
+            )
+            if done >= boundary:
+                run.evaluate(done)
+            if done >= steps or time.monotonic() - saved > checkpoint_seconds:
+                run.save()
+                saved = time.monotonic()
+    run.close()
+    return tuner
+
+
+def restore_tuner(prior: SequenceNetwork, task: Task, run_dir: str, seed: int) -> RLTuner:
+    """The tuner of a finished run.
+
+    Raises:
+        UserError: the run has no checkpoint, or one of another shape.
+    """
+    tuner = RLTuner(prior=prior, task=task, seed=seed)
+    path = tf.train.latest_checkpoint(os.path.join(run_dir, CHECKPOINTS))
+    if path is None:
+        raise UserError(
+            f"{run_dir} has no checkpoint; run python -m rl_tuner.train --run_dir={run_dir}"
+        )
+    _restore(_checkpoint(tuner), path)
+    return tuner
+
+
+def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
+    try:
+        checkpoint.restore(path).assert_consumed()
+    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"checkpoint {path} cannot be restored ({reason})") from error
+
+
+def _checkpoint(tuner: RLTuner) -> tf.train.Checkpoint:
+    # Named one by one: what a Keras model tracks by itself is its own affair.
+    return tf.train.Checkpoint(
+        online=tuner.online,
+        target=tuner.target,
+        prior=tuner.prior,
+        optimizer=tuner.optimizer,
+        replay=tuner.replay,
+        temperature=tuner.temperature,
+        iteration=tuner.iteration,
+        environment_steps=tuner.environment_steps,
+    )
+
+
+class _Run:
+    """Everything a tuning run writes."""
+
+    def __init__(
+        self,
+        tuner: RLTuner,
+        task: Task,
+        run_dir: str,
+        seed: int,
+        sequences: int,
+        listen_every: int,
+        collapse: Collapse,
+        corpus: Sequence[np.ndarray] | None,
+    ) -> None:
+        self._task, self._run_dir, self._seed, self._sequences = task, run_dir, seed, sequences
+        self._listen_every, self._collapse = listen_every, collapse
+        self._tuned = Meter(tuned_sampler(tuner), task, sequences)
+        prior = Meter(prior_sampler(tuner.prior, task, tuner.start), task, sequences)
+        self._of_prior = prior.measure(sequences, self._evaluation_seed(0))
+        self._diversity = Diversity(
+            self._of_prior.sequences,
+            task.num_classes,
+            task.end_token,
+            tuner.prior.metadata.get("provenance", {}).get("class_histogram"),
+            corpus,
+        )
+        # One object saves and restores, so that the numbers of checkpoints go on after a resume.
+        checkpoint = _checkpoint(tuner)
+        self._manager = tf.train.CheckpointManager(
+            checkpoint, os.path.join(run_dir, CHECKPOINTS), max_to_keep=2
+        )
+        self.history: list[dict[str, float]] = []
+        self._journal = task.journal(run_dir) if isinstance(task, HostTask) else None
+        if self._manager.latest_checkpoint:
+            _restore(checkpoint, self._manager.latest_checkpoint)
+            step = int(tuner.environment_steps)
+            self.history = [row for row in read_history(run_dir) if row["step"] <= step]
+            if self._journal:
+                self._journal.restore(step)
+            say(f"tune: resuming after {step:,} steps")
+        self._steps = tuner.environment_steps
+        self._writer = tf.summary.create_file_writer(os.path.join(run_dir, "tensorboard"))
+
+    def save(self) -> None:
+        """Writes history, summaries and a checkpoint."""
+        self._write_history()
+        if self._journal:
+            self._journal.write()
+        self._writer.flush()
+        self._manager.save()
+
+    def close(self) -> None:
+        """Finishes the event file."""
+        self._writer.close()
+
+    def observe(self, episode: Rollout, scored: Scored) -> None:
+        """Keeps what was scored on the host."""
+        if self._journal:
+            self._journal.add(episode, scored, int(self._steps))
+
+    def write_summaries(self, step: int, metrics: dict[str, float]) -> None:
+        """Writes scalars at an environment step."""
+        with self._writer.as_default(step=step):
+            for name, value in metrics.items():
+                tf.summary.scalar(name, value)
+
+    def evaluate(self, step: int) -> None:
+        """Measures the policy without exploration and adds a row to the history."""
+        measured = self._tuned.measure(self._sequences, self._evaluation_seed(step))
+        metrics = measured.metrics | self._task.set_metrics(measured.sequences, None)
+        row = {name: metrics[name] for name in _HISTORY}
+        row |= {name: value for name, value in metrics.items() if name.startswith("reward/")}
+        self.history.append({"step": step, **row})
+        self.write_summaries(
+            step,
+            {f"evaluate/{name}": value for name, value in metrics.items() if value is not None},
+        )
+        diversity = self._diversity.metrics(measured.sequences)
+        self.write_summaries(step, {f"collapse/{name}": v for name, v in diversity.items()})
+        if (len(self.history) - 1) % self._listen_every == 0:
+            self._show(step, "tuned", measured)
+            self._show_classes(step, measured)
+        if step == 0:
+            self._show(step, "prior", self._of_prior)
+        complaint = self._collapse.complaint(self.history[-1])
+        if complaint:
+            say(f"warning: {complaint}")
+
+    def stop_if_collapsed(self) -> None:
+        """Stops after an evaluation that counts as collapsed, where that is asked for.
+
+        Raises:
+            UserError: it stopped; a checkpoint was saved before.
+        """
+        complaint = self._collapse.complaint(self.history[-1])
+        if complaint and self._collapse.stop:
+            self.save()
+            raise UserError(f"tune: {complaint}, or set Collapse.stop = False to go on")
+
+    def _evaluation_seed(self, step: int) -> int:
+        # It depends on the step, so that an evaluation leaves training as it was.
+        return ((self._seed + 1) * 1_000_003 + step) % 2**31
+
+    def _show(self, step: int, name: str, measured: Measurement) -> None:
+        with self._writer.as_default(step=step):
+            tf.summary.image(f"pictures/{name}", self._task.images(measured.sequences))
+            sound = self._task.audio(measured.sequences[0])
+            if sound is not None:
+                samples, rate = sound
+                tf.summary.audio(f"sound/{name}", samples[None, :, None], rate)
+
+    def _show_classes(self, step: int, measured: Measurement) -> None:
+        with self._writer.as_default(step=step):
+            tf.summary.image("collapse/classes", self._diversity.picture(measured.sequences))
+
+    def _write_history(self) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(self.history[0]))
+        writer.writeheader()
+        writer.writerows(self.history)
+        write_text(os.path.join(self._run_dir, HISTORY_FILE), text.getvalue())
+
+
+def read_history(run_dir: str) -> list[dict[str, Any]]:
+    """The evaluations of a run: a dict of numbers each, by environment step.
+
+    Raises:
+        UserError: the run has no readable history.
+    """
+    path = os.path.join(run_dir, HISTORY_FILE)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = [
+                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+            ]
+        return [{**row, "step": int(row["step"])} for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error

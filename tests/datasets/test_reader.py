@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pytest
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.datasets import sequence_examples, writer
+from rl_tuner.datasets.reader import SequenceDataset
+
+CLASSES = 38
+
+
+def write(folder, train, validation=(), steps_per_bar=16):
+    """A dataset of the given sequences, as a pipeline would write it."""
+    description = {
+        "kind": "melody",
+        "encoding": {"num_classes": CLASSES, "longest": 333},
+        "splits": {},
+    }
+    with writer.whole_folder(str(folder), overwrite=True) as temporary:
+        for split, sequences in (("train", train), ("validation", validation), ("test", ())):
+            rows = [
+                sequence_examples.serialise({"steps_per_bar": steps_per_bar}, tokens)
+                for tokens in sequences
+            ]
+            shards = writer.write_shards(temporary, split, rows, 1)
+            description["splits"][split] = {"sequences": len(rows), "shards": shards}
+        writer.write_description(temporary, description)
+    return SequenceDataset(str(folder))
+
+
+@pytest.fixture
+def sequences():
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, CLASSES, length) for length in (5, 100, 16, 333, 64, 1)]
+
+
+def test_sequences_come_back(tmp_path, sequences):
+    dataset = write(tmp_path / "data", sequences)
+    for found, wanted in zip(dataset.sequences("train"), sequences):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def batches(dataset, epoch, seed=3, window=32):
+    return list(dataset.training_batches("train", 4, window, seed, epoch).as_numpy_iterator())
+
+
+def test_an_epoch_holds_every_token_once_after_its_predecessor(tmp_path, sequences):
+    dataset = write(tmp_path / "data", sequences)
+    seen = []
+    for inputs, labels, mask in batches(dataset, epoch=0):
+        assert inputs.shape[1] == 32
+        for x, y, m in zip(inputs, labels, mask):
+            length = int(m.sum())
+            np.testing.assert_array_equal(m, np.arange(32) < length)
+            np.testing.assert_array_equal(x[1:length], y[: length - 1])
+            seen += zip(x[:length], y[:length])
+    wanted = [
+        pair for tokens in sequences for pair in zip([CLASSES, *tokens[:-1]], tokens, strict=True)
+    ]
+    assert sorted(map(tuple, seen)) == sorted(map(tuple, wanted))
+
+
+def test_windows_begin_at_bar_lines(tmp_path):
+    # Every token tells its position, so a window's first label tells where it was cut.
+    dataset = write(tmp_path / "data", [np.arange(36)], steps_per_bar=12)
+    firsts = {
+        int(row[0])
+        for epoch in range(20)
+        for _, labels, _ in batches(dataset, epoch, window=24)
+        for row in labels
+    }
+    assert firsts == {0, 12, 24}
+
+
+def test_batches_hang_on_seed_and_epoch(tmp_path, sequences):
+    dataset = write(tmp_path / "data", sequences)
+    again = write(tmp_path / "again", sequences)
+    for one, two in zip(batches(dataset, 1), batches(again, 1), strict=True):
+        for a, b in zip(one, two):
+            np.testing.assert_array_equal(a, b)
+    assert any(
+        not np.array_equal(one[1], two[1])
+        for one, two in zip(batches(dataset, 1), batches(dataset, 2))
+    )
+
+
+def test_evaluation_reads_whole_sequences(tmp_path, sequences):
+    dataset = write(tmp_path / "data", sequences, validation=sequences[:2])
+    ((inputs, labels, mask),) = dataset.evaluation_batches("validation", 8)
+    assert labels.shape == (2, 100) and inputs[0, 0] == CLASSES
+    np.testing.assert_array_equal(mask.numpy().sum(1), [5, 100])
+
+
+def test_no_thread_that_tunes_holds_up_the_end_of_an_epoch(tmp_path, sequences):
+    dataset = write(tmp_path / "data", sequences)
+    for batches in (
+        dataset.training_batches("train", 4, 8, 0, 0),
+        dataset.training_batches("train", 4, 0, 0, 0),
+        dataset.evaluation_batches("train", 4),
+    ):
+        assert batches.options().autotune.enabled is False
+
+
+def test_a_damaged_dataset_is_one_clear_line(tmp_path, sequences):
+    write(tmp_path / "data", sequences)
+    (tmp_path / "data" / "train-00000-of-00001.tfrecord").unlink()
+    with pytest.raises(UserError, match=r"train-00000-of-00001.tfrecord is missing"):
+        SequenceDataset(str(tmp_path / "data"))
+    (tmp_path / "data" / "dataset.json").write_text("{")
+    with pytest.raises(UserError, match=r"dataset.json is not a dataset's description"):
+        SequenceDataset(str(tmp_path / "data"))
+    with pytest.raises(UserError, match="no split"):
+        write(tmp_path / "other", sequences).examples("nonsense")
+
+
+def test_description_is_json(tmp_path, sequences):
+    write(tmp_path / "data", sequences)
+    assert json.loads((tmp_path / "data" / "dataset.json").read_text())["kind"] == "melody"

@@ -1,0 +1,234 @@
+"""The whole job as a user runs it: what it leaves behind, what it reuses, how it goes on."""
+
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rl_tuner import train
+from rl_tuner.common import command_line
+from tests.tiny_job import ROOT, Job, command
+
+
+def test_a_run_folder_holds_what_a_person_wants(finished):
+    names = {
+        os.path.relpath(path, finished.run_dir)
+        for path in glob.glob(f"{finished.run_dir}/**", recursive=True)
+    }
+    wanted = {
+        "config.gin",
+        "operative_config.gin",
+        "history.csv",
+        "metrics.json",
+        "metrics.txt",
+        "prior.keras",
+        "checkpoints",
+        "tensorboard",
+        "plots/samples.png",
+        "plots/training.png",
+        "samples/prior_000.mid",
+        "samples/tuned_001.mid",
+        "export/saved_model.pb",
+    }
+    assert wanted <= names
+    assert "Repeated notes" in finished.output.stdout and "paper Psi" in finished.output.stdout
+    with open(f"{finished.run_dir}/metrics.json", encoding="utf-8") as file:
+        metrics = json.load(file)
+    assert set(metrics) == {"prior", "tuned"}
+    assert metrics["prior"]["kl"] == pytest.approx(0.0, abs=1e-6)
+    assert metrics["tuned"]["task_reward"] > metrics["prior"]["task_reward"]
+    assert 0.0 <= metrics["tuned"]["novelty"] <= 1.0
+
+
+def test_tensorboard_shows_every_promised_series(finished):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(f"{finished.run_dir}/tensorboard")
+    events.Reload()
+    tags = set(events.Tags()["tensors"])
+    wanted = {
+        "learn/loss",
+        "learn/target_value",
+        "collect/log_prior",
+        "collect/kl",
+        "collect/entropy",
+        "collect/epsilon",
+        "evaluate/distinct",
+        "reward/motif",
+        "reward/leap",
+        "pictures/prior",
+        "pictures/tuned",
+        "sound/prior",
+        "sound/tuned",
+    }
+    assert wanted <= tags, wanted - tags
+    # One tag for a picture and a sound would hide both.
+    kinds = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in wanted}
+    assert kinds["pictures/tuned"] == "images" and kinds["sound/tuned"] == "audio"
+    steps = [event.step for event in events.Tensors("learn/loss")]
+    assert steps == sorted(set(steps)) and steps[-1] >= 20_000
+
+
+def copy_of(finished, tmp_path):
+    """The same job with its output in another folder."""
+    job = Job(tmp_path)
+    job.book = finished.book
+    shutil.copytree(finished.work_dir, job.work_dir)
+    return job
+
+
+def stages(output):
+    """Stage -> "making" or "reusing", from what the command said."""
+    return dict(re.findall(r"^(\w+): (making|reusing) ", output.stderr, re.MULTILINE))
+
+
+def test_a_second_run_reuses_everything_and_a_missing_output_is_remade(finished, tmp_path):
+    job = copy_of(finished, tmp_path)
+    assert set(stages(job.train()).values()) == {"reusing"}
+    os.remove(f"{job.run_dir}/metrics.txt")
+    again = job.train()
+    assert stages(again) == {
+        "dataset": "reusing",
+        "prior": "reusing",
+        "tune": "reusing",
+        "evaluate": "making",
+        "export": "making",
+    }
+    with (
+        open(f"{job.run_dir}/metrics.json") as new,
+        open(f"{finished.run_dir}/metrics.json") as old,
+    ):
+        assert json.load(new) == json.load(old)
+    (prior,) = glob.glob(f"{job.work_dir}/priors/*/prior.keras")
+    os.remove(prior)
+    assert stages(job.train()) == {
+        "dataset": "reusing",
+        "prior": "making",
+        "tune": "making",
+        "evaluate": "making",
+        "export": "making",
+    }
+    # Everything hangs on one seed: made anew, it is the same.
+    with (
+        open(f"{job.run_dir}/metrics.json") as new,
+        open(f"{finished.run_dir}/metrics.json") as old,
+    ):
+        assert json.load(new) == json.load(old)
+
+
+def test_a_changed_setting_remakes_what_depends_on_it(finished, tmp_path):
+    job = copy_of(finished, tmp_path)
+    output = job.train("--gin_param=MusicTheoryReward.motif=30.0")
+    assert stages(output)["prior"] == "reusing" and stages(output)["tune"] == "making"
+    assert "motif: 3.0 -> 30.0" in output.stderr
+    # What the other settings had made is still there.
+    with (
+        open(f"{finished.run_dir}/history.csv") as old,
+        open(f"{job.run_dir}/previous/history.csv") as kept,
+    ):
+        assert kept.read() == old.read()
+
+
+def test_a_refused_setting_leaves_a_finished_run_as_it_was(finished, capsys):
+    before = sorted(os.listdir(finished.run_dir))
+    arguments = ["train", *finished.flags("--gin_param=RLTuner.gamma=2.0")]
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run(train._define_flags, train._run, usage="", argv=arguments)
+    assert stopped.value.code == 1 and "gamma" in capsys.readouterr().err.splitlines()[-1]
+    assert sorted(os.listdir(finished.run_dir)) == before
+    with open(f"{finished.run_dir}/config.gin", encoding="utf-8") as file:
+        assert "RLTuner.gamma = 0.5" in file.read()
+
+
+def weights(run_dir):
+    path = tf.train.latest_checkpoint(f"{run_dir}/checkpoints")
+    reader = tf.train.load_checkpoint(path)
+    # Names in the object graph count the optimizers of a process; they are no state of the run.
+    names = set(reader.get_variable_to_shape_map()) - {"_CHECKPOINTABLE_OBJECT_GRAPH"}
+    return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
+
+
+def test_a_killed_run_ends_as_if_it_had_never_stopped(finished, tmp_path):
+    job = copy_of(finished, tmp_path)
+    shutil.rmtree(job.run_dir)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rl_tuner.train", *job.flags()],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 200
+    while not glob.glob(f"{job.run_dir}/checkpoints/ckpt-4.index"):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not os.path.exists(f"{job.run_dir}/metrics.txt")
+    output = job.train()
+    assert "tune: resuming after" in output.stderr
+    for name, value in weights(finished.run_dir).items():
+        np.testing.assert_array_equal(weights(job.run_dir)[name], value, err_msg=name)
+    for name in ("history.csv", "metrics.json"):
+        with open(f"{job.run_dir}/{name}") as new, open(f"{finished.run_dir}/{name}") as old:
+            assert new.read() == old.read(), name
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--gin_param=RLTuner.gama=1"], "gama"),
+        (["--gin_param=Nothing.x=1"], "Nothing"),
+        (["--gin_param=RLTuner.objective=@Psy()"], "Psy"),
+        (["--gin_param=RLTuner.gamma=2.0"], "gamma"),
+        (["--gin_param=tune.steps='many'"], "tune.steps takes a whole number, not 'many'"),
+        (["--gin_param=RLTuner.learning_rate='x'"], "RLTuner.learning_rate takes a number"),
+        (["--gin_param=MelodyTask.horizon=2.5"], "MelodyTask.horizon takes a whole number"),
+        (["--gin_param=Psi.calibrated=1"], "Psi.calibrated takes True or False"),
+        (["--gin_param=FixedTemperature.c=-1"], "c must be positive"),
+        (["--gin_param=job.evaluation_batch=0"], "evaluation_batch must be at least 1"),
+        (["--gin_param=RLTuner.seed=3"], "seed"),
+        (["--gin_param=device.placement='gpu:7'"], "device.placement"),
+        (["--gin_param=device.precision='double'"], "device.precision"),
+        (["--gin_param=job.prior='nowhere.keras'"], "nowhere.keras does not exist"),
+        (["--gin_param=job.seed="], "gin cannot read"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_exit_code_1(finished, tmp_path, capsys, extra, message):
+    arguments = ["train", *finished.flags(f"--run_dir={tmp_path}/other", *extra)]
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run(train._define_flags, train._run, usage="", argv=arguments)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert stopped.value.code == 1
+    assert last.startswith("error: ") and message in last
+    assert not os.path.exists(tmp_path / "other" / "metrics.txt")
+
+
+def test_wrong_usage_is_exit_code_2():
+    for module in ("train", "pretrain", "evaluate", "generate", "export"):
+        done = command(f"rl_tuner.{module}", "--no_such_flag=1", check=False)
+        assert done.returncode == 2 and "no_such_flag" in done.stderr
+        assert "Traceback" not in done.stderr
+    done = command("rl_tuner.train", "--gin_file=no.gin", check=False)
+    assert done.returncode == 1 and "no.gin does not exist" in done.stderr
+
+
+def test_help_needs_nothing_heavy():
+    code = (
+        "import sys, runpy\n"
+        "sys.argv = ['rl_tuner.train', '--help']\n"
+        "try:\n    runpy.run_module('rl_tuner.train', run_name='__main__')\n"
+        "except SystemExit as done:\n    assert done.code == 0\n"
+        "assert not {'tensorflow', 'keras', 'note_seq', 'matplotlib'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--gin_param" in done.stdout

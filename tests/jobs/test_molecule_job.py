@@ -1,0 +1,129 @@
+import csv
+import json
+import os
+
+import gin
+import numpy as np
+import pytest
+
+from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.objectives import Psi
+from rl_tuner.jobs import (
+    configuration,
+    registry,  # noqa: F401
+)
+from rl_tuner.tasks.molecule import tokens
+from rl_tuner.tasks.molecule.task import MoleculeTask
+from rl_tuner.tuning import loop
+from tests.tiny_job import ROOT, command
+
+SMILES = ["CCO", "CCN", "CCC", "CCCO", "CCCN", "c1ccccc1", "Cc1ccccc1", "CC(C)O", "CC(=O)O", "OCCO"]
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """A finished molecule job: its folder, and what it printed."""
+    folder = tmp_path_factory.mktemp("molecules")
+    stems = [
+        f"{a}{b}" for a in SMILES[:5] for b in ("C", "CC", "CO", "CN", "CCl", "C=O", "C(C)C", "CF")
+    ]
+    (folder / "some.smi").write_text("\n".join([*SMILES, *stems]) + "\n")
+    done = command(
+        "rl_tuner.train",
+        f"--gin_file={ROOT}/tests/jobs/molecules.gin",
+        f"--gin_param=build_molecule_dataset.inputs = ['{folder}/some.smi']",
+        f"--work_dir={folder}/runs",
+        f"--run_dir={folder}/run",
+    )
+    return folder, done.stdout
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_what_a_chemist_looks_at(job):
+    folder, printed = job
+    run = folder / "run"
+    for name in ("samples", "best", "properties", "learning", "training"):
+        assert (run / "plots" / f"{name}.png").stat().st_size > 5_000
+    assert (run / "samples" / "tuned.smi").exists() and (run / "samples" / "tuned.sdf").exists()
+    assert "Percent valid" in printed and "paper tuned" in printed
+    metrics = json.loads((run / "metrics.json").read_text())
+    for model in ("prior", "tuned"):
+        assert 0 <= metrics[model]["valid"] <= 1
+        assert {"novelty", "internal_diversity", "scaffolds", "unique_at_1000"} <= metrics[
+            model
+        ].keys()
+
+
+def test_its_journal_adds_up(job):
+    folder, _ = job
+    molecules = rows_of(folder / "run" / "molecules.csv")
+    learning = rows_of(folder / "run" / "learning.csv")
+    assert int(learning[-1]["sequences"]) == 16 * len(learning)
+    assert int(learning[-1]["molecules"]) == len(molecules) == len({r["smiles"] for r in molecules})
+    assert float(learning[0]["nll_prior"]) == pytest.approx(
+        float(learning[0]["nll_policy"]), rel=1e-4
+    )
+
+
+def test_generate_goes_on_from_a_prompt(job, tmp_path):
+    folder, _ = job
+    command(
+        "rl_tuner.generate",
+        f"--run_dir={folder}/run",
+        f"--output_dir={tmp_path}",
+        "--n=7",
+        "--prompt=CC",
+    )
+    lines = (tmp_path / "tuned.smi").read_text().splitlines()
+    assert len(lines) == 7 and all(line.startswith("CC") for line in lines)
+    wrong = command(
+        "rl_tuner.generate",
+        f"--run_dir={folder}/run",
+        f"--output_dir={tmp_path}",
+        "--prompt=[Xe]",
+        check=False,
+    )
+    assert wrong.returncode == 1
+    assert wrong.stderr.strip().splitlines()[-1].startswith("error: prompt '[Xe]'")
+
+
+def tune(folder, steps):
+    gin.clear_config()
+    vocabulary = tokens.Vocabulary.of(SMILES, "atom")
+    encoding = tokens.Encoding.measure(vocabulary, [vocabulary.encode(s) for s in SMILES])
+    prior = SequenceNetwork(vocabulary.num_classes, (12,))
+    rng = np.random.default_rng(0)
+    prior.set_weights([rng.normal(size=w.shape) for w in prior.weights])
+    prior.metadata = {"encoding": encoding.to_json(), "kind": "molecule"}
+    task = MoleculeTask(num_processes=1)
+    task.adopt(prior.metadata)
+    configuration.configure(
+        [os.path.join(ROOT, "tests/jobs/molecules.gin")], ["RLTuner.learning_rate = 1e-2"]
+    )
+    return loop.tune(
+        prior,
+        task,
+        str(folder),
+        3,
+        steps=steps,
+        evaluate_every=600,
+        evaluation_sequences=10,
+        chunk=3,
+    )
+
+
+def test_a_resumed_run_equals_one_that_never_stopped(tmp_path):
+    whole = tune(tmp_path / "whole", 1_200)
+    tune(tmp_path / "stopped", 600)
+    resumed = tune(tmp_path / "stopped", 1_200)
+    assert isinstance(whole.objective, Psi) and int(whole.iteration) == int(resumed.iteration)
+    for a, b in zip(whole.online.get_weights(), resumed.online.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    for name in ("molecules.csv", "learning.csv", "history.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (
+            tmp_path / "stopped" / name
+        ).read_bytes()

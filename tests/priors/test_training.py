@@ -1,0 +1,105 @@
+"""The prior: what it learns, what it carries, how it goes on after an interruption."""
+
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.core.likelihood import MLETrainer
+from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.jobs.job import load_matching_prior
+from rl_tuner.priors import training
+from rl_tuner.tasks.melody.task import MelodyTask
+from tests.datasets.test_reader import write
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    """Scales up and down: what comes next is nearly certain after two notes."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for _ in range(120):
+        start, step = rng.integers(2, 38), rng.choice([-1, 1])
+        rows.append(2 + (start + step * np.arange(48)) % 36)
+    folder = tmp_path_factory.mktemp("scales") / "data"
+    write(folder, rows[:100], rows[100:])
+    return str(folder)
+
+
+SETTINGS = {"cells": (16,), "batch_size": 16, "window": 32, "learning_rate": 0.02, "seed": 1}
+
+
+def test_a_prior_learns_and_reports_what_it_learned(dataset, tmp_path):
+    scores = training.pretrain(dataset, str(tmp_path), max_epochs=12, **SETTINGS)
+    assert scores["validation_log_perplexity"] < 0.7 * np.log(36)
+    assert scores["validation_accuracy"] > 0.4
+    prior = training.load_prior(str(tmp_path))
+    assert prior.metadata["provenance"]["scores"] == scores
+    assert prior.metadata["encoding"]["num_classes"] == 38
+    trainer = MLETrainer(prior, 1e-3, 1.0, 0.0)
+    data = training.SequenceDataset(dataset)
+    again = trainer.evaluate(data.evaluation_batches("validation", 7))
+    assert again["log_perplexity"] == pytest.approx(scores["validation_log_perplexity"], rel=1e-5)
+
+
+def test_an_interrupted_prior_ends_as_if_it_had_never_stopped(dataset, tmp_path):
+    for name in ("whole", "stopped"):
+        training.pretrain(dataset, str(tmp_path / name), max_epochs=2, **SETTINGS)
+    shutil.rmtree(tmp_path / "whole")
+    training.pretrain(dataset, str(tmp_path / "whole"), max_epochs=4, **SETTINGS)
+    training.pretrain(dataset, str(tmp_path / "stopped"), max_epochs=4, **SETTINGS)
+    one, two = (training.load_prior(str(tmp_path / name)) for name in ("whole", "stopped"))
+    assert one.metadata["provenance"]["scores"]["epochs"] == 4
+    for a, b in zip(one.get_weights(), two.get_weights()):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_stops_early_and_keeps_the_best(dataset, tmp_path):
+    # With next to no learning rate nothing gets better after the first epoch.
+    settings = SETTINGS | {"learning_rate": 1e-30}
+    scores = training.pretrain(dataset, str(tmp_path), max_epochs=30, patience=2, **settings)
+    assert scores["epochs"] == 3 and scores["best_epoch"] == 1
+
+
+def test_the_loss_is_the_naive_one_and_masked_steps_do_not_count():
+    network = SequenceNetwork(5, cells=(4,))
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.normal(size=w.shape) for w in network.weights])
+    inputs, labels = rng.integers(0, 6, (3, 7)), rng.integers(0, 5, (3, 7))
+    mask = (rng.random((3, 7)) > 0.4).astype(np.float32)
+    trainer = MLETrainer(network, 1e-3, 1.0, 0.0)
+    logits = network(tf.constant(inputs)).numpy().astype(np.float64)
+    nll, right, count = 0.0, 0, 0
+    for n in range(3):
+        for t in range(7):
+            if mask[n, t]:
+                nll -= logits[n, t, labels[n, t]] - np.log(np.exp(logits[n, t]).sum())
+                right += logits[n, t].argmax() == labels[n, t]
+                count += 1
+    batch = tuple(map(tf.constant, (inputs, labels, mask)))
+    found = trainer.evaluate([batch])
+    assert found["log_perplexity"] == pytest.approx(nll / count, rel=1e-5)
+    assert found["accuracy"] == pytest.approx(right / count)
+    assert float(trainer.train_step(*batch)) == pytest.approx(nll / count, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "does not exist"), (b"", "cannot be read"), (b"PK\x03\x04 torn", "cannot be read")],
+)
+def test_a_prior_that_cannot_be_read_is_one_line(tmp_path, content, message):
+    path = tmp_path / "prior.keras"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as error:
+        training.load_prior(str(path))
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_prior_of_another_kind_is_one_line(tmp_path):
+    network = SequenceNetwork(12, cells=(4,), metadata={"kind": "molecule"})
+    network.save(tmp_path / "prior.keras")
+    with pytest.raises(UserError, match=r"generates molecule sequences of 12 classes"):
+        load_matching_prior(str(tmp_path / "prior.keras"), MelodyTask())

@@ -1,0 +1,55 @@
+"""A tiny job, and commands run as a user would."""
+
+import os
+import random
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TINY = os.path.join(ROOT, "tests", "jobs", "tiny.gin")
+
+
+def write_book(path, tunes=60, seed=0):
+    """An ABC book of random tunes in C, G or D: 8 bars of eighth notes each."""
+    rng = random.Random(seed)
+    with open(path, "w", encoding="utf-8") as file:
+        for number in range(1, tunes + 1):
+            key = rng.choice("CGD")
+            bars = ["".join(rng.choice("CDEFGABcdef") for _ in range(8)) for _ in range(8)]
+            file.write(f"X:{number}\nT:Tune {number}\nM:4/4\nL:1/8\nK:{key}\n{'|'.join(bars)}|\n\n")
+
+
+def command(module, *arguments, check=True, cwd=ROOT, **kwargs):
+    """Runs `python -m module arguments` as a user would."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        **kwargs,
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+class Job:
+    """A tiny job in a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+        self.book = os.path.join(self.folder, "book.abc")
+        write_book(self.book)
+        self.work_dir = os.path.join(self.folder, "runs")
+        self.run_dir = os.path.join(self.work_dir, "tiny")
+
+    def flags(self, *extra):
+        return [
+            f"--gin_file={TINY}",
+            f"--gin_param=build_melody_dataset.inputs=['{self.book}']",
+            f"--work_dir={self.work_dir}",
+            *extra,
+        ]
+
+    def train(self, *extra, **kwargs):
+        return command("rl_tuner.train", *self.flags(*extra), **kwargs)
