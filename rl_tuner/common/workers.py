@@ -26,7 +26,7 @@ FAILED = "failed"
 
 _BOOTSTRAP = (
     "import sys; sys.path[:] = {path!r};"
-    " from rl_tuner import processes; processes.serve({descriptor})"
+    " from rl_tuner.common import workers; workers.serve({descriptor})"
 )
 _START_SECONDS = 120.0
 _PR_SET_PDEATHSIG = 1

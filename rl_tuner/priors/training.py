@@ -19,7 +19,7 @@ from rl_tuner.core import likelihood
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.datasets.reader import SequenceDataset
 
-PRIOR_FILE = "likelihood.keras"
+PRIOR_FILE = "prior.keras"
 SCORES_FILE = "scores.json"
 
 
@@ -50,7 +50,7 @@ def pretrain(
 
     Args:
         dataset_dir: a dataset with a "train" and a "validation" split.
-        output_dir: receives likelihood.keras, scores.json, checkpoints and TensorBoard events.
+        output_dir: receives prior.keras, scores.json, checkpoints and TensorBoard events.
         seed: seed of the initial weights and of the batches.
         cells: cells of each LSTM layer.
         embedding_size: width of a token embedding; 0 is one-hot.
@@ -207,7 +207,7 @@ def load_prior(path: str) -> SequenceNetwork:
     """Reads a prior that `save_prior` wrote; no second file is needed and nothing is executed.
 
     Args:
-        path: a .keras file, or a folder that holds likelihood.keras.
+        path: a .keras file, or a folder that holds prior.keras.
 
     Raises:
         UserError: the file is missing, damaged or no prior.
