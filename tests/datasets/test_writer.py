@@ -117,7 +117,7 @@ def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path):
 def test_a_killed_run_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):
     code = (
         "import os, signal, sys\n"
-        "from pipelines import records\n"
+        "from rl_tuner.datasets import writer\n"
         "with writer.whole_folder(sys.argv[1], overwrite=False) as folder:\n"
         "    open(os.path.join(folder, 'train'), 'w').write('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
