@@ -10,6 +10,7 @@ import gin
 
 from pipelines import parallel
 from pipelines.molecule import readers, selection
+from pipelines.molecule.entries import Entry
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.progress import track
 from rl_tuner.datasets import sequence_examples, writer
@@ -180,7 +181,7 @@ def _check(settings: dict[str, Any]) -> None:
 
 
 def _read(
-    entries: list[readers.Entry],
+    entries: list[Entry],
     settings: dict[str, Any],
     num_processes: int,
     memory_mb: int,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pipelines import parallel
-from pipelines.molecule.readers import Entry
+from pipelines.molecule.entries import Entry
 from rl_tuner.datasets import writer
 
 if TYPE_CHECKING:

@@ -3,18 +3,17 @@
 import dataclasses
 import hashlib
 
-from rdkit import Chem, rdBase
+from rdkit import Chem
 from rdkit.Chem import QED, Crippen, Descriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.Scaffolds import MurckoScaffold
 from rdkit.Contrib.SA_Score import sascorer
 
-from pipelines import errors
-from pipelines.molecule.readers import Entry
+from pipelines.molecule import fragments, parsing
+from pipelines.molecule.entries import Entry
 from rl_tuner.datasets import writer
+from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.molecule import tokens
-
-rdBase.DisableLog("rdApp.*")
 
 # A canonical string may, once read, be written differently; a few rounds settle nearly all.
 _CANONICAL_ROUNDS = 4
@@ -63,10 +62,10 @@ class Molecule:
 def read_molecule(entry: Entry, settings: StandardSettings) -> Molecule | writer.Rejection:
     """Returns the molecule of an entry, or why it is none."""
     try:
-        mol = standardise(parse(entry), settings)
+        mol = standardise(parsing.parse(entry), settings)
         # Every atom is a token at least, and RDKit's time to write goes with the square.
         if mol.GetNumAtoms() > settings.max_length:
-            raise errors.RejectedError("too long", f"{mol.GetNumAtoms()} atoms")
+            raise RejectedError("too long", f"{mol.GetNumAtoms()} atoms")
         smiles, mol = canonicalise(mol)
         check(mol, settings)
         canonical = _tokenise(smiles, mol, settings)
@@ -75,7 +74,7 @@ def read_molecule(entry: Entry, settings: StandardSettings) -> Molecule | writer
             validation_ratio=settings.validation_ratio,
             test_ratio=settings.test_ratio,
         )
-    except errors.RejectedError as error:
+    except RejectedError as error:
         return entry.reject(error.reason, error.detail)
     is_trained = split == "train"
     spellings = _random_spellings(smiles, mol, settings) if is_trained else []
@@ -84,42 +83,17 @@ def read_molecule(entry: Entry, settings: StandardSettings) -> Molecule | writer
     return Molecule(smiles, split, tuple(map(" ".join, [canonical, *spellings])), properties)
 
 
-def parse(entry: Entry) -> Chem.Mol:
-    """Returns the sanitised molecule of an entry.
-
-    Raises:
-        RejectedError: if it cannot be read, breaks the rules of valence, or is empty.
-    """
-    if entry.format == "sdf":
-        read, options, reason = Chem.MolFromMolBlock, {"strictParsing": False}, "unreadable record"
-    else:
-        read, options, reason = Chem.MolFromSmiles, {}, "unreadable SMILES"
-    # RDKit reads no further than a NUL and would take what is before it for the whole.
-    if "\0" in entry.text:
-        raise errors.RejectedError(reason)
-    mol = read(entry.text, **options)
-    if mol is None:
-        mol = read(entry.text, sanitize=False, **options)
-        problems = Chem.DetectChemistryProblems(mol) if mol is not None else []
-        if not problems:
-            raise errors.RejectedError(reason)
-        raise errors.RejectedError("invalid molecule", " ".join(problems[0].Message().split()))
-    if not mol.GetNumAtoms():
-        raise errors.RejectedError("no atoms")
-    return mol
-
-
 def standardise(mol: Chem.Mol, settings: StandardSettings) -> Chem.Mol:
     """Returns the molecule without atom maps and, as the settings say, salts, charges and stereo."""
     for atom in mol.GetAtoms():
         atom.SetAtomMapNum(0)
     try:
         if settings.strip_salts and len(Chem.GetMolFrags(mol)) > 1:
-            mol = _FRAGMENT_CHOOSER.choose(mol)
+            mol = fragments.choose(mol)
         if settings.neutralise:
             mol = _UNCHARGER.uncharge(mol)
     except (RuntimeError, ValueError) as error:
-        raise errors.RejectedError("cannot be standardised", _first_line(error)) from error
+        raise RejectedError("cannot be standardised", _first_line(error)) from error
     if not settings.keep_stereo:
         Chem.RemoveStereochemistry(mol)
     return mol
@@ -135,23 +109,23 @@ def canonicalise(mol: Chem.Mol) -> tuple[str, Chem.Mol]:
     for _ in range(_CANONICAL_ROUNDS):
         mol = Chem.MolFromSmiles(smiles)
         if mol is None:
-            raise errors.RejectedError("no canonical SMILES", smiles)
+            raise RejectedError("no canonical SMILES", smiles)
         previous, smiles = smiles, Chem.MolToSmiles(mol)
         if smiles == previous:
             return smiles, mol
-    raise errors.RejectedError("no canonical SMILES", smiles)
+    raise RejectedError("no canonical SMILES", smiles)
 
 
 def check(mol: Chem.Mol, settings: StandardSettings) -> None:
     """Raises RejectedError if a molecule has atoms that are not allowed, or too few or too many."""
     strange = {atom.GetSymbol() for atom in mol.GetAtoms()} - set(settings.elements)
     if strange:
-        raise errors.RejectedError("element not allowed", ", ".join(sorted(strange)))
+        raise RejectedError("element not allowed", ", ".join(sorted(strange)))
     heavy_atoms = mol.GetNumHeavyAtoms()
     if heavy_atoms < settings.min_heavy_atoms:
-        raise errors.RejectedError("too few heavy atoms", f"{heavy_atoms}")
+        raise RejectedError("too few heavy atoms", f"{heavy_atoms}")
     if 0 < settings.max_heavy_atoms < heavy_atoms:
-        raise errors.RejectedError("too many heavy atoms", f"{heavy_atoms}")
+        raise RejectedError("too many heavy atoms", f"{heavy_atoms}")
 
 
 def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
@@ -188,15 +162,15 @@ def _tokenise(smiles: str, mol: Chem.Mol, settings: StandardSettings) -> list[st
     try:
         found = tokens.split(smiles, settings.representation)
     except ValueError as error:
-        raise errors.RejectedError("no SELFIES", _first_line(error)) from error
+        raise RejectedError("no SELFIES", _first_line(error)) from error
     if len(found) < settings.min_length:
-        raise errors.RejectedError("too short", f"{len(found)} tokens")
+        raise RejectedError("too short", f"{len(found)} tokens")
     if len(found) > settings.max_length:
-        raise errors.RejectedError("too long", f"{len(found)} tokens")
+        raise RejectedError("too long", f"{len(found)} tokens")
     if settings.representation == "selfies":
         again = Chem.MolFromSmiles(tokens.join(found, settings.representation))
         if again is None or Chem.MolToSmiles(again) != Chem.MolToSmiles(mol):
-            raise errors.RejectedError("another molecule as SELFIES")
+            raise RejectedError("another molecule as SELFIES")
     return found
 
 
@@ -217,7 +191,7 @@ def _random_spellings(smiles: str, mol: Chem.Mol, settings: StandardSettings) ->
             continue
         try:
             spelling = _tokenise(draw, mol, settings)
-        except errors.RejectedError:
+        except RejectedError:
             continue
         if spelling not in spellings:
             spellings.append(spelling)
@@ -226,15 +200,8 @@ def _random_spellings(smiles: str, mol: Chem.Mol, settings: StandardSettings) ->
     return spellings
 
 
-def _fragment_chooser() -> rdMolStandardize.LargestFragmentChooser:
-    parameters = rdMolStandardize.CleanupParameters()
-    parameters.preferOrganic = True
-    return rdMolStandardize.LargestFragmentChooser(parameters)
-
-
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-_FRAGMENT_CHOOSER = _fragment_chooser()
 _UNCHARGER = rdMolStandardize.Uncharger()

@@ -35,6 +35,20 @@ class Rejection:
     detail: str = ""
 
 
+class RejectedError(Exception):
+    """One input cannot be used; the rest of the run continues.
+
+    Attributes:
+        reason: A short fixed phrase, counted in the dataset's description.
+        detail: What is particular to this input.
+    """
+
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
 def check_settings(
     settings: Mapping[str, Any],
     *,

@@ -30,7 +30,7 @@ def test_success(tmp_path):
         "--nokeep_stereo",
     )
     assert done.returncode == 0, done.stderr
-    assert "4 unreadable SMILES" in done.stdout
+    assert "3 unreadable SMILES" in done.stdout
     description = json.loads((tmp_path / "d" / "dataset.json").read_text())
     assert f"{description['molecules']} molecules" in done.stdout
     assert description["source"] == [

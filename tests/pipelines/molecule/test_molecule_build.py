@@ -80,23 +80,30 @@ def test_every_rejection_is_listed(everything):
     assert description["inputs"] == description["molecules"] + sum(
         " " in detail and detail.split()[0] in ("line", "record")
         for _, reason, detail in rows
-        if reason != "no SMILES"
+        if reason not in ("no SMILES", "unreadable row")
     )
     for row in [
         ("bad/lines.smi", "duplicate", "line 2: OCC (of bad/lines.smi#1 ethanol)"),
         ("bad/lines.smi", "element not allowed", "line 11: CC[Hg]Cl (Hg)"),
         ("bad/lines.smi", "unreadable SMILES", "line 9: C(("),
-        ("bad/lines.smi", "unreadable SMILES", "line 15: ünïcöde"),
+        (
+            "bad/lines.smi",
+            "unreadable SMILES",
+            "line 15: ünïcöde (has U+00FC, LATIN SMALL LETTER U WITH DIAERESIS)",
+        ),
+        ("bad/lines.smi", "reaction", "line 12: CCO>>CC=O"),
+        ("bad/lines.smi", "R-group or dummy atom", "line 13: *CC (has *)"),
         ("bad/lines.smi", "too few heavy atoms", "line 14: [H][H] (0)"),
         ("bad/empty.smi", "empty file", ""),
         ("bad/junk.smi", "no text file", ""),
-        ("bad/cut.sdf", "unreadable record", "record 1: indole"),
-        ("bad/quote.csv", "unreadable row", "lines 3-4: unexpected end of data"),
+        ("bad/cut.sdf", "unreadable record", "record 1: indole (no M  END)"),
+        ("bad/notes.txt", "no list of SMILES", ""),
+        ("bad/quote.csv", "unreadable row", "line 3: a quote is never closed"),
         ("good/table.csv", "no SMILES", "line 5"),
     ]:
         assert row in rows
     reasons = {file: reason for file, reason, _ in rows}
-    assert reasons["bad/truncated.smi.gz"] == reasons["bad/text.smi.gz"] == "unreadable gzip"
+    assert reasons["bad/truncated.smi.gz"] == "unreadable gzip"
     details = {detail.split(":")[0]: reason for f, reason, detail in rows if "lines" in f}
     assert [details[f"line {n}"] for n in (6, 7, 8)] == ["invalid molecule"] * 3
     assert details["line 16"] == "too long"
