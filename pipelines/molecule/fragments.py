@@ -60,8 +60,9 @@ def choose(mol: Chem.Mol) -> Chem.Mol:
     Raises:
         RuntimeError or ValueError: if RDKit cannot take charges away.
     """
-    fragments = Chem.GetMolFrags(mol, asMols=True)
-    return min(fragments, key=_rank) if len(fragments) > 1 else mol
+    if len(Chem.GetMolFrags(mol)) == 1:
+        return mol
+    return min(Chem.GetMolFrags(mol, asMols=True), key=_rank)
 
 
 def _rank(fragment: Chem.Mol) -> tuple[int, int, float, str]:

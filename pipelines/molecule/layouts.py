@@ -96,15 +96,14 @@ def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -
         start, delimiters = 1, [match[1]]
     samples = [_rows(lines, each, start) for each in delimiters]
     samples = [(each, rows) for each, rows in zip(delimiters, samples) if rows]
-    # With quotes that make no sense, only a split at blanks is left.
-    if all(each is _BLANKS for each, _ in samples):
-        raise RejectedError("unreadable header")
     if column:
         return _asked(path, samples, column)
     for find in (_named, _likely, _bare):
         for each, rows in samples:
             if found := find(path, each, rows):
                 return found
+    if delimiters[0] not in dict(samples):
+        raise RejectedError("unreadable header")
     raise UserError(_no_column(path, "smiles", samples, "; --column=NAME takes another"))
 
 

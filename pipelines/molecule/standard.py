@@ -2,44 +2,23 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 
 from rdkit import Chem
-from rdkit.Chem import QED, Crippen, Descriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.Scaffolds import MurckoScaffold
-from rdkit.Contrib.SA_Score import sascorer
 
 from pipelines.molecule import fragments, parsing
 from pipelines.molecule.entries import Entry
+from pipelines.molecule.settings import MoleculeSettings
 from rl_tuner.datasets import writer
 from rl_tuner.datasets.writer import RejectedError
-from rl_tuner.tasks.molecule import tokens
+from rl_tuner.tasks.molecule import chemistry, histograms, tokens
 
 # A canonical string may, once read, be written differently; a few rounds settle nearly all.
 _CANONICAL_ROUNDS = 4
 # Random spellings repeat one another, the more so the smaller the molecule.
 _DRAWS_PER_SPELLING = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class StandardSettings:
-    """What is done to a molecule; `molecule_dataset.build_molecule_dataset` says what each means."""
-
-    representation: str
-    strip_salts: bool
-    neutralise: bool
-    keep_stereo: bool
-    min_length: int
-    max_length: int
-    min_heavy_atoms: int
-    max_heavy_atoms: int
-    elements: tuple[str, ...]
-    split: str
-    validation_ratio: float
-    test_ratio: float
-    augment: int
-    seed: int
-    property_histograms: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,18 +30,20 @@ class Molecule:
         split: "train", "validation" or "test".
         spellings: Its strings, the canonical one first; the tokens of each, parted by spaces.
         properties: Those of `measure`, or none.
+        changes: What it lost or changed on the way, a short fixed phrase each.
     """
 
     smiles: str
     split: str
     spellings: tuple[str, ...]
     properties: tuple[float, ...]
+    changes: tuple[str, ...] = ()
 
 
-def read_molecule(entry: Entry, settings: StandardSettings) -> Molecule | writer.Rejection:
+def read_molecule(entry: Entry, settings: MoleculeSettings) -> Molecule | writer.Rejection:
     """Returns the molecule of an entry, or why it is none."""
     try:
-        mol = standardise(parsing.parse(entry), settings)
+        mol, changes = standardise(parsing.parse(entry), settings)
         # Every atom is a token at least, and RDKit's time to write goes with the square.
         if mol.GetNumAtoms() > settings.max_length:
             raise RejectedError("too long", f"{mol.GetNumAtoms()} atoms")
@@ -79,24 +60,37 @@ def read_molecule(entry: Entry, settings: StandardSettings) -> Molecule | writer
     is_trained = split == "train"
     spellings = _random_spellings(smiles, mol, settings) if is_trained else []
     is_measured = is_trained and settings.property_histograms
-    properties = measure(mol, length=len(canonical)) if is_measured else ()
-    return Molecule(smiles, split, tuple(map(" ".join, [canonical, *spellings])), properties)
+    properties = measure(mol, smiles, length=len(canonical)) if is_measured else ()
+    strings = tuple(map(" ".join, [canonical, *spellings]))
+    changes += ["CXSMILES extension left out"] if entry.extension else []
+    return Molecule(smiles, split, strings, properties, tuple(changes))
 
 
-def standardise(mol: Chem.Mol, settings: StandardSettings) -> Chem.Mol:
-    """Returns the molecule without atom maps and, as the settings say, salts, charges and stereo."""
-    for atom in mol.GetAtoms():
+def standardise(mol: Chem.Mol, settings: MoleculeSettings) -> tuple[Chem.Mol, list[str]]:
+    """Returns a molecule as the settings want it, and what was changed for that.
+
+    Atom maps always go; salts, charges, isotopes, stereochemistry and tautomers as the settings say.
+
+    Raises:
+        RejectedError: if RDKit cannot do it.
+    """
+    changes = []
+    maps = [atom for atom in mol.GetAtoms() if atom.GetAtomMapNum()]
+    for atom in maps:
         atom.SetAtomMapNum(0)
-    try:
-        if settings.strip_salts and len(Chem.GetMolFrags(mol)) > 1:
-            mol = fragments.choose(mol)
-        if settings.neutralise:
-            mol = _UNCHARGER.uncharge(mol)
-    except (RuntimeError, ValueError) as error:
-        raise RejectedError("cannot be standardised", _first_line(error)) from error
-    if not settings.keep_stereo:
-        Chem.RemoveStereochemistry(mol)
-    return mol
+    if maps:
+        changes.append("atom maps left out")
+    for is_asked, change, phrase in (
+        (settings.strip_salts, fragments.choose, "fragments left out"),
+        (settings.neutralise, _UNCHARGER.uncharge, "charges taken away"),
+        (not settings.keep_isotopes, _without_isotopes, "isotopes left out"),
+        (not settings.keep_stereo, _without_stereo, "stereochemistry left out"),
+        (settings.merge_tautomers, _canonical_tautomer, "tautomer changed"),
+    ):
+        if is_asked:
+            mol, is_changed = _changed(mol, change)
+            changes += [phrase] if is_changed else []
+    return mol, changes
 
 
 def canonicalise(mol: Chem.Mol) -> tuple[str, Chem.Mol]:
@@ -116,7 +110,7 @@ def canonicalise(mol: Chem.Mol) -> tuple[str, Chem.Mol]:
     raise RejectedError("no canonical SMILES", smiles)
 
 
-def check(mol: Chem.Mol, settings: StandardSettings) -> None:
+def check(mol: Chem.Mol, settings: MoleculeSettings) -> None:
     """Raises RejectedError if a molecule has atoms that are not allowed, or too few or too many."""
     strange = {atom.GetSymbol() for atom in mol.GetAtoms()} - set(settings.elements)
     if strange:
@@ -129,7 +123,7 @@ def check(mol: Chem.Mol, settings: StandardSettings) -> None:
 
 
 def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
-    """Returns what the split of a molecule hangs on: its canonical SMILES, or its scaffold's.
+    """Returns what the split of a molecule depends on: its canonical SMILES, or its scaffold's.
 
     Scaffolds are those of Bemis and Murcko, without stereochemistry. A molecule without a ring has
     none and goes by its own SMILES; else all of them would be in one split.
@@ -140,24 +134,22 @@ def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
     return smiles.encode()
 
 
-def measure(mol: Chem.Mol, length: int) -> tuple[float, ...]:
-    """Returns logP, QED, SA, largest ring, weight (Da), heavy atoms and length of a molecule.
+def measure(mol: Chem.Mol, smiles: str, length: int) -> tuple[float, ...]:
+    """Returns the quantities of `histograms.QUANTITIES`, in their order.
 
-    The largest ring is 0 where there is none; length is that of the canonical string in tokens.
+    Args:
+        mol: A molecule.
+        smiles: Its canonical SMILES.
+        length: The tokens of its string.
     """
-    rings = mol.GetRingInfo().AtomRings()
-    return (
-        Crippen.MolLogP(mol),
-        QED.qed(mol),
-        sascorer.calculateScore(mol),
-        max(map(len, rings), default=0),
-        Descriptors.MolWt(mol),
-        mol.GetNumHeavyAtoms(),
-        length,
+    properties = chemistry.measure(mol, smiles)
+    return tuple(
+        getattr(properties, quantity.attribute) if quantity.attribute else length
+        for quantity in histograms.QUANTITIES
     )
 
 
-def _tokenise(smiles: str, mol: Chem.Mol, settings: StandardSettings) -> list[str]:
+def _tokenise(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[str]:
     """Returns the tokens of a spelling of a molecule."""
     try:
         found = tokens.split(smiles, settings.representation)
@@ -174,10 +166,10 @@ def _tokenise(smiles: str, mol: Chem.Mol, settings: StandardSettings) -> list[st
     return found
 
 
-def _random_spellings(smiles: str, mol: Chem.Mol, settings: StandardSettings) -> list[list[str]]:
+def _random_spellings(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[list[str]]:
     """Returns up to `augment` distinct spellings that give back the molecule, by tokens.
 
-    They hang on the seed and the canonical SMILES only.
+    They depend on the seed and the canonical SMILES only.
     """
     if not settings.augment:
         return []
@@ -200,8 +192,40 @@ def _random_spellings(smiles: str, mol: Chem.Mol, settings: StandardSettings) ->
     return spellings
 
 
+def _changed(mol: Chem.Mol, change: Callable[[Chem.Mol], Chem.Mol]) -> tuple[Chem.Mol, bool]:
+    """Returns the changed molecule, and whether it is another one."""
+    try:
+        changed = change(mol)
+    except (RuntimeError, ValueError) as error:
+        raise RejectedError("cannot be standardised", _first_line(error)) from error
+    if changed is mol:
+        return mol, False
+    return changed, Chem.MolToSmiles(changed) != Chem.MolToSmiles(mol)
+
+
+def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
+    if not any(atom.GetIsotope() for atom in mol.GetAtoms()):
+        return mol
+    mol = Chem.Mol(mol)
+    for atom in mol.GetAtoms():
+        atom.SetIsotope(0)
+    # Deuterium is an atom of its own, hydrogen is not.
+    return Chem.RemoveHs(mol)
+
+
+def _without_stereo(mol: Chem.Mol) -> Chem.Mol:
+    mol = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(mol)
+    return mol
+
+
+def _canonical_tautomer(mol: Chem.Mol) -> Chem.Mol:
+    return _TAUTOMERS.Canonicalize(mol)
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 _UNCHARGER = rdMolStandardize.Uncharger()
+_TAUTOMERS = rdMolStandardize.TautomerEnumerator()

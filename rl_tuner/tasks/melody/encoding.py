@@ -20,6 +20,14 @@ NUM_CLASSES = NUM_SPECIAL_CLASSES + MAX_NOTE - MIN_NOTE
 PITCH_OFFSET = MIN_NOTE - NUM_SPECIAL_CLASSES
 STEPS_PER_QUARTER = 4
 TRANSPOSE_TO_KEY = 0
+# The "encoding" of a dataset of melodies.
+MELODY_ENCODING = {
+    "min_note": MIN_NOTE,
+    "max_note": MAX_NOTE,
+    "num_classes": NUM_CLASSES,
+    "steps_per_quarter": STEPS_PER_QUARTER,
+    "transpose_to_key": TRANSPOSE_TO_KEY,
+}
 
 _NOTE_SEQ_NO_EVENT = -2
 _NOTE_SEQ_NOTE_OFF = -1

@@ -13,6 +13,8 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from pipelines import parallel
 from pipelines.molecule import build
+from pipelines.molecule.settings import SPLITTINGS
+from rl_tuner.common import workers
 from rl_tuner.common.errors import UserError
 from rl_tuner.tasks.molecule import histograms, tokens
 from tests.pipelines.molecule.molecules import (
@@ -122,7 +124,7 @@ def test_result_does_not_depend_on_processes_order_or_place(everything, tmp_path
 def test_scaffolds_do_not_cross_splits(tmp_path):
     ratios = {"validation_ratio": 0.3, "test_ratio": 0.3, "property_histograms": False}
     splits = collections.defaultdict(set)
-    for split in build.SPLITTINGS:
+    for split in SPLITTINGS:
         folder = tmp_path / split
         folder.mkdir()
         build_lines(nci_lines(600), folder, split=split, **ratios)
@@ -215,9 +217,9 @@ def test_what_fails_in_a_chunk_fails_alone():
     found = {outcome.item: (outcome.value, outcome.failure) for outcome in outcomes}
     assert found == {
         **{item: (item.upper(), None) for item in "abcd"},
-        "crash": (None, parallel.CRASHED),
-        "hang": (None, parallel.TIMED_OUT),
-        "raise": (None, parallel.FAILED),
+        "crash": (None, workers.CRASHED),
+        "hang": (None, workers.TIMED_OUT),
+        "raise": (None, workers.FAILED),
     }
     assert time.monotonic() - start < 30
 
@@ -230,11 +232,26 @@ def test_builtin_molecules_need_no_files(tmp_path):
 
 
 def test_nothing_to_train_on_says_why(tmp_path):
+    with pytest.raises(UserError, match=r"no molecules in .*1 empty file.*d/rejected.csv lists"):
+        make([os.path.join(BAD, "empty.smi")], tmp_path / "d")
+    assert os.listdir(tmp_path / "d") == ["rejected.csv"]
+    # What that left is not in the way.
     with pytest.raises(UserError, match=r"no molecule to train on in 2 entries.*2 unreadable"):
         build_lines(["((", "(("], tmp_path)
-    with pytest.raises(UserError, match=r"no molecules in .*1 empty file"):
-        make([os.path.join(BAD, "empty.smi")], tmp_path / "d")
-    assert not (tmp_path / "d").exists()
+    assert rejected(tmp_path / "d") == [
+        ("in.smi", "unreadable SMILES", f"line {number}: ((") for number in (1, 2)
+    ]
+    build_lines(["CCO"], tmp_path)
+    assert smiles_of(tmp_path / "d") == {"CCO"}
+
+
+def test_nothing_to_train_on_leaves_an_older_dataset_alone(tmp_path):
+    build_lines(["CCO", "C(("], tmp_path)
+    before = files(tmp_path / "d")
+    with pytest.raises(UserError, match=r"d\.rejected\.csv lists"):
+        build_lines(["(("], tmp_path, overwrite=True)
+    assert files(tmp_path / "d") == before
+    assert "((" in (tmp_path / "d.rejected.csv").read_text()
 
 
 @pytest.mark.parametrize(
