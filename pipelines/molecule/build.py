@@ -61,7 +61,8 @@ def build_molecule_dataset(
         writer.refuse(output_dir, message, rejections)
     strings = [string for each in training for string in each.strings]
     vocabulary = tokens.Vocabulary.of_tokens(strings, settings.representation)
-    sequences = [vocabulary.encode_tokens(string) for string in strings]
+    rows = [(each, list(map(vocabulary.encode_tokens, each.strings))) for each in found]
+    sequences = [row for each, spelled in rows if each.molecule.split == "train" for row in spelled]
     description = descriptions.describe(
         kind="molecule",
         encoding=tokens.Encoding.measure(vocabulary, sequences).to_json(),
@@ -78,7 +79,7 @@ def build_molecule_dataset(
     writer.write_dataset(
         output_dir,
         description,
-        {name: _examples(found, name, vocabulary) for name in writer.SPLITS},
+        {name: _examples(rows, name) for name in writer.SPLITS},
         rejections,
         num_shards=settings.num_shards,
         overwrite=settings.overwrite,
@@ -102,15 +103,14 @@ def _read(entries: list[Entry], settings: MoleculeSettings) -> Iterable[Outcome]
 
 
 def _examples(
-    found: list[selection.Found], split: str, vocabulary: tokens.Vocabulary
+    rows: list[tuple[selection.Found, list[list[int]]]], split: str
 ) -> list[tuple[bytes, int]]:
     """Returns the serialised strings of a split, each with its number of tokens, in hash order."""
     examples = []
-    for each in found:
+    for each, spelled in rows:
         if each.molecule.split != split:
             continue
-        for spelling, string in enumerate(each.strings):
-            classes = vocabulary.encode_tokens(string)
+        for spelling, (string, classes) in enumerate(zip(each.strings, spelled, strict=True)):
             context = {
                 "id": writer.digest("".join(string)),
                 "source": each.entry.source,

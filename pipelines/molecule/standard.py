@@ -1,10 +1,12 @@
 """One molecule as it was found to the strings that a model learns from; needs RDKit."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable
 
 from rdkit import Chem
+from rdkit.Chem import rdqueries
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
@@ -43,12 +45,13 @@ class Molecule:
 def read_molecule(entry: Entry, settings: MoleculeSettings) -> Molecule | writer.Rejection:
     """Returns the molecule of an entry, or why it is none."""
     try:
-        mol, changes = standardise(parsing.parse(entry), settings)
+        parsed = parsing.parse(entry)
+        mol, changes = standardise(parsed, settings)
         # Every atom is a token at least, and RDKit's time to write goes with the square.
         if mol.GetNumAtoms() > settings.max_length:
             raise RejectedError("too long", f"{mol.GetNumAtoms()} atoms")
-        smiles, mol = canonicalise(mol)
-        check(mol, settings)
+        smiles, mol = canonicalise(mol, read_from=entry.text if mol is parsed else "")
+        check(smiles, mol, settings)
         canonical = _tokenise(smiles, mol, settings)
         split = writer.split_of(
             split_key(smiles, mol, settings.split),
@@ -75,7 +78,7 @@ def standardise(mol: Chem.Mol, settings: MoleculeSettings) -> tuple[Chem.Mol, li
         RejectedError: if RDKit cannot do it.
     """
     changes = []
-    maps = [atom for atom in mol.GetAtoms() if atom.GetAtomMapNum()]
+    maps = mol.GetAtomsMatchingQuery(_HAS_MAP)
     for atom in maps:
         atom.SetAtomMapNum(0)
     if maps:
@@ -93,13 +96,20 @@ def standardise(mol: Chem.Mol, settings: MoleculeSettings) -> tuple[Chem.Mol, li
     return mol, changes
 
 
-def canonicalise(mol: Chem.Mol) -> tuple[str, Chem.Mol]:
+def canonicalise(mol: Chem.Mol, read_from: str = "") -> tuple[str, Chem.Mol]:
     """Returns the canonical SMILES of a molecule and the molecule as read from it.
+
+    Args:
+        mol: The molecule.
+        read_from: The SMILES string that it was just read from, if from one: most collections are
+            canonical already.
 
     Raises:
         RejectedError: if RDKit writes what it cannot read, or what it then writes differently.
     """
     smiles = Chem.MolToSmiles(mol)
+    if smiles == read_from:
+        return smiles, mol
     for _ in range(_CANONICAL_ROUNDS):
         mol = Chem.MolFromSmiles(smiles)
         if mol is None:
@@ -110,9 +120,9 @@ def canonicalise(mol: Chem.Mol) -> tuple[str, Chem.Mol]:
     raise RejectedError("no canonical SMILES", smiles)
 
 
-def check(mol: Chem.Mol, settings: MoleculeSettings) -> None:
+def check(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> None:
     """Raises RejectedError if a molecule has atoms that are not allowed, or too few or too many."""
-    strange = {atom.GetSymbol() for atom in mol.GetAtoms()} - set(settings.elements)
+    strange = {_element(token) for token in tokens.split(smiles, "atom")} - {*settings.elements, ""}
     if strange:
         raise RejectedError("element not allowed", ", ".join(sorted(strange)))
     heavy_atoms = mol.GetNumHeavyAtoms()
@@ -203,6 +213,13 @@ def _changed(mol: Chem.Mol, change: Callable[[Chem.Mol], Chem.Mol]) -> tuple[Che
     return changed, Chem.MolToSmiles(changed) != Chem.MolToSmiles(mol)
 
 
+@functools.cache
+def _element(token: str) -> str:
+    """Returns the symbol of the element that a token of a SMILES string stands for, if any."""
+    mol = Chem.MolFromSmiles(token, sanitize=False)
+    return mol.GetAtomWithIdx(0).GetSymbol() if mol is not None and mol.GetNumAtoms() else ""
+
+
 def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
     if not any(atom.GetIsotope() for atom in mol.GetAtoms()):
         return mol
@@ -227,5 +244,6 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+_HAS_MAP = rdqueries.HasPropQueryAtom("molAtomMapNumber")
 _UNCHARGER = rdMolStandardize.Uncharger()
 _TAUTOMERS = rdMolStandardize.TautomerEnumerator()
