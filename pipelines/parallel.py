@@ -12,24 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
-from rl_tuner.common.workers import (
-    CRASHED,
-    FAILED,
-    TIMED_OUT,
-    Outcome,
-    Worker,
-    available_processors,
-)
-
-__all__ = [
-    "CRASHED",
-    "FAILED",
-    "TIMED_OUT",
-    "Outcome",
-    "available_processors",
-    "map_in_chunks",
-    "map_isolated",
-]
+from rl_tuner.common.workers import Outcome, Worker
 
 
 def map_isolated(

@@ -172,4 +172,4 @@ def test_description_and_rejections(tmp_path):
     writer.write_rejections(str(tmp_path), rejections)
     lines = (tmp_path / "rejected.csv").read_text().splitlines()
     assert lines == ["file,reason,detail", "a\\udcff,x,y", '"b,c",x,']
-    assert writer.count_reasons([*rejections, writer.Rejection("d", "w")]) == {"x": 2, "w": 1}
+    assert writer.why([*rejections, writer.Rejection("d", "w")]) == " (rejected: 2 x, 1 w)"

@@ -62,7 +62,7 @@ def test_errors_are_exit_code_1_and_one_line(tmp_path):
         (["--input=pyproject.toml", f"--output_dir={tmp_path}/d"], "unknown file type"),
         (["--input=music21:essenFolksong", f"--output_dir={tmp_path}/d"], "non-commercial"),
         ([f"--input={DATA}/good", f"--output_dir={tmp_path}/full"], f"{tmp_path}/full"),
-        ([f"--input={DATA}/bad/text.mid", f"--output_dir={tmp_path}/d"], "1 unreadable midi"),
+        ([f"--input={DATA}/bad/text.mid", f"--output_dir={tmp_path}/full/d"], "1 unreadable midi"),
         ([f"--input={DATA}/good", f"--output_dir={tmp_path}/d", "--test_ratio=2"], "test_ratio"),
     ]:
         done = command(*arguments)

@@ -20,7 +20,7 @@ NUM_CLASSES = NUM_SPECIAL_CLASSES + MAX_NOTE - MIN_NOTE
 PITCH_OFFSET = MIN_NOTE - NUM_SPECIAL_CLASSES
 STEPS_PER_QUARTER = 4
 TRANSPOSE_TO_KEY = 0
-# What a dataset.json says about melodies.
+# The "encoding" of a dataset of melodies.
 MELODY_ENCODING = {
     "min_note": MIN_NOTE,
     "max_note": MAX_NOTE,

@@ -162,7 +162,7 @@ def test_identical_tunes_become_one(tmp_path):
 def test_zero_melodies_says_why(tmp_path):
     with pytest.raises(UserError, match=r"no melody in 6 tunes.*2 unreadable midi"):
         make([BAD], tmp_path / "d", min_bars=50)
-    assert not os.listdir(tmp_path)
+    assert os.listdir(tmp_path / "d") == ["rejected.csv"]
 
 
 def test_no_tunes_says_why(tmp_path):
