@@ -72,4 +72,5 @@ def _define_flag(values: flags.FlagValues, field: dataclasses.Field) -> None:
     elif field.type is str:
         flags.DEFINE_string(*arguments, text, flag_values=values)
     else:
-        flags.DEFINE_list(field.name, ",".join(field.default), text, flag_values=values)
+        default: Any = field.default
+        flags.DEFINE_list(field.name, ",".join(default), text, flag_values=values)

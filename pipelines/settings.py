@@ -104,10 +104,13 @@ def builder(settings_class: type[DatasetSettings]) -> Callable[[Build], Callable
 
         # gin looks behind a wrapper, where the settings are no parameters yet.
         del build.__wrapped__
-        build.__signature__ = _signature(function, fields)
         build.__doc__ = _documentation(function, fields)
-        build.settings_class = settings_class
-        build.cosmetic_settings = settings_class.cosmetic()
+        attributes = {
+            "__signature__": _signature(function, fields),
+            "settings_class": settings_class,
+            "cosmetic_settings": settings_class.cosmetic(),
+        }
+        vars(build).update(attributes)
         return build
 
     return decorate
@@ -143,7 +146,7 @@ def _signature(function: Build, fields: Iterable[dataclasses.Field]) -> inspect.
 
 def _documentation(function: Build, fields: Iterable[dataclasses.Field]) -> str:
     """Returns the function's docstring with a line per setting instead of `settings`."""
-    text = inspect.getdoc(function)
+    text = inspect.getdoc(function) or ""
     lines = "\n".join(f"    {field.name}: {field.metadata['help']}" for field in fields)
     start, found, rest = text.partition("    settings: ")
     return f"{start}{lines}\n{rest.partition(chr(10))[2]}" if found else text

@@ -151,7 +151,7 @@ def tune(
         TypeError: there is no such setting.
     """
     prior = prior_files.load_prior(prior) if isinstance(prior, str) else prior
-    data = SequenceDataset(data) if isinstance(data, str) else data
+    corpus_data = SequenceDataset(data) if isinstance(data, str) else data
     if os.path.exists(os.path.join(run_dir, CONFIG_FILE)):
         raise UserError(f"{run_dir} contains the run of a gin file; choose another run_dir")
     prior_files.adopt_prior(task, prior, "the prior")
@@ -180,7 +180,9 @@ def tune(
         if temperature:
             settings["temperature"] = _make(FixedTemperature, **temperature)
         tuner = _make(RLTuner, prior=prior, task=task, seed=seed, **settings)
-        corpus = data.sequences("train")[: job.REFERENCE_SEQUENCES] if data else None
+        corpus = None
+        if corpus_data:
+            corpus = corpus_data.sequences("train")[: job.REFERENCE_SEQUENCES]
         kept = [CHECKPOINTS, TENSORBOARD, HISTORY_FILE, *presentation_of(task).run_files]
 
         def make(resumable: bool) -> list[str]:
@@ -196,7 +198,7 @@ def tune(
             gin.clear_config()
     if is_made:
         loop.restore(tuner, run_dir)
-    return TunedPolicy(tuner, run_dir, data and data.directory)
+    return TunedPolicy(tuner, run_dir, corpus_data.directory if corpus_data else None)
 
 
 def run(

@@ -163,7 +163,7 @@ def _serialise(examples: list[_Example], split: str) -> list[tuple[bytes, int]]:
     serialised = []
     for example in examples:
         if example.split == split:
-            context = {
+            context: dict[str, str | int] = {
                 "id": example.id,
                 "source": example.source,
                 "length": len(example.melody.classes),

@@ -164,7 +164,7 @@ def _serialise(
             validation_ratio=settings.validation_ratio,
             test_ratio=settings.test_ratio,
         )
-        context = {
+        context: dict[str, str | int] = {
             "id": key.hexdigest(),
             "source": source,
             "length": len(melody),

@@ -111,7 +111,7 @@ def _examples(
         if each.molecule.split != split:
             continue
         for spelling, (string, classes) in enumerate(zip(each.strings, spelled, strict=True)):
-            context = {
+            context: dict[str, str | int] = {
                 "id": writer.digest("".join(string)),
                 "source": each.entry.source,
                 "length": len(classes),

@@ -94,8 +94,8 @@ def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -
     delimiters = [delimiter, *(each for each in (",", "\t", ";", _BLANKS) if each != delimiter)]
     if lines and (match := _SEPARATOR_LINE.match(lines[0])):
         start, delimiters = 1, [match[1]]
-    samples = [_rows(lines, each, start) for each in delimiters]
-    samples = [(each, rows) for each, rows in zip(delimiters, samples) if rows]
+    tried = [(each, _rows(lines, each, start)) for each in delimiters]
+    samples = [(each, rows) for each, rows in tried if rows]
     if column:
         return _asked(path, samples, column)
     for find in (_named, _likely, _bare):

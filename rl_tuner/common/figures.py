@@ -31,4 +31,4 @@ def save_figure(figure: Figure, path: str) -> None:
 def pixels(figure: Figure) -> np.ndarray:
     """Return a figure as uint8 [H, W, 3]."""
     figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3]  # type: ignore[attr-defined]
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3]

@@ -75,7 +75,7 @@ def digest_of(*parts: str | np.ndarray, length: int = 16) -> str:
     """Return a short hash of texts and arrays, `length` hexadecimal digits."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part))
+        digest.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part).data)
     return digest.hexdigest()[:length]
 
 

@@ -13,7 +13,7 @@ from rl_tuner.core.sampling import Policy, sample_after
 from rl_tuner.core.shapes import has_rank
 from rl_tuner.core.task import Task
 
-tfd = tfp.distributions
+tfd: Any = tfp.distributions
 samplers = tfp.random
 
 # Paths over which entropy and KL are averaged unless the caller says otherwise.
@@ -74,8 +74,8 @@ class SequenceDistribution(tfd.Distribution):
         """
         return self._step_log_probs(tokens)[:, :-1]
 
-    def step_distribution(self, tokens: tf.Tensor) -> tfd.Categorical:
-        """Return the distribution of the token after int32 [N, t] tokens; t may be 0."""
+    def step_distribution(self, tokens: tf.Tensor) -> Any:
+        """Return the `tfd.Categorical` of the token after int32 [N, t] tokens; t may be 0."""
         tokens = tf.convert_to_tensor(tokens, tf.int32)
         return tfd.Categorical(logits=self._step_log_probs(tokens)[:, -1])
 

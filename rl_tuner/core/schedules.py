@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 
-LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
+LearningRateSchedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
 
 def stepwise(learning_rate: float, decay_rate: float, decay_steps: int) -> LearningRateSchedule:

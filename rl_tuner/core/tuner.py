@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import gin
 import keras
@@ -19,7 +18,7 @@ from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
 from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
 from rl_tuner.core.sampling import Policy
 from rl_tuner.core.schedules import stepwise
-from rl_tuner.core.task import HostTask, Task
+from rl_tuner.core.task import HostTask, Scored, Task
 from rl_tuner.core.temperature import FixedTemperature
 
 # Every use of randomness has a stream of its own, so that adding one leaves the others as they were.
@@ -266,7 +265,7 @@ class RLTuner(keras.Model):
         return metrics
 
     def train_iterations(
-        self, count: int, observer: Callable[[Rollout, Any], None] | None = None
+        self, count: int, observer: Callable[[Rollout, Scored], None] | None = None
     ) -> dict[str, float]:
         """Runs `count` >= 1 iterations; returns the scalar metrics, averaged over them.
 
@@ -278,12 +277,13 @@ class RLTuner(keras.Model):
             count: iterations.
             observer: called with every batch of a `HostTask` and its `Scored`.
         """
-        if not isinstance(self.task, HostTask):
+        task = self.task
+        if not isinstance(task, HostTask):
             metrics = self._train_in_graph(tf.constant(count))
             return {name: float(value) for name, value in metrics.items()}
         totals: dict[str, float] = {}
         for _ in range(count):
-            for name, value in self._train_with_host(observer).items():
+            for name, value in self._train_with_host(task, observer).items():
                 totals[name] = totals.get(name, 0.0) + float(value)
         return {name: value / count for name, value in totals.items()}
 
@@ -296,12 +296,12 @@ class RLTuner(keras.Model):
         return {name: value / tf.cast(count, tf.float32) for name, value in totals.items()}
 
     def _train_with_host(
-        self, observer: Callable[[Rollout, Any], None] | None
+        self, task: HostTask, observer: Callable[[Rollout, Scored], None] | None
     ) -> dict[str, tf.Tensor]:
         episode = self.act()
-        ticket = self.task.submit(episode.tokens.numpy(), episode.mask.numpy())
+        ticket = task.submit(episode.tokens.numpy(), episode.mask.numpy())
         learned = self.learn_from_replay() if int(self.replay.added) else None
-        scored = self.task.result(ticket)
+        scored = task.result(ticket)
         parts = {name: tf.constant(part) for name, part in scored.parts.items()}
         metrics = self.store(episode, parts)
         if observer:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rl_tuner.common.errors import UserError
-from rl_tuner.datasets import sequence_examples, writer
+from rl_tuner.datasets import descriptions, sequence_examples, writer
 
 
 def write_sequences(
@@ -56,13 +56,11 @@ def write_sequences(
         examples[split].append((example, len(row)))
     counts = Counter(token for row in given.values() for token in row)
     longest = max(map(len, given.values()), default=0)
-    description = {
-        "format": 1,
-        "kind": kind,
-        "encoding": {"num_classes": num_classes, "longest": longest} | (encoding or {}),
-        "splits": {},
-        "source": list(source),
-        "class_histogram": [counts[token] for token in range(num_classes)],
-    }
+    description = descriptions.describe(
+        kind=kind,
+        encoding={"num_classes": num_classes, "longest": longest} | (encoding or {}),
+        source=source,
+        class_histogram=[counts[token] for token in range(num_classes)],
+    )
     writer.write_dataset(output_dir, description, examples, [], num_shards=1, overwrite=overwrite)
     return description

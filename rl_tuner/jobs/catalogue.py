@@ -26,7 +26,7 @@ def catalogue() -> dict[str, dict[str, str]]:
             if module.name != "rl_tuner.gin":
                 importlib.import_module(module.name)
     found = {}
-    for _, wrapper in gin.config._REGISTRY.items():  # type: ignore[attr-defined]
+    for _, wrapper in gin.config._REGISTRY.items():
         if wrapper.module.split(".")[0] in _PACKAGES:
             denied = set(wrapper.denylist or ())
             parameters = inspect.signature(wrapper.wrapped).parameters

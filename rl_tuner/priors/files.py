@@ -25,6 +25,7 @@ def save_prior(
         "encoding": dataset.description["encoding"],
         "provenance": {
             "source": dataset.description.get("source"),
+            "licence": dataset.description.get("licence"),
             "settings": dataset.description.get("settings"),
             "splits": {
                 name: {key: split.get(key) for key in ("sequences", "tokens")}

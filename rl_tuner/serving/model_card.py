@@ -9,6 +9,7 @@ from typing import Any
 
 from rl_tuner.common.files import write_text
 from rl_tuner.core.tuner import RLTuner
+from rl_tuner.datasets.licences import known_licences
 from rl_tuner.serving.description import describe
 from rl_tuner.tasks.presentation import CardNotes, Presentation, presentation_of
 from rl_tuner.tuning import report
@@ -16,14 +17,7 @@ from rl_tuner.tuning import report
 CARD_FILE = "MODEL_CARD.md"
 _SHOWN = 5
 _NUMBER = re.compile(r"_\d+(?=\.)")
-_MUSIC21 = "the tunes are in the public domain; the collection comes under music21's corpus licence"
-_LICENCES = {
-    "music21:airdsAirs": _MUSIC21,
-    "music21:oneills1850": _MUSIC21,
-    "music21:ryansMammoth": _MUSIC21,
-    "builtin:nci": "a public-domain set of the US National Cancer Institute, as shipped in RDKit's wheel"
-    " under the BSD licence",
-}
+_UNKNOWN_LICENCE = "yours to state (this program does not know it)"
 _PAPER = "[Jaques et al., 2017](https://proceedings.mlr.press/v70/jaques17a.html)"
 _EVERY_LIMIT = (
     "It was tuned towards a reward. It may have found ways to earn the reward that its author did not"
@@ -67,11 +61,6 @@ def read_samples(folder: str, presentation: Presentation) -> dict[str, list[str]
             found[heading] = [*found.get(heading, []), *lines][:_SHOWN]
     found = {heading: lines for heading, lines in found.items() if lines}
     return found | ({"Files in the run's folder": files} if files else {})
-
-
-def data_licence(source: str) -> str:
-    """What is known of the licence of a named source of training data."""
-    return _LICENCES.get(source, "yours to state (this program does not know it)")
 
 
 def model_card(
@@ -118,10 +107,12 @@ def model_card(
 def _data(prior: dict[str, Any]) -> str:
     sources = prior.get("source") or []
     sources = [sources] if isinstance(sources, str) else list(sources)
-    stated = prior.get("licence")
+    stated = prior.get("licence") or {}
+    # A dataset made before licences were noted names its source all the same.
+    licences = known_licences(sources) | stated
     # Of a user's own files only the name: a card is shared, a machine's folders are not.
     names = {source: os.path.basename(source.rstrip("/")) for source in sources}
-    lines = [f"`{names[s]}`. Licence: {stated or data_licence(s)}." for s in sources]
+    lines = [f"`{names[s]}`. Licence: {licences.get(s, _UNKNOWN_LICENCE)}." for s in sources]
     for name, split in (prior.get("splits") or {}).items():
         counts = [f"{count:,} {what}" for what, count in split.items() if count is not None]
         lines.append(f"{name}: {', '.join(counts)}")

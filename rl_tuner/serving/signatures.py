@@ -44,7 +44,7 @@ def served_function(
         return call(**dict(zip(inputs, args)), **kwargs)
 
     # TensorFlow reads names and defaults from here.
-    function.__signature__ = inspect.Signature(
+    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(name, kind, default=empty if default is None else default)
             for name, (_, default) in inputs.items()
@@ -117,9 +117,9 @@ class ServedPolicy(tf.Module):
         self._signatures = ["generate", "score", "next", "describe"]
         if text := self._codec.value.text_name:
             self._signatures.append(f"score_{text}")
-            texts = {text: (tf.TensorSpec([None], tf.string), None)}
+            strings = {text: (tf.TensorSpec([None], tf.string), None)}
             setattr(
-                self, f"score_{text}", served_function(self._score_text, **texts, prefix=prefix)
+                self, f"score_{text}", served_function(self._score_text, **strings, prefix=prefix)
             )
 
     @property

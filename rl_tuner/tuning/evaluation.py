@@ -174,7 +174,7 @@ def _metrics(
     metrics = task.metrics(own)
     for name, value in common.items():
         metrics[name] = value / (count if name.startswith("reward/") else steps)
-    metrics["task_reward"] = sum(metrics[f"reward/{name}"] for name in task.part_names)
+    metrics["task_reward"] = sum(common[f"reward/{name}"] / count for name in task.part_names)
     metrics["length"] = steps / count
     metrics["distinct"] = len({row.tobytes() for batch in sequences for row in batch}) / count
     return metrics

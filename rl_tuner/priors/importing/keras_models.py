@@ -81,7 +81,7 @@ class LSTMStack:
             name="prior",
         )
         first = _with_start(first, num_classes)
-        if embedding:
+        if network.embedding is not None:
             network.embedding.set_weights([first])
         for ours, theirs in zip(network.lstms, lstms):
             is_first = theirs is lstms[0] and not embedding

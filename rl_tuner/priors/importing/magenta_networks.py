@@ -100,7 +100,7 @@ def import_magenta(
     """
     with open_checkpoint(checkpoint) as opened:
         network, scope = read_network(opened, scope)
-        facts = {
+        facts: dict[str, Any] = {
             "importer": "magenta",
             "file": opened.name,
             "sha256": opened.sha256,

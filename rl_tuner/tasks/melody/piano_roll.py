@@ -32,7 +32,9 @@ def _in_scale(pitch: int) -> bool:
     return pitch % 12 in MAJOR_SCALE
 
 
-def piano_roll_figure(columns: Mapping[str, Sequence[Iterable[int]]], title: str = "") -> Figure:
+def piano_roll_figure(
+    columns: Mapping[str, Sequence[Iterable[int]] | np.ndarray], title: str = ""
+) -> Figure:
     """Draws melodies as piano rolls on one pitch axis and one time axis, a column a model.
 
     Rows of C major are lightly shaded, middle C has its line, and notes outside the key have

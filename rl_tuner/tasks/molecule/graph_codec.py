@@ -28,7 +28,7 @@ class MoleculeCodec(GraphCodec):
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self.text_name = "selfies" if vocabulary.representation == "selfies" else "smiles"
+        self.text_name: str = "selfies" if vocabulary.representation == "selfies" else "smiles"
 
     def decode(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """`smiles` (or `selfies`) string [B], before the end token, and `finished` bool [B].

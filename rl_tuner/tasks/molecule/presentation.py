@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class MoleculePresentation(Presentation):
         # Its vocabulary, and with it the names of classes, comes from the data.
         self.task = task
 
-    def set_metrics(self, sequences: np.ndarray, corpus: list[Any] | None) -> dict[str, Any]:
+    def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
         """Uniqueness, novelty, internal diversity and scaffolds of int [N, T] sequences."""
         training = None if corpus is None else set(corpus)
         return metrics.set_metrics(self.task.properties_of(sequences), training)
@@ -98,7 +99,7 @@ class MoleculePresentation(Presentation):
         rendering.write_sdf(paths[1], properties)
         return paths
 
-    def figures(self, columns: dict[str, np.ndarray]) -> dict[str, Figure]:
+    def figures(self, columns: Mapping[str, np.ndarray]) -> dict[str, Figure]:
         """Molecules drawn at random, the best-rewarded ones, and histograms of their properties."""
         found = {name: self.task.properties_of(rows) for name, rows in columns.items()}
         some = {

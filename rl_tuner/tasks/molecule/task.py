@@ -65,7 +65,7 @@ class MoleculeTask(HostTask):
         self.reward = reward or PaperReward()
         self.part_names = tuple(self.reward.part_names)
         self._given_horizon = horizon
-        self._pool_arguments = {
+        self._pool_arguments: dict[str, Any] = {
             "num_processes": num_processes,
             "timeout_seconds": timeout_seconds,
             "cache_size": cache_size,
