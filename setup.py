@@ -23,7 +23,7 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.11,<3.13",
+    python_requires=">=3.11,<3.14",
     # The settings in gin/ travel as rl_tuner/gin: a folder of that name elsewhere could hide gin-config.
     packages=[
         *find_packages(include=["rl_tuner", "rl_tuner.*", "pipelines", "pipelines.*"]),
@@ -36,6 +36,8 @@ setup(
     },
     install_requires=[
         "absl-py>=2.1",
+        # note-seq and pydub import audioop, which Python 3.13 no longer has.
+        "audioop-lts>=0.2; python_version >= '3.13'",
         "gin-config>=0.5,<0.6",
         "keras>=3.10,<4",
         "lazy-loader>=0.4,<1",

@@ -290,9 +290,10 @@ class TunedPolicy:
 
         return SequenceDistribution(self._policies[model], self.tuner.start, self.task, name=model)
 
-    def _sampler(self, policy: Policy) -> Any:
+    def _sampler(self, policy: Policy, start: Start | None = None) -> Any:
+        start = start or self.tuner.start
         return tf.function(
-            lambda count, seed, temperature, start: sample(
+            lambda count, seed, temperature: sample(
                 policy, start, self.task, count, seed, temperature
             ),
             autograph=False,
@@ -309,9 +310,8 @@ class TunedPolicy:
             )
         # As a number, 1 leaves the logits as they are; anything else is a tensor, so as not to compile again.
         scale = 1.0 if temperature == 1 else tf.constant(temperature, tf.float32)
-        episode = self._samplers[model](
-            count, tf.constant([seed, 0], tf.int32), scale, start or self.tuner.start
-        )
+        sampler = self._sampler(self._policies[model], start) if start else self._samplers[model]
+        episode = sampler(count, tf.constant([seed, 0], tf.int32), scale)
         lengths = tf.cast(tf.reduce_sum(episode.mask, axis=1), tf.int32)
         outputs = presentation_of(self.task).graph_codec().decode(episode.tokens, lengths)
         return Samples(

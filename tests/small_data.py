@@ -13,6 +13,10 @@ from rl_tuner.priors.files import save_prior
 from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 from rl_tuner.tasks.molecule import tokens
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# Collections that are too large to be part of the project; tests that read them skip where they are not.
+DATA = os.environ.get("SEQUENCE_TUTOR_DATA") or os.path.join(ROOT, "data")
+
 SMILES = ("CCO", "CCN", "CCC", "CCCO", "CCCN", "CCOC", "c1ccccc1", "Cc1ccccc1", "CC(C)O", "OCCO")
 
 _TAILS = ("C", "CC", "CO", "CN", "CCl", "C=O", "C(C)C", "CF")

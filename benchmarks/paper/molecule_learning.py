@@ -1,6 +1,6 @@
 """How fast a molecule score is learned: mean score against molecules scored, by objective.
 
-python -m benchmarks.paper.molecule_learning --data=../shared/data/zinc_24k.smi
+python -m benchmarks.paper.molecule_learning --data=data/zinc_24k.smi
 
 The score is the mean of QED and normalised SA, 0 for what is no molecule (gin/score_molecules.gin). Each
 point is the mean of the latest 512 molecules that tuning itself sampled. Writes molecule_learning.md, .json

@@ -1,7 +1,7 @@
 """The paper's music experiment: Table 1 and Figure 2, mean and spread over seeds.
 
 python -m benchmarks.paper.table1
-python -m benchmarks.paper.table1 --data=../shared/data/nottingham
+python -m benchmarks.paper.table1 --data=data/nottingham
 python -m benchmarks.paper.table1 --models="Psi best=gin/psi_music_best.gin" --name=best
 python -m benchmarks.paper.table1 --steps=20000 --melodies=1000 --seeds=0 --output_dir=/tmp/table1
 

@@ -1,7 +1,7 @@
 """The paper's molecule experiment: Table 2 and what else a generator is judged by.
 
 python -m benchmarks.paper.table2
-python -m benchmarks.paper.table2 --data=../shared/data/zinc_24k.smi
+python -m benchmarks.paper.table2 --data=data/zinc_24k.smi
 python -m benchmarks.paper.table2 --steps=20000 --molecules=500 --seeds=0 --output_dir=/tmp/table2
 
 Tunes one prior with Psi-learning, once a seed, and writes table2.md, table2.json, and pictures of the

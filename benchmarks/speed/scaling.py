@@ -134,12 +134,10 @@ def markdown(curves: Mapping[str, Sequence[Mapping[str, float]]], facts: Mapping
 
 def figure(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Any:
     """Every quantity over size, each divided by its value at the smallest size, on log axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from rl_tuner.common.figures import new_figure
 
     rows = -(-len(curves) // 3)
-    made = Figure(figsize=(14, 4.2 * rows), layout="constrained")
-    FigureCanvasAgg(made)
+    made = new_figure(14, 4.2 * rows)
     panels = made.subplots(rows, 3, squeeze=False).flat
     for (name, points), axes in zip(curves.items(), panels):
         sizes = [point["size"] for point in points]

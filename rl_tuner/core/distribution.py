@@ -110,6 +110,9 @@ class SequenceDistribution(tfd.Distribution):
         return tf.nn.log_softmax(logits)
 
     def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
+        # Of TensorFlow Probability's own meaning of a number, the same one gives other samples every time.
+        if isinstance(seed, int):
+            seed = tf.constant([seed, 0], tf.int32)
         seeds = samplers.split_seed(samplers.sanitize_seed(seed), 2)
         rows = tf.random.stateless_uniform(
             [n], seeds[0], maxval=tf.shape(self._starts)[0], dtype=tf.int32

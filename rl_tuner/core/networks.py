@@ -109,8 +109,8 @@ class SequenceNetwork(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SequenceNetwork:
-        """The network of `get_config`, or of a file that names the scale 1 of its value head."""
-        return cls(**{name: value for name, value in config.items() if name != "value_scale"})
+        """Return the network of `get_config`."""
+        return cls(**config)
 
     def call(
         self, tokens: tf.Tensor, weight_dropout: float = 0.0, seed: tf.Tensor | None = None

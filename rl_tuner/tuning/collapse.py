@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 import gin
 import numpy as np
 
+from rl_tuner.common.figures import new_figure, pixels
+
 NGRAMS = (4, 8)
 
 
@@ -120,11 +122,7 @@ class Diversity:
 
     def picture(self, sequences: np.ndarray) -> np.ndarray:
         """The class histogram beside the data's: uint8 [1, H, W, 3]."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(8, 3), layout="constrained")
-        canvas = FigureCanvasAgg(figure)
+        figure = new_figure(8, 3)
         axes = figure.subplots()
         shares = class_shares(sequences, lengths(sequences, self._end_token), self._num_classes)
         classes = np.arange(self._num_classes)
@@ -133,8 +131,7 @@ class Diversity:
         axes.set_xlabel("class")
         axes.set_ylabel("share of steps")
         axes.legend()
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[np.newaxis, ..., :3]
+        return pixels(figure)[np.newaxis]
 
 
 def _grams(row: np.ndarray, n: int) -> list[bytes]:

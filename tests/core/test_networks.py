@@ -48,7 +48,7 @@ def test_lstm_is_the_textbooks():
     net = network(cells=(3,))
     kernel, recurrent, bias, head, head_bias = (w.astype(np.float64) for w in net.get_weights())
     tokens, h, c = [7, 2, 5], np.zeros(3), np.zeros(3)
-    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731
+    sigmoid = lambda x: 1 / (1 + np.exp(-x))  # noqa: E731  (a formula reads best in a line)
     for token in tokens:
         i, f, g, o = np.split(kernel[token] + h @ recurrent + bias, 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)

@@ -91,7 +91,7 @@ def test_what_runs_once_is_not_compiled():
     xla.choose(True)
     calls = []
     network = ONLINE.copy()
-    policy = lambda scores, log_p: calls.append(tf.executing_eagerly()) or scores  # noqa: E731
+    policy = lambda scores, log_p: calls.append(tf.executing_eagerly()) or scores  # noqa: E731  (it both notes and returns)
     rollout(network, PRIOR, policy, tf.exp, tf.fill([4, 1], A), T, tf.constant([1, 2]))
     assert calls and all(calls)
 

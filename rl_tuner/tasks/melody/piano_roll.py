@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rl_tuner.common.figures import new_figure
 from rl_tuner.tasks.melody.encoding import (
     MAJOR_SCALE,
     MAX_NOTE,
@@ -50,9 +51,6 @@ def piano_roll_figure(
     Raises:
         ValueError: if there is no melody, or a class is unknown.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = {name: [[int(c) for c in m] for m in melodies] for name, melodies in columns.items()}
     everything = [melody for melodies in shown.values() for melody in melodies]
     if not everything:
@@ -62,8 +60,7 @@ def piano_roll_figure(
     rows = max(len(melodies) for melodies in shown.values())
 
     panel_height = 0.45 + 0.055 * (high - low)
-    figure = Figure(figsize=(6.4 * len(shown), panel_height * rows + 0.9), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(6.4 * len(shown), panel_height * rows + 0.9)
     if title:
         figure.suptitle(title, fontsize=12, fontweight="bold")
     grid = figure.subplots(rows, len(shown), sharex=True, sharey=True, squeeze=False)

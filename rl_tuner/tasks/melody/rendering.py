@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rl_tuner.common.files import replacing
 from rl_tuner.tasks.melody.encoding import STEPS_PER_QUARTER, encode_events, notes_from_classes
 from rl_tuner.tasks.melody.piano_roll import piano_roll_figure, piano_roll_image
 
@@ -104,15 +105,9 @@ def write_midi(
     """
     from note_seq import midi_io
 
-    path = os.fspath(path)
     midi = midi_io.note_sequence_to_pretty_midi(to_note_sequence(classes, qpm, program))
-    partial = f"{path}.{os.getpid()}.tmp"
-    try:
-        midi.write(partial)
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with replacing(os.fspath(path)) as temporary:
+        midi.write(temporary)
 
 
 def read_melody(path: str) -> list[int]:

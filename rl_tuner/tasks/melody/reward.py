@@ -101,10 +101,6 @@ class MusicTheoryReward:
             for name, (part, weights) in self._parts().items()
         }
 
-    def total(self, parts: dict[str, tf.Tensor]) -> tf.Tensor:
-        """Returns the task reward, the sum of the parts: float32 `[B, T]`."""
-        return _sum([parts[name] for name in self.part_names])
-
     def _parts(self):
         """Returns, for each part, the function that computes it and its weights."""
         return {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.figures import new_figure
 from rl_tuner.common.files import write_text
 
 if TYPE_CHECKING:
@@ -123,11 +124,7 @@ def learning_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     Args:
         runs: rows of learning.csv by model.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 4)
     panels = (("reward", "mean reward"), ("valid", "share valid"), ("unique", "share unique"))
     for axes, (name, label) in zip(figure.subplots(1, len(panels)), panels):
         for model, rows in runs.items():

@@ -10,6 +10,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
+from rl_tuner.common.figures import new_figure
 from rl_tuner.common.files import replacing, write_text
 from rl_tuner.tasks.molecule import chemistry
 from rl_tuner.tasks.molecule.chemistry import Properties
@@ -95,7 +96,7 @@ def grid_figure(columns: Mapping[str, Sequence[str]], title: str = "") -> Figure
         raise ValueError("A figure needs at least one column.")
     images = {name: grid_image(smiles, columns=2) for name, smiles in columns.items()}
     height = max(image.shape[0] for image in images.values()) / 100
-    figure = _new_figure((5.0 * len(images), height + 0.6))
+    figure = new_figure(5.0 * len(images), height + 0.6)
     if title:
         figure.suptitle(title, fontsize=12, fontweight="bold")
     grid = figure.subplots(1, len(images), squeeze=False)[0]
@@ -121,7 +122,7 @@ def histogram_figure(
     Returns:
         a matplotlib Figure that no global state knows of.
     """
-    figure = _new_figure((12.0, 6.4))
+    figure = new_figure(12.0, 6.4)
     for axis, quantity in zip(figure.subplots(2, 3).flat, _HISTOGRAMS):
         if training and quantity.name in training:
             known = training[quantity.name]
@@ -203,15 +204,6 @@ def _flat(smiles: str) -> Chem.Mol:
         raise ValueError(f"{smiles!r} is no valid molecule")
     rdDepictor.Compute2DCoords(mol)
     return mol
-
-
-def _new_figure(size: tuple[float, float]) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def _cycle(colours: Sequence[str], count: int) -> list[str]:

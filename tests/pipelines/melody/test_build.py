@@ -8,11 +8,12 @@ import pytest
 from pipelines.melody import build
 from rl_tuner.common.errors import UserError
 from rl_tuner.datasets import tfrecords
+from tests.small_data import DATA
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 GOOD = os.path.join(ROOT, "testdata", "melodies", "good")
 BAD = os.path.join(ROOT, "testdata", "melodies", "bad")
-NOTTINGHAM = os.path.join(ROOT, "..", "shared", "data", "nottingham")
+NOTTINGHAM = os.path.join(DATA, "nottingham")
 
 
 def make(inputs, output_dir, **changes):

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_tuner.tasks.melody import intervals, rules
+from tests.small_data import DATA
 from tests.tasks.melody import naive_music_theory as naive
 
-NOTTINGHAM = pathlib.Path(__file__).parents[3] / "../shared/data/nottingham"
+NOTTINGHAM = pathlib.Path(DATA, "nottingham")
 HOLD, OFF, TONIC = 0, 1, 14
 C, D, E, F, G, A, B, C_UP = 14, 16, 18, 19, 21, 23, 25, 26
 
