@@ -240,7 +240,7 @@ def _names(cells: Iterable[str]) -> list[str]:
 
 
 def _ambiguous(path: str, names: Sequence[str]) -> str:
-    several = ", ".join(names)
+    several = ", ".join(" ".join(name.split()) for name in names)
     return f"{path} has several columns of SMILES ({several}): --column=NAME takes one"
 
 
@@ -249,5 +249,5 @@ def _no_column(
 ) -> str:
     headers = [rows[0].cells for delimiter, rows in samples if delimiter is not _BLANKS]
     names = max(headers, key=len, default=())
-    columns = ", ".join(name.strip() for name in names)[:300]
+    columns = ", ".join(" ".join(name.split()) for name in names)[:300]
     return f"{path} has no column {wanted!r} (it has: {columns}){remedy}"
