@@ -109,12 +109,14 @@ def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -
 
 def holds_molecule(text: str) -> bool:
     """Returns whether a text begins with the SMILES string of a molecule."""
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
 
     smiles = text.split(maxsplit=1)[0] if text.strip() else ""
     if not 0 < len(smiles) <= _MAX_PROBED_CHARACTERS or not smiles.isascii():
         return False
-    return Chem.MolFromSmiles(smiles) is not None
+    # RDKit would print every text that is none.
+    with rdBase.BlockLogs():
+        return Chem.MolFromSmiles(smiles) is not None
 
 
 def _sample(lines: Iterable[str]) -> list[tuple[int, str]]:
