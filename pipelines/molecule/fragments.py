@@ -9,9 +9,10 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 # Written neutral and without stereochemistry. What is usual in pharmaceutical salts (the choice of
 # Stahl and Wermuth, Handbook of Pharmaceutical Salts) and beside them in crystals. Fatty acids are
 # absent: with them the substance is as often the soap.
+
 # Bases, and acids, that are at times the drug themselves.
 _BASES = """
-C[N+](C)(C)CCO NCCCCC(N)C(=O)O N=C(N)NCCCC(N)C(=O)O NC(=N)NCCCC(N)C(=O)O NC(Cc1c[nH]cn1)C(=O)O
+C[N+](C)(C)CCO NCCCCC(N)C(=O)O N=C(N)NCCCC(N)C(=O)O NC(Cc1c[nH]cn1)C(=O)O
 NCCCC(N)C(=O)O NCCN C1CNCCN1 C1COCCN1 CC(C)(C)N CCNCC CC(C)NC(C)C CN(C)CCO CCN(CC)CCO
 c1ccncc1 c1c[nH]cn1 O=C(O)c1ccccc1O Cn1c2nc(Cl)[nH]c2c(=O)n(C)c1=O
 """
