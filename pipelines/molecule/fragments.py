@@ -9,12 +9,11 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 # Written neutral and without stereochemistry. What is usual in pharmaceutical salts (the choice of
 # Stahl and Wermuth, Handbook of Pharmaceutical Salts) and beside them in crystals. Fatty acids are
 # absent: with them the substance is as often the soap.
+
+# Bases, and acids, that are at times the drug themselves.
 _BASES = """
-CNCC(O)C(O)C(O)C(O)CO NC(CO)(CO)CO NCCO OCCNCCO OCCN(CCO)CCO CN(C)CCO CCN(CC)CCO OCCN1CCCC1
-C[N+](C)(C)CCO C[N+](C)(C)C CC[N+](CC)(CC)CC CCCC[N+](CCCC)(CCCC)CCCC C[N+](C)(C)Cc1ccccc1
-NCCCCC(N)C(=O)O N=C(N)NCCCC(N)C(=O)O NC(=N)NCCCC(N)C(=O)O NC(Cc1c[nH]cn1)C(=O)O NCCCC(N)C(=O)O
-NCCN C1CNCCN1 C1COCCN1 c1ccc(CNCCNCc2ccccc2)cc1 c1ccc(CCNCc2ccccc2)cc1
-C1CCC(NC2CCCCC2)CC1 NC1CCCCC1 CC(C)(C)N CCNCC CC(C)NC(C)C CCN(C(C)C)C(C)C
+C[N+](C)(C)CCO NCCCCC(N)C(=O)O N=C(N)NCCCC(N)C(=O)O NC(Cc1c[nH]cn1)C(=O)O
+NCCCC(N)C(=O)O NCCN C1CNCCN1 C1COCCN1 CC(C)(C)N CCNCC CC(C)NC(C)C CN(C)CCO CCN(CC)CCO
 c1ccncc1 c1c[nH]cn1 O=C(O)c1ccccc1O Cn1c2nc(Cl)[nH]c2c(=O)n(C)c1=O
 """
 _ACIDS = """
@@ -41,21 +40,27 @@ O=[N+]([O-])c1cc([N+](=O)[O-])c(O)c([N+](=O)[O-])c1
 c1ccc([B-](c2ccccc2)(c2ccccc2)c2ccccc2)cc1
 O=C(O)O N#CS N=C=S C#N N=C=O N#CO
 """
+# Bases that hardly ever are.
+_HELPERS = """
+CNCC(O)C(O)C(O)C(O)CO NC(CO)(CO)CO NCCO OCCNCCO OCCN(CCO)CCO OCCN1CCCC1
+C[N+](C)(C)C CC[N+](CC)(CC)CC CCCC[N+](CCCC)(CCCC)CCCC C[N+](C)(C)Cc1ccccc1
+c1ccc(CNCCNCc2ccccc2)cc1 c1ccc(CCNCc2ccccc2)cc1 C1CCC(NC2CCCCC2)CC1 NC1CCCCC1 CCN(C(C)C)C(C)C
+"""
 _SOLVENTS = """
 CO CCO CC(C)O CCCO CCCCO OCCO CC(O)CO OCC(O)CO CC(C)=O CCC(C)=O CC#N CCOCC COC(C)(C)C C1CCOC1 C1COCCO1
 CCOC(C)=O COC(C)=O CN(C)C=O CN(C)C(C)=O CN1CCCC1=O CS(C)=O ClCCl ClC(Cl)Cl ClC(Cl)(Cl)Cl ClCCCl
 c1ccccc1 Cc1ccccc1 CCCCC CCCCCC CCCCCCC C1CCCCC1 O=C=O S=C=S NC(N)=O
 """
-_INORGANIC = 4
+_INORGANIC = 5
 _UNCHARGER = rdMolStandardize.Uncharger()
 
 
 def choose(mol: Chem.Mol) -> Chem.Mol:
     """Returns the fragment of a molecule that the substance is named for.
 
-    That is an organic one that is not a usual counter-ion or solvent; else a base, rather than an
-    acid, rather than a solvent, rather than an inorganic part. Of several, the one with most heavy
-    atoms, then the heaviest.
+    That is an organic one that is not a usual counter-ion or solvent; else a base with a use of its
+    own, rather than an acid, a base without one, a solvent or an inorganic part, in this order. Of
+    several, the one with most heavy atoms, then the heaviest.
 
     Raises:
         RuntimeError or ValueError: if RDKit cannot take charges away.
@@ -82,7 +87,7 @@ def _neutral_smiles(fragment: Chem.Mol) -> str:
 @functools.cache
 def _companions() -> dict[str, int]:
     """Returns the rank of everything that usually comes beside a drug, by its SMILES."""
-    groups = enumerate((_BASES, _ACIDS, _SOLVENTS), start=1)
+    groups = enumerate((_BASES, _ACIDS, _HELPERS, _SOLVENTS), start=1)
     return {
         Chem.MolToSmiles(Chem.MolFromSmiles(smiles), isomericSmiles=False): rank
         for rank, group in groups

@@ -109,12 +109,18 @@ def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -
 
 def holds_molecule(text: str) -> bool:
     """Returns whether a text begins with the SMILES string of a molecule."""
-    from rdkit import Chem
+    from rdkit import Chem, rdBase
 
     smiles = text.split(maxsplit=1)[0] if text.strip() else ""
     if not 0 < len(smiles) <= _MAX_PROBED_CHARACTERS or not smiles.isascii():
         return False
-    return Chem.MolFromSmiles(smiles) is not None
+    # RDKit would print every text that is none.
+    with rdBase.BlockLogs():
+        try:
+            return Chem.MolFromSmiles(smiles) is not None
+        except (RuntimeError, ValueError):
+            # Some texts trip an invariant of RDKit instead of its parser.
+            return False
 
 
 def _sample(lines: Iterable[str]) -> list[tuple[int, str]]:
@@ -240,7 +246,7 @@ def _names(cells: Iterable[str]) -> list[str]:
 
 
 def _ambiguous(path: str, names: Sequence[str]) -> str:
-    several = ", ".join(names)
+    several = ", ".join(" ".join(name.split()) for name in names)
     return f"{path} has several columns of SMILES ({several}): --column=NAME takes one"
 
 
@@ -249,5 +255,5 @@ def _no_column(
 ) -> str:
     headers = [rows[0].cells for delimiter, rows in samples if delimiter is not _BLANKS]
     names = max(headers, key=len, default=())
-    columns = ", ".join(name.strip() for name in names)[:300]
+    columns = ", ".join(" ".join(name.split()) for name in names)[:300]
     return f"{path} has no column {wanted!r} (it has: {columns}){remedy}"

@@ -14,6 +14,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
     [
         ("midi_to_tfrecord", {"tensorflow", "note_seq", "music21"}),
         ("smiles_to_tfrecord", {"tensorflow", "rdkit", "selfies"}),
+        ("magenta_to_tfrecord", {"tensorflow", "note_seq"}),
     ],
 )
 def test_help_does_without_heavy_libraries(module, heavy):
@@ -24,3 +25,9 @@ def test_help_does_without_heavy_libraries(module, heavy):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_workers_do_without_tensorflow():
+    code = "import sys; import pipelines.molecule.standard; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr

@@ -81,12 +81,18 @@ def test_errors_are_exit_code_1_and_one_line(tmp_path, arguments, message):
     assert not os.listdir(tmp_path)
 
 
-def test_a_loss_of_everything_is_exit_code_1_and_a_list(tmp_path):
-    done = command(f"--input={DATA}/bad/empty.smi", f"--output_dir={tmp_path}/d")
+def test_a_loss_of_everything_is_exit_code_1_one_line_and_a_list(tmp_path):
+    (tmp_path / "x.smi").write_text("C1CC never closed\nOCC~N query\n")
+    done = command(f"--input={tmp_path}/x.smi", f"--output_dir={tmp_path}/d")
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
-    assert "1 empty file" in line and f"{tmp_path}/d/rejected.csv" in line
-    assert "empty.smi,empty file" in (tmp_path / "d" / "rejected.csv").read_text()
+    (line,) = (text for text in done.stderr.splitlines() if not text.startswith("molecules: "))
+    assert line.startswith("error: no molecule to train on in 2 entries")
+    assert f"{tmp_path}/d/rejected.csv" in line
+    assert (tmp_path / "d" / "rejected.csv").read_text().splitlines() == [
+        "file,reason,detail",
+        "x.smi,query,line 2: OCC~N (has ~)",
+        "x.smi,unreadable SMILES,line 1: C1CC",
+    ]
 
 
 def test_help_lists_the_flags():

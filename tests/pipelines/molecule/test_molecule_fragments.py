@@ -27,6 +27,9 @@ from pipelines.molecule import fragments
         ("CC(=O)Oc1ccccc1C(=O)O", "NCCCC[C@H](N)C(=O)O"),
         # A usual base rather than a usual acid, and either rather than water.
         ("C1CNCCN1", "OC(=O)CC(O)(CC(=O)O)C(=O)O"),
+        ("O=C(O)c1ccccc1O", "OCCN(CCO)CCO"),
+        ("O=C(O)c1cccnc1", "CNC[C@H](O)[C@@H](O)[C@H](O)[C@H](O)CO"),
+        ("C[N+](C)(C)CCO", "O=C([O-])C(O)C(O)C(=O)O"),
         ("CC(=O)[O-]", "CC(=O)[O-].[Ca+2].O"),
         ("CCO", "O"),
         # Inorganic ions, however large.

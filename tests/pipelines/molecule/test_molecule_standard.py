@@ -33,7 +33,7 @@ def test_random_spellings_are_of_the_molecule(tmp_path):
     assert number["train", 5] > 30
 
 
-def test_random_spellings_hang_on_the_seed_and_the_molecule_only(tmp_path):
+def test_random_spellings_depend_on_the_seed_and_the_molecule_only(tmp_path):
     lines = ["CC(=O)Oc1ccccc1C(=O)O", "CCO", "CN1CCC[C@H]1c1cccnc1"]
     other = [*reversed(lines[1:]), "OC(=O)c1ccccc1OC(C)=O", "CCCCN"]
     results = []
