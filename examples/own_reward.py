@@ -5,6 +5,6 @@ from rdkit.Chem import QED, rdMolDescriptors
 
 
 def score(smiles: list[str]) -> list[float]:
-    """The reward of each valid molecule; an invalid string gets 0, so what is valid gets more."""
+    """Return the reward of each valid molecule, above 0, which is the reward of an invalid string."""
     molecules = [Chem.MolFromSmiles(one) for one in smiles]
     return [5 + 5 * rdMolDescriptors.CalcFractionCSP3(m) + 5 * QED.qed(m) for m in molecules]

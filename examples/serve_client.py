@@ -1,4 +1,4 @@
-"""Asks a TensorFlow Serving server for molecules, with nothing but Python's standard library.
+"""Request molecules from a TensorFlow Serving server, using Python's standard library only.
 
 python examples/serve_client.py --url=http://localhost:8501 --model=molecules --count=5
 
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def predict(url: str, model: str, signature: str, inputs: dict[str, Any]) -> dict[str, Any]:
-    """Calls a signature; returns its outputs by name, or the only one there is."""
+    """Call a signature and return its outputs by name, or its only output."""
     body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/v1/models/{model}:predict", body, headers)
@@ -23,8 +23,8 @@ def predict(url: str, model: str, signature: str, inputs: dict[str, Any]) -> dic
 
 
 def generate(url: str, model: str, count: int, seed: int) -> list[tuple[str, float]]:
-    """SMILES, and by how much tuning made each likelier: log policy - log prior, in nats."""
-    # Every input by name: not every version of the server fills in defaults for JSON.
+    """Return SMILES, each with log policy - log prior in nats: how much more likely tuning made it."""
+    # Every input is named: some versions of the server do not fill in defaults for JSON.
     inputs = {"count": count, "temperature": 1.0, "seed": seed, "max_length": 60, "primer": []}
     made = predict(url, model, "generate", inputs)
     ratios = [a - b for a, b in zip(made["log_policy"], made["log_prior"])]
@@ -32,7 +32,7 @@ def generate(url: str, model: str, count: int, seed: int) -> list[tuple[str, flo
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default="http://localhost:8501")
     parser.add_argument("--model", default="molecules")

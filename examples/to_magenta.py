@@ -1,10 +1,10 @@
-"""Writes a prior as a TensorFlow 1 checkpoint, under the names of Magenta's Note RNN.
+"""Write a prior as a TensorFlow 1 checkpoint, under the names of Magenta's Note RNN.
 
 python examples/to_magenta.py priors/tunes/prior.keras note_rnn/model.ckpt
 examples/tune_imported.sh note_rnn/model.ckpt
 
-So examples/tune_imported.sh has something to import where nothing can be downloaded. What the prior knows
-of its start token is lost: Magenta's networks have none.
+With it, examples/tune_imported.sh can be tried without downloading a model. The weights of the start token
+are lost, because Magenta's networks have no start token.
 """
 
 from __future__ import annotations
@@ -18,25 +18,27 @@ import tensorflow as tf
 import rl_tuner
 
 SCOPE = "rnn_model"
-# As LSTMCell named them up to TensorFlow 0.12; it adds 1 to the forget gate when it runs.
+# The names that LSTMCell used up to TensorFlow 0.12; it adds 1 to the forget gate when it runs.
 CELL = SCOPE + "/RNN/MultiRNNCell/Cell{}/LSTMCell"
 FORGET_BIAS = 1.0
 
 
 def to_magenta(prior: rl_tuner.SequenceNetwork, path: str) -> str:
-    """Saves the weights; returns the checkpoint's prefix.
+    """Save the weights and return the checkpoint's prefix.
 
     Raises:
-        UserError: the prior embeds its tokens, which Magenta's networks do not.
+        UserError: the prior has a token embedding, which Magenta's networks do not have.
     """
     if prior.embedding_size:
-        raise rl_tuner.UserError("a prior with an embedding has no place in a Magenta checkpoint")
+        raise rl_tuner.UserError(
+            "a Magenta checkpoint cannot contain a prior with a token embedding"
+        )
     values = {}
     for index, lstm in enumerate(prior.lstms):
         kernel, recurrent, bias = lstm.get_weights()
         if index == 0:
             kernel = kernel[: prior.num_classes]  # without the start token
-        # Keras keeps the gates as i, f, j, o; TensorFlow 1 as i, j, f, o.
+        # Keras orders the gates i, f, j, o; TensorFlow 1 orders them i, j, f, o.
         i, f, j, o = np.split(np.concatenate([kernel, recurrent, bias[np.newaxis]]), 4, axis=1)
         f[-1] -= FORGET_BIAS
         gates = np.concatenate([i, j, f, o], axis=1)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tunes a melody model that Magenta trained: examples/tune_imported.sh note_rnn.ckpt [name [flags of training]]
-# docs/interchange.md says what can be imported, and where Magenta keeps its models; examples/to_magenta.py
-# makes such a checkpoint of a prior of your own.
+# Tune a melody model that Magenta trained: examples/tune_imported.sh note_rnn.ckpt [name [flags of training]]
+# docs/interchange.md lists the models that can be imported and where Magenta publishes its own;
+# examples/to_magenta.py writes such a checkpoint from a prior of your own.
 set -euo pipefail
 checkpoint=${1:?usage: $0 CHECKPOINT_OR_BUNDLE [NAME [FLAGS]]}
 name=${2:-imported}

@@ -1,4 +1,4 @@
-"""Melodies as MIDI files, or molecules as SMILES, from an export; needs TensorFlow and nothing else.
+"""Write MIDI files or SMILES from an export; needs TensorFlow only, not this package.
 
 python examples/use_export.py served/psi_music/1 --output_dir=out --count=5 --seed=7
 python examples/use_export.py served/molecules/1 --output_dir=out --count=100
@@ -19,10 +19,10 @@ _VELOCITY = 90
 
 
 def midi(notes: Iterable[tuple[int, int, int]], steps_per_quarter: int) -> bytes:
-    """A MIDI file, at its default 120 quarter notes a minute, of (pitch, start step, end step) notes."""
+    """Return a MIDI file of (pitch, start step, end step) notes, at the default 120 quarters per minute."""
     events = []
     for pitch, start, end in notes:
-        # At one tick a note ends before the next begins: 0x80 sorts before 0x90.
+        # At the same tick, a note ends before the next one begins: 0x80 sorts before 0x90.
         events += [(start, 0x90, pitch, _VELOCITY), (end, 0x80, pitch, 0)]
     track, now = b"", 0
     for step, *message in sorted(events):
@@ -34,7 +34,7 @@ def midi(notes: Iterable[tuple[int, int, int]], steps_per_quarter: int) -> bytes
 
 
 def _delta(ticks: int) -> bytes:
-    """Ticks as MIDI writes them: seven bits a byte, the high bit set on all but the last."""
+    """Return ticks as MIDI stores them: seven bits per byte, the high bit set on all but the last."""
     found = [ticks & 0x7F]
     while ticks := ticks >> 7:
         found.append(ticks & 0x7F | 0x80)
@@ -42,7 +42,7 @@ def _delta(ticks: int) -> bytes:
 
 
 def write(model_dir: str, output_dir: str, count: int, seed: int) -> list[str]:
-    """Writes what a model generates; returns the paths."""
+    """Write the sequences that a model generates and return the paths."""
     model = tf.saved_model.load(model_dir)
     made = {name: value.numpy() for name, value in model.generate(count=count, seed=seed).items()}
     os.makedirs(output_dir, exist_ok=True)
@@ -62,9 +62,9 @@ def write(model_dir: str, output_dir: str, count: int, seed: int) -> list[str]:
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model_dir", help="a SavedModel of rl_tuner.export")
+    parser.add_argument("model_dir", help="a SavedModel written by rl_tuner.export")
     parser.add_argument("--output_dir", default="out")
     parser.add_argument("--count", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
