@@ -10,6 +10,7 @@ from absl import flags
 
 import rl_tuner
 from tests import shell_commands, small_data
+from tests.tiny_job import write_book
 
 ROOT = shell_commands.ROOT
 PAGES = {os.path.basename(path): path for path in sorted(glob.glob(f"{ROOT}/docs/*.md"))}
@@ -149,6 +150,8 @@ def test_the_python_of_pages_that_need_a_run(folder):
     params = ["job.prior = 'priors/ready/prior.keras'", "tune.steps = 500"]
     rl_tuner.run(f"{ROOT}/tests/jobs/tiny.gin", params, run_dir="runs/psi_music")
     run_blocks("faq.md")
+    os.mkdir("my_tunes")
+    write_book("my_tunes/book.abc")
     run_blocks("README.md", read_any("README.md"))
     task = rl_tuner.MoleculeTask(num_processes=1)
     settings = {"steps": 64, "evaluation_sequences": 8, "collect_size": 8, "learn_size": 8}
