@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import replacing, write_text
+from rl_tuner.common.progress import working
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.serving import model_card
 from rl_tuner.serving.description import describe
@@ -41,7 +42,8 @@ def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
     description = describe(tuner, run_dir)
     served = ServedPolicy(tuner, description)
     with replacing(os.path.abspath(output_dir)) as temporary:
-        tf.saved_model.save(served, temporary, signatures=served.signatures)
+        with working(f"export: writing {output_dir}"):
+            tf.saved_model.save(served, temporary, signatures=served.signatures)
         text = json.dumps(description, indent=2) + "\n"
         write_text(os.path.join(temporary, EXTRAS, DESCRIPTION_FILE), text)
         model_card.write_model_card(temporary, tuner, run_dir)
