@@ -20,11 +20,14 @@ from typing import Any
 from absl import flags
 
 from benchmarks.paper.experiments import (
+    data_name,
+    define_flags,
     footer,
     markdown_table,
     parse_seeds,
     provenance,
     run_model,
+    shared_bindings,
     summarise,
 )
 from rl_tuner.common import command_line
@@ -58,47 +61,20 @@ def main() -> None:
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    command_line.define_work_dir(values)
-    flags.DEFINE_string(
-        "data",
-        None,
-        "A file or folder of tunes; by default the corpus of the gin files.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "name",
-        None,
-        "Ends the names of what is written; by default the last part of --data.",
-        flag_values=values,
-    )
+    define_flags(values, "tunes", "melodies")
     flags.DEFINE_list(
         "models",
         [f"{model}={file}" for model, file in MODELS.items()],
         "What to tune: NAME=GIN_FILE.",
         flag_values=values,
     )
-    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
-    flags.DEFINE_integer(
-        "steps",
-        None,
-        "Environment steps; by default those of the gin files.",
-        1,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "melodies", 100_000, "Melodies drawn from each model.", 1, flag_values=values
-    )
-    flags.DEFINE_multi_string(
-        "gin_param", [], "A gin binding for every run; repeat it for several.", flag_values=values
-    )
-    flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
 
 
 def _run(values: flags.FlagValues) -> None:
     from rl_tuner.common.progress import say
 
     seeds = parse_seeds(values.seeds)
-    name = values.name or (os.path.basename(os.path.abspath(values.data)) if values.data else "")
+    name = data_name(values)
     suffix = f"_{name}" if name else ""
     params = bindings(values.data, name, values.steps, values.melodies) + values.gin_param
     start = time.monotonic()
@@ -133,13 +109,8 @@ def parse_models(texts: Sequence[str]) -> dict[str, str]:
 
 
 def bindings(data: str | None, name: str, steps: int | None, melodies: int) -> list[str]:
-    """gin bindings that every run shares; one prior serves the tuning runs of every seed."""
-    params = ["job.prior_seed = 0", f"job.evaluation_sequences = {melodies}"]
-    if steps:
-        params.append(f"tune.steps = {steps}")
-    if data:
-        params += [f"job.dataset_name = {name!r}", f"build_melody_dataset.inputs = [{data!r}]"]
-    return params
+    """Return gin bindings that every run shares."""
+    return shared_bindings("build_melody_dataset", data, name, steps, melodies)
 
 
 def write_results(

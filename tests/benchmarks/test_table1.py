@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.paper import experiments, table1
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.tables import format_cell
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.tasks.melody.metrics import TABLE1_METRICS
 from tests.tiny_job import ROOT, command, write_book
@@ -64,7 +65,7 @@ def test_curves_are_averaged_evaluation_by_evaluation():
     ],
 )
 def test_cells(kind, mean, std, text):
-    assert experiments.format_cell(kind, mean, std) == text
+    assert format_cell(kind, mean, std) == text
 
 
 def test_seeds():

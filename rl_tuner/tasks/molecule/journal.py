@@ -17,6 +17,9 @@ from rl_tuner.common.files import write_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from rl_tuner.core.rollout import Rollout
+    from rl_tuner.core.task import Scored
+
 MOLECULES_FILE, LEARNING_FILE = "molecules.csv", "learning.csv"
 _PROPERTIES = ("logp", "qed", "sa", "largest_ring", "molecular_weight", "heavy_atoms")
 
@@ -38,7 +41,7 @@ class MoleculeJournal:
         self._molecules: dict[str, dict[str, Any]] = {}
         self._batches: list[dict[str, Any]] = []
 
-    def add(self, episode: Any, scored: Any, step: int) -> None:
+    def add(self, episode: Rollout, scored: Scored, step: int) -> None:
         """Notes a scored batch, sampled up to environment step `step`."""
         found = scored.details
         nll_prior = -np.sum(episode.log_prior.numpy(), axis=1)
