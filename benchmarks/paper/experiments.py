@@ -78,7 +78,7 @@ def parse_seeds(texts: Sequence[str]) -> list[int]:
     """The whole numbers in `texts`.
 
     Raises:
-        UserError: there is none, or one is no whole number from 0 on, or comes twice.
+        UserError: there is none, or one is not a whole number from 0 on, or comes twice.
     """
     if not texts or not all(text.strip().isdigit() for text in texts):
         raise UserError(f"--seeds takes whole numbers such as 0,1,2, not {','.join(texts)!r}")
@@ -146,7 +146,7 @@ def markdown_table(
     columns: Mapping[str, Mapping[str, Mapping[str, Any]]],
     published: Mapping[str, Mapping[str, float]],
 ) -> list[str]:
-    """A row a metric, a column a model (mean and spread), then the published columns.
+    """A row a metric, one column per model (mean and spread), then the published columns.
 
     Args:
         rows: metric, label and kind, see `format_cell`.
@@ -175,7 +175,7 @@ def format_scores(scores: Mapping[str, float] | None) -> str:
     if not scores:
         return "given"
     return (
-        f"validation {scores['validation_log_perplexity']:.3f} nats a step, "
+        f"validation {scores['validation_log_perplexity']:.3f} nats per step, "
         f"accuracy {scores['validation_accuracy']:.1%}"
     )
 

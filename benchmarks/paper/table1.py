@@ -6,7 +6,7 @@ python -m benchmarks.paper.table1 --models="Psi best=gin/psi_music_best.gin" --n
 python -m benchmarks.paper.table1 --steps=20000 --melodies=1000 --seeds=0 --output_dir=/tmp/table1
 
 Tunes one prior with Q, Psi, G and the reward alone, once a seed, and writes table1.md, table1.json and
-figure2.png. Finished models are reused: the same command goes on where it stopped.
+figure2.png. Finished models are reused: the same command continues where it stopped.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ PRIOR = "Prior"
 # What is measured of every policy besides the paper's rows: metric, label, and how it is written.
 COMMON_ROWS = (
     ("log_prior", "Mean log p(a given s), nats", "mean"),
-    ("task_reward", "Task reward r_T, a melody", "reward"),
-    ("kl", "Exact KL from the prior, nats a step", "mean"),
-    ("entropy", "Entropy, nats a step", "mean"),
+    ("task_reward", "Task reward r_T per melody", "reward"),
+    ("kl", "Exact KL from the prior, nats per step", "mean"),
+    ("entropy", "Entropy, nats per step", "mean"),
     ("distinct", "Distinct melodies", "share"),
     ("novelty", "Melodies that are no excerpt of the corpus", "share"),
 )
 PANELS = (
     ("log_prior", "(a) mean log p(a|s) of the prior"),
-    ("task_reward", "(b) mean task reward $r_T$, a melody"),
+    ("task_reward", "(b) mean task reward $r_T$ per melody"),
 )
 
 
@@ -152,7 +152,7 @@ def history_bands(histories: Sequence[Sequence[Mapping[str, float]]]) -> list[di
 
 
 def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
-    """Draws both panels; a line a model, a band of one standard deviation over seeds."""
+    """Draws both panels; one line per model, a band of one standard deviation over seeds."""
     from rl_tuner.common.figures import new_figure, save_figure
 
     figure = new_figure(11, 4.5)
@@ -192,7 +192,7 @@ def format_markdown(
         [
             "# Table 1 and Figure 2",
             "",
-            f"Mean {spread}; {facts['sequences']:,} melodies a model and seed, {facts['steps']:,} "
+            f"Mean {spread}; {facts['sequences']:,} melodies per model and seed, {facts['steps']:,} "
             "environment steps of tuning. One prior for all seeds.",
             "",
             *markdown_table((*TABLE1_ROWS, *COMMON_ROWS), summary, PAPER_TABLE1),

@@ -5,7 +5,7 @@ python -m benchmarks.paper.table2 --data=data/zinc_24k.smi
 python -m benchmarks.paper.table2 --steps=20000 --molecules=500 --seeds=0 --output_dir=/tmp/table2
 
 Tunes one prior with Psi-learning, once a seed, and writes table2.md, table2.json, and pictures of the
-first seed's molecules and their properties. Finished models are reused: the same command goes on where
+first seed's molecules and their properties. Finished models are reused: the same command continues where
 it stopped.
 """
 
@@ -34,12 +34,12 @@ from benchmarks.paper.experiments import (
 from rl_tuner.common import command_line
 
 COMMON_ROWS = (
-    ("log_prior", "Mean log p(a given s), nats a token", "mean"),
-    ("nll_prior", "NLL under the prior, nats a molecule", "reward"),
-    ("kl", "Exact KL from the prior, nats a token", "mean"),
-    ("kl_sequence", "Exact KL from the prior, nats a molecule", "mean"),
-    ("task_reward", "Task reward r_T, a molecule", "mean"),
-    ("length", "Tokens, a molecule", "reward"),
+    ("log_prior", "Mean log p(a given s), nats per token", "mean"),
+    ("nll_prior", "NLL under the prior, nats per molecule", "reward"),
+    ("kl", "Exact KL from the prior, nats per token", "mean"),
+    ("kl_sequence", "Exact KL from the prior, nats per molecule", "mean"),
+    ("task_reward", "Task reward r_T per molecule", "mean"),
+    ("length", "Tokens per molecule", "reward"),
 )
 PICTURES = ("properties", "best", "samples")
 
@@ -126,7 +126,7 @@ def format_markdown(
         [
             "# Table 2",
             "",
-            f"Mean {spread}; {facts['sequences']:,} molecules a model and seed, {facts['steps']:,} "
+            f"Mean {spread}; {facts['sequences']:,} molecules per model and seed, {facts['steps']:,} "
             "environment steps (tokens) of tuning. One prior for all seeds. Means of properties are over "
             "valid molecules; a molecule counts as novel if its canonical SMILES is not in the training "
             "split; internal diversity is of 5,000 molecules.",

@@ -19,7 +19,7 @@ class MoleculeSettings(DatasetSettings):
     such as ZINC, have chosen theirs with care.
 
     Raises:
-        UserError: if a value makes no sense.
+        UserError: if a value is invalid.
     """
 
     column: str = setting(
@@ -82,7 +82,7 @@ class MoleculeSettings(DatasetSettings):
     )
 
     def __post_init__(self) -> None:
-        """Checks what depends on several settings, or on the periodic table."""
+        """Check what depends on several settings, or on the periodic table."""
         super().__post_init__()
         given = {self.elements} if isinstance(self.elements, str) else set(self.elements)
         object.__setattr__(self, "elements", tuple(sorted(given)))

@@ -70,7 +70,7 @@ def rollout(
     seed: tf.Tensor,
     end_token: int | None = None,
 ) -> Rollout:
-    """Samples one sequence a row of `prefix`, both networks evaluated at every step.
+    """Sample one sequence a row of `prefix`, both networks evaluated at every step.
 
     Args:
         online: network whose scores define the policy.
@@ -139,7 +139,7 @@ def rollout(
 
 
 def _measures(token: tf.Tensor, log_pi: tf.Tensor, log_p: tf.Tensor) -> tf.Tensor:
-    """What a `Rollout` tells of a step, float32 [4, B]: log_policy, log_prior, kl, entropy."""
+    """Return what a `Rollout` tells of a step, float32 [4, B]: log_policy, log_prior, kl, entropy."""
     pi = tf.exp(log_pi)
     drawn = tf.range(tf.shape(log_pi)[0])[:, tf.newaxis] == token
     sums = [

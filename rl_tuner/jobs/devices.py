@@ -91,7 +91,7 @@ def device_of_run(placement: str, **settings: Any) -> str:
 
 
 def _gpu_index(placement: str) -> int | None:
-    """The number of the GPU that a placement means; None for the CPU.
+    """Return the number of the GPU that a placement means; None for the CPU.
 
     Raises:
         UserError: it means nothing.

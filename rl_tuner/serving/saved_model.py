@@ -21,7 +21,7 @@ _GRAPH = "saved_model.pb"
 
 
 def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
-    """Writes a SavedModel into a folder, whole or not at all; an earlier SavedModel there is replaced.
+    """Write a SavedModel into a folder, whole or not at all; an earlier SavedModel there is replaced.
 
     Beside the model, with the signatures of `ServedPolicy`, the folder holds MODEL_CARD.md and
     assets.extra/description.json.
@@ -52,7 +52,7 @@ def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
 def export_version(
     tuner: RLTuner, output_dir: str, version: int | None = None, run_dir: str | None = None
 ) -> str:
-    """Writes a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects it.
+    """Write a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects it.
 
     A server that watches the folder takes the new version up when it is whole; no version is ever
     replaced.
@@ -79,7 +79,7 @@ def export_version(
     versions = [int(name) for name in names if name.isdecimal()]
     if any(not name.startswith(".") for name in names) and not versions:
         raise UserError(
-            f"{output_dir} is not empty and holds no SavedModel versions; export elsewhere"
+            f"{output_dir} is not empty and contains no SavedModel versions; export elsewhere"
         )
     if version is None:
         version = max(versions, default=0) + 1

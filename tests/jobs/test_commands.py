@@ -74,7 +74,7 @@ def test_a_bad_primer_is_one_line(finished, tmp_path, primer):
 
 def test_a_folder_that_is_no_run_is_one_line(tmp_path):
     done = command("rl_tuner.evaluate", f"--run_dir={tmp_path}", check=False)
-    assert done.returncode == 1 and "holds no run" in done.stderr
+    assert done.returncode == 1 and "contains no run" in done.stderr
 
 
 def test_a_run_of_a_machine_with_another_gpu_is_opened(finished, tmp_path):

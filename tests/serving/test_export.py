@@ -345,12 +345,12 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(served, name):
     wanted = {
         "count": "count must be at least 1",
         "temperature nan": "temperature must be a positive number",
-        "max_length 0": f"max_length must lie between 1 and {16 * horizon}",
-        "primer high": f"tokens of a primer must lie between 0 and {classes - 1}",
-        "high": f"tokens must lie between 0 and {classes - 1}, or be -1 for padding",
+        "max_length 0": f"max_length must be between 1 and {16 * horizon}",
+        "primer high": f"tokens of a primer must be between 0 and {classes - 1}",
+        "high": f"tokens must be between 0 and {classes - 1}, or be -1 for padding",
         "none": "tokens must hold at least one token",
         "padding first": "padding (-1) must not stand before tokens of its row",
-        "prefix": f"a prefix must lie between 0 and {classes}, which is the start token",
+        "prefix": f"a prefix must be between 0 and {classes}, which is the start token",
         "prefix rows": "a prefix must have one row, or one for every row of tokens",
         "part": "part must be empty or one of format, task, encoding",
     }
@@ -492,7 +492,7 @@ def test_versions_are_counted_up_and_never_replaced(tmp_path, monkeypatch):
     (tmp_path / "model" / "saved_model.pb").write_text("")
     for folder, message in (
         (tmp_path / "model", "is itself a SavedModel"),
-        (tmp_path, "holds no SavedModel versions"),
+        (tmp_path, "contains no SavedModel versions"),
         (tmp_path / "thesis.txt", "is a file"),
     ):
         with pytest.raises(UserError, match=message):

@@ -74,7 +74,7 @@ def import_magenta(
     scope: str | None = None,
     swap_special_classes: bool = False,
 ) -> tuple[str, SequenceNetwork]:
-    """Makes a prior of a TensorFlow 1 checkpoint or a bundle.
+    """Make a prior of a TensorFlow 1 checkpoint or a bundle.
 
     Its scores are the checkpoint's logits after every class. Magenta's networks have no start token: their
     first input is the first note. We therefore feed an all-zero input in place of our start token, which
@@ -125,7 +125,7 @@ def import_magenta(
 
 
 def read_network(opened: Checkpoint, scope: str | None = None) -> tuple[SequenceNetwork, str]:
-    """Finds a network's variables and converts them.
+    """Find a network's variables and converts them.
 
     Args:
         opened: the checkpoint.
@@ -204,7 +204,9 @@ def _choose(path: str, scopes: list[str], wanted: str | None, names: list[str]) 
     shown = ", ".join(repr(scope.rstrip("/")) for scope in scopes)
     if not scopes:
         some = ", ".join(sorted(names)[:3]) or "no variables"
-        raise UserError(f"{path} holds no LSTM layers that Magenta would have named ({some} ...)")
+        raise UserError(
+            f"{path} contains no LSTM layers that Magenta would have named ({some} ...)"
+        )
     if wanted is not None:
         scope = f"{wanted.rstrip('/')}/" if wanted else ""
         if scope not in scopes:
@@ -275,6 +277,6 @@ def _build(
 
 
 def _keras_gates(columns: np.ndarray) -> np.ndarray:
-    """Puts columns i, j, f, o in the order i, f, j, o."""
+    """Put columns i, j, f, o in the order i, f, j, o."""
     i, j, f, o = np.split(columns, 4, axis=-1)
     return np.concatenate([i, f, j, o], axis=-1)
