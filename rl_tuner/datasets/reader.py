@@ -165,7 +165,7 @@ class SequenceDataset:
         )
 
     def evaluation_batches(self, split: str, batch_size: int) -> tf.data.Dataset:
-        """Return a split's whole sequences in order: batches as for `training_batches`, padded to the longest."""
+        """Return whole sequences in order, in batches as those of `training_batches`."""
         return self.examples(split).map(self._whole).padded_batch(batch_size).prefetch(2)
 
     def _whole(self, tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
