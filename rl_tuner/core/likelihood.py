@@ -20,7 +20,7 @@ class MLETrainer(tf.Module):
         clip_norm: largest global L2 norm of the gradients.
         l2: weight of half the sum of squared weight matrices in the loss.
         weight_dropout: share of the recurrent weights left out of every update, see `SequenceNetwork.call`.
-        seed: seed of which weights those are; update and seed decide.
+        seed: seed of the dropout masks; each mask is determined by the seed and the update number.
 
     Raises:
         ValueError: a number is out of its range.

@@ -125,7 +125,8 @@ def rollout(
         # Past the end of every sequence nothing is written: zeros.
         return [array.stack() for array in arrays]
 
-    # A graph that leaves batch or horizon open is not compiled again for each, nor what runs but once.
+    # Do not use XLA when the batch size or the horizon is unknown at trace time (it would recompile for
+    # every size), nor in eager mode (the code runs only once).
     rows = prefix.shape[0] if isinstance(horizon, int) else None
     parts = batch_parts.count()
     if not tf.executing_eagerly() and xla.wanted(rows, online.cells):

@@ -36,7 +36,10 @@ def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
     """
     if os.path.isdir(output_dir) and os.listdir(output_dir):
         if not os.path.isfile(os.path.join(output_dir, _GRAPH)):
-            raise UserError(f"{output_dir} is not empty and no SavedModel; export elsewhere")
+            raise UserError(
+                f"{output_dir} is not empty and does not contain a SavedModel; choose another"
+                " --output_dir"
+            )
     elif os.path.isfile(output_dir):
         raise UserError(f"{output_dir} is a file; export into a folder")
     description = describe(tuner, run_dir)
@@ -79,7 +82,7 @@ def export_version(
     versions = [int(name) for name in names if name.isdecimal()]
     if any(not name.startswith(".") for name in names) and not versions:
         raise UserError(
-            f"{output_dir} is not empty and contains no SavedModel versions; export elsewhere"
+            f"{output_dir} is not empty and contains no SavedModel versions; choose another folder"
         )
     if version is None:
         version = max(versions, default=0) + 1

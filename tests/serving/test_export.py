@@ -328,11 +328,11 @@ def test_strings_are_read_in_graph_as_by_the_vocabulary(representation):
     vocabulary = molecule_tokens.Vocabulary.of_tokens(split, representation)
     form = MoleculeCodec(vocabulary)
     strings = ["".join(tokens) for tokens in split]
-    found = tf.function(form.read)(tf.constant(strings)).numpy()
+    found = tf.function(form.encode)(tf.constant(strings)).numpy()
     wanted = [vocabulary.encode_tokens(tokens) for tokens in split]
     assert [row[row >= 0].tolist() for row in found] == wanted
     lengths = tf.constant([len(row) for row in wanted])
-    written = form.outputs(tf.constant(np.maximum(found, 0)), lengths)[form.text_input]
+    written = form.decode(tf.constant(np.maximum(found, 0)), lengths)[form.text_name]
     assert [text.decode() for text in written.numpy()] == strings
 
 

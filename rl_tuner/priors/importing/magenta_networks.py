@@ -226,7 +226,10 @@ def _read_layer(opened: Checkpoint, layer: _Layer) -> _Weights:
     bias = opened.read(layer.biases[0])
     fits = bias.ndim == 1 and bias.size % 4 == 0 and bias.size > 0
     if not fits or any(part.ndim != 2 or part.shape[1] != bias.size for part in parts):
-        raise UserError(f"{opened.path}: {shards[0]} is no LSTM's: {parts[0].shape}, {bias.shape}")
+        raise UserError(
+            f"{opened.path}: {shards[0]} and its bias do not have the shapes of an LSTM layer: kernel "
+            f"{parts[0].shape}, bias {bias.shape}"
+        )
     bias = bias.copy()
     forget = slice(bias.size // 2, 3 * bias.size // 4)
     bias[forget] += layer.forget_bias
