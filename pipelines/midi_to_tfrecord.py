@@ -28,7 +28,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "input",
         None,
-        "Files or folders of .mid .midi .abc .xml .musicxml .mxl, TFRecords of NoteSequences"
+        "Files or folders of .mid .midi .rmi .kar .abc .xml .musicxml .mxl, TFRecords of NoteSequences"
         f" (.tfrecord), or music21:NAME ({collections}). Comma-separated or repeated.",
         flag_values=values,
         required=True,
@@ -36,13 +36,18 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "output_dir", None, "The folder to make.", flag_values=values, required=True
     )
-    flags.DEFINE_enum(
-        "polyphony",
-        default["polyphony"],
-        extraction.POLYPHONY_CHOICES,
-        "What to do with tracks whose notes start together: keep the highest line or reject.",
-        flag_values=values,
-    )
+    choices = {
+        "polyphony": (
+            extraction.POLYPHONY_CHOICES,
+            "What to do with tracks whose notes start together: keep the highest line or reject.",
+        ),
+        "split": (
+            extraction.SPLIT_CHOICES,
+            "Where to cut a tune: nowhere or where its metre changes.",
+        ),
+    }
+    for name, (known, text) in choices.items():
+        flags.DEFINE_enum(name, default[name], known, text, flag_values=values)
     booleans = {
         "recursive": "Look into folders within folders.",
         "overwrite": "Replace an existing dataset, once the new one is complete.",
@@ -62,6 +67,8 @@ def _define_flags(values: flags.FlagValues) -> None:
     for name, text in integers.items():
         flags.DEFINE_integer(name, default[name], text, flag_values=values)
     floats = {
+        "max_moved": "Reject melodies with a larger share of notes outside three octaves; a smaller"
+        " share is moved by octaves.",
         "gap_bars": "A silence of this many bars ends a melody.",
         "validation_ratio": "The share of tunes for validation.",
         "test_ratio": "The share of tunes for testing.",
@@ -81,10 +88,12 @@ def _run(values: flags.FlagValues) -> None:
     description = build.build_melody_dataset(inputs, **settings)
     splits = ", ".join(f"{n['sequences']} {name}" for name, n in description["splits"].items())
     rejected = ", ".join(f"{n} {reason}" for reason, n in description["rejections"].items())
+    changes = ", ".join(f"{n} {what}" for what, n in description["changes"].items())
     print(
         f"{values.output_dir}:"
         f" {description['melodies']} melodies ({splits}) from {description['inputs_with_melody']}"
-        f" of {description['inputs']} tunes; rejected: {rejected or 'none'}"
+        f" of {description['inputs']} tunes; rejected: {rejected or 'none'};"
+        f" changed: {changes or 'nothing'}"
     )
 
 

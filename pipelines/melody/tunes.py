@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from pipelines import errors
 from pipelines.inputs import InputFile, list_files
-from pipelines.melody import abc_text
+from pipelines.melody import abc_book, text
 from rl_tuner.common.errors import UserError
 from rl_tuner.datasets import tfrecords
 from rl_tuner.datasets.writer import Rejection
@@ -19,6 +19,8 @@ _MUSIC21_PREFIX = "music21:"
 _FORMATS = {
     ".mid": "midi",
     ".midi": "midi",
+    ".rmi": "midi",
+    ".kar": "midi",
     ".abc": "abc",
     ".xml": "musicxml",
     ".musicxml": "musicxml",
@@ -97,11 +99,7 @@ def _tunes_of(file: InputFile, max_bytes: int) -> list[Tune]:
     if file_format != "abc":
         return [Tune(file.name, file_format, size, path=file.path)]
     with open(file.path, "rb") as opened:
-        data = opened.read()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+        book = text.decode(opened.read())
     return [
         Tune(
             f"{file.name}#{tune.number} {tune.title}".rstrip("# "),
@@ -109,7 +107,7 @@ def _tunes_of(file: InputFile, max_bytes: int) -> list[Tune]:
             len(tune.text),
             text=tune.text,
         )
-        for tune in abc_text.split_book(text)
+        for tune in abc_book.split_book(book)
     ]
 
 
