@@ -37,7 +37,7 @@ class Line:
 
 def split_book(text: str) -> list[AbcTune]:
     """Returns the tunes of an ABC book; fields before its first tune hold for every tune."""
-    parts = _TUNE_START.split(_HTML_LINE.sub("", text))
+    parts = _TUNE_START.split(_HTML_LINE.sub("", _TEXT_BLOCK.sub("", text)))
     defaults = ""
     if len(parts) > 1 and not parts[0].startswith("X:"):
         lines = parts.pop(0).splitlines()
@@ -76,7 +76,6 @@ def _split_at_headers(text: str) -> list[str]:
 
 def music_lines(tune: str) -> Iterator[Line]:
     """Yields the music and the fields M, L, K, P and V of a tune, without comments and prose."""
-    tune = _TEXT_BLOCK.sub("", tune)
     tune = _HTML_NAME.sub(lambda match: _HTML_NAMES[match[0]], _HTML_TAG.sub("", tune))
     header_is_over = not re.search(r"(?m)^[ \t]*K:", tune)
     has_music = False

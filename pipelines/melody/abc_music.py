@@ -13,7 +13,8 @@ from pipelines.melody.score import TICKS_PER_WHOLE, Bar, Metre, Note, bar_ticks
 _PITCHES = {"C": 60, "D": 62, "E": 64, "F": 65, "G": 67, "A": 69, "B": 71}
 _LENGTH = r"\d*(?:/\d*)*"
 _NOTE = (
-    rf"(?P<sign>\^\^|\^|__|_|=)?[\d/]*(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>{_LENGTH})"
+    r"(?:(?P<sign>\^\^|\^|__|_|=)(?P<part>[\d/]*))?"
+    rf"(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>{_LENGTH})"
 )
 _CHORD_NOTE = re.compile(_NOTE + r"\s*(?P<tie>-?)")
 _TOKEN = re.compile(
@@ -31,13 +32,13 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-_OLD_CHORD = re.compile(r"\+([\^_=A-Ga-g,'0-9/]+)\+")
 _SPACED_LENGTH = re.compile(r"(?<=[A-Ga-gzx,'])[ \t]+(?=[\d/])")
 _ORNAMENTS = re.compile(
     r'"(?P<text>[^"\n]*)"?'  # chord symbols and annotations
     r"|\{[^}\n]*\}?"  # grace notes
     r"|!(?P<name>[^\s!|\"\[\]]{1,24}|D\.[CS]\. al (?:fine|coda))!"  # decorations such as !trill!
-    r"|\+[A-Za-z.]+\+"  # the same in an older dialect
+    r"|\+(?P<chord>[\^_=A-Ga-g,'0-9/]+)\+"  # a chord in an older dialect
+    r"|\+[A-Za-z.]+\+"  # a decoration in that dialect
     r"|(?<![A-Za-z])(?P<letter>[SO])(?=[\s\[(\^_=]*[A-Ga-gzx|])"  # short for segno and coda
 )
 # What the signs that change the order of play are called.
@@ -162,7 +163,9 @@ class VoiceReader:
         name = letter + octave
         upper = letter.upper()
         if sign:
-            alter = self._accidentals[upper] = abc_fields.alter_of(sign)
+            # Of a semitone, a part is nearest to none.
+            alter = 0 if token["part"] else abc_fields.alter_of(sign)
+            self._accidentals[upper] = alter
         elif name in self._tied and upper not in self._accidentals:
             return name, self._tied[name]
         else:
@@ -227,7 +230,7 @@ class VoiceReader:
 
     def _begin_tuplet(self, tuplet: str) -> None:
         numbers = [int(n) if n else 0 for n in tuplet[1:].split(":")]
-        times, per, notes = (numbers + [0, 0])[:3]
+        times, per, notes = [*numbers, 0, 0][:3]
         default = _TIMES.get(times, 3 if abc_fields.is_compound(self._metre) else 2)
         self._tuplet = (times or 1, per or default, notes or times)
 
@@ -282,8 +285,7 @@ class VoiceReader:
 
 def _plain(music: str) -> str:
     """Returns music without what does not sound; signs that change the order become tokens."""
-    music = _OLD_CHORD.sub(r"[\1]", music.replace("§", ""))
-    music = _SPACED_LENGTH.sub("", _ORNAMENTS.sub(_sign, music))
+    music = _SPACED_LENGTH.sub("", _ORNAMENTS.sub(_sign, music.replace("§", "")))
     # A da capo without a fine says that dancers may start over, as they always may.
     has_end = re.search("§(?:fine|coda);", music)
     return music if has_end else re.sub("§[a-z]+;", "", music)
@@ -291,6 +293,8 @@ def _plain(music: str) -> str:
 
 def _sign(ornament: re.Match) -> str:
     """Returns the token of a decoration or annotation; nothing for what changes no order."""
+    if ornament["chord"]:
+        return f"[{ornament['chord']}]"
     name = ornament["name"] or ornament["letter"]
     if name:
         # "D.C. al fine" is a da capo; the fine stands where it is.

@@ -2,6 +2,7 @@
 
 import bisect
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def quarters_of(sequence: "note_seq.NoteSequence") -> Callable[[float], float]:
         per_second = changes[0][1] / 60.0
         return lambda seconds: seconds * per_second
     starts = [0.0]
-    for (time, qpm), (following, _) in zip(changes, changes[1:]):
+    for (time, qpm), (following, _) in itertools.pairwise(changes):
         starts.append(starts[-1] + (following - time) * qpm / 60.0)
 
     times = [time for time, _ in changes]

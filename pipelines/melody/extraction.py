@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -179,7 +180,7 @@ def _between_gaps(
             "bar is not a whole number of steps", f"{steps_per_bar:g} steps a bar"
         )
     groups = [[line[0]]]
-    for previous, note in zip(line, line[1:]):
+    for previous, note in itertools.pairwise(line):
         if note.start_step - previous.end_step >= gap_bars * steps_per_bar:
             groups.append([])
         groups[-1].append(note)

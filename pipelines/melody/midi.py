@@ -4,6 +4,7 @@ Only notes and time signatures are taken. Tempo says nothing about the beat a no
 tempo event can move, cut or lose a tune.
 """
 
+import bisect
 import collections
 import dataclasses
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def read_songs(data: bytes) -> tuple[list[Song], collections.Counter[str]]:
     """
     counts: collections.Counter[str] = collections.Counter()
     kind, division, at = _header(data)
-    tracks = [_read_track(chunk, counts) for chunk in _track_chunks(data, at, counts)]
+    tracks = [_read_track(chunk, is_exact, counts) for chunk, is_exact in _track_chunks(data, at)]
     groups = [[track] for track in tracks] if kind == 2 else [tracks]
     return [_song(group, division, counts) for group in groups], counts
 
@@ -74,8 +75,8 @@ def _header(data: bytes) -> tuple[int, int, int]:
     return kind, division, chunks if chunks <= len(data) else at + 14
 
 
-def _track_chunks(data: bytes, at: int, counts: collections.Counter[str]) -> Iterator[bytes]:
-    """Yields the tracks, passing over chunks of other kinds."""
+def _track_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bool]]:
+    """Yields the tracks, and whether their length is right, passing over chunks of other kinds."""
     while at + 8 <= len(data):
         if not _is_chunk(data, at):
             # A wrong length led astray: the next track has its name.
@@ -86,10 +87,11 @@ def _track_chunks(data: bytes, at: int, counts: collections.Counter[str]) -> Ite
         at += 8
         end = at + length
         if name == b"MTrk":
-            if end > len(data) or (end < len(data) and not _is_chunk(data, end)):
+            is_exact = end == len(data) or (end < len(data) and _is_chunk(data, end))
+            if not is_exact:
                 following = data.find(b"MTrk", at)
                 end = following if following >= 0 else len(data)
-            yield data[at:end]
+            yield data[at:end], is_exact
         at = end
 
 
@@ -99,55 +101,65 @@ def _is_chunk(data: bytes, at: int) -> bool:
     return all(0x20 <= byte < 0x7F for byte in name) or not data[at:].strip(b"\0")
 
 
-def _read_track(chunk: bytes, counts: collections.Counter[str]) -> _Track:
+def _read_track(chunk: bytes, is_exact: bool, counts: collections.Counter[str]) -> _Track:
     track = _Track([], [], [])
     sounding: dict[tuple[int, int], int] = {}  # (channel, pitch) -> start
-    struck_again: dict[tuple[int, int], int] = {}  # (channel, pitch) -> when a note ended the last
+    # (channel, pitch) -> start and end of a note that the same note ended
+    struck_again: dict[tuple[int, int], tuple[int, int]] = {}
+    unclosed: list[tuple[int, int, int]] = []  # (channel, start, pitch)
     now = 0
-    for now, status, data in _events(chunk, counts):
-        kind, channel = status >> 4, status & 0xF
-        if kind == _NOTE_ON and data[1]:
-            key = channel, data[0]
-            if key in sounding and sounding[key] < now:
-                track.notes.append((channel, sounding[key], now, data[0]))
-                struck_again[key] = now
-            sounding[key] = now
-        elif kind in (_NOTE_ON, _NOTE_OFF):
-            key = channel, data[0]
-            # Such an end belongs to the note before.
-            if key in sounding and not (sounding[key] == now == struck_again.get(key)):
-                track.notes.append((channel, sounding.pop(key), now, data[0]))
+    for now, status, data in _events(chunk, is_exact, counts):
+        kind = status >> 4
+        if kind in (_NOTE_ON, _NOTE_OFF):
+            key = channel, pitch = status & 0xF, data[0]
+            if kind == _NOTE_ON and data[1]:
+                if key in struck_again:
+                    unclosed.append((channel, struck_again.pop(key)[0], pitch))
+                if key in sounding:
+                    struck_again[key] = sounding[key], now
+                sounding[key] = now
+            elif key in struck_again and struck_again[key][1] == now:
+                # The end of the note before comes after the new note.
+                track.notes.append((channel, *struck_again.pop(key), pitch))
+            elif key in sounding:
+                track.notes.append((channel, sounding.pop(key), now, pitch))
         elif status == _META and data[0] == _TIME_SIGNATURE and len(data) >= 3:
             if data[1] and data[2] <= 6:
                 track.metres.append((now, data[1], 1 << data[2]))
         elif status == _META and data[0] == _SET_TEMPO and len(data) == 4:
             track.tempos.append(int.from_bytes(data[1:], "big"))
-    _close(track, sounding, now, counts)
+    unclosed += [(channel, start, pitch) for (channel, pitch), (start, _) in struck_again.items()]
+    unclosed += [(channel, start, pitch) for (channel, pitch), start in sounding.items()]
+    _close(track, unclosed, now, counts)
     track.notes.sort(key=lambda note: (note[1], note[2]))
     return track
 
 
 def _close(
     track: _Track,
-    sounding: dict[tuple[int, int], int],
+    unclosed: list[tuple[int, int, int]],
     end: int,
     counts: collections.Counter[str],
 ) -> None:
     """Ends notes that nothing ends: at the next note of their channel, or with the track."""
-    if not sounding:
+    if not unclosed:
         return
-    starts = sorted(
-        {(channel, start) for channel, start, *_ in track.notes}
-        | {(channel, start) for (channel, _), start in sounding.items()}
-    )
-    for (channel, pitch), start in sounding.items():
-        following = next((s for c, s in starts if c == channel and s > start), end)
-        if following > start:
+    starts: dict[int, list[int]] = {}
+    for channel, start, *_ in track.notes + unclosed:
+        starts.setdefault(channel, []).append(start)
+    for channel_starts in starts.values():
+        channel_starts.sort()
+    for channel, start, pitch in unclosed:
+        following = bisect.bisect_right(starts[channel], start)
+        note_end = starts[channel][following] if following < len(starts[channel]) else end
+        if note_end > start:
             counts[HELD] += 1
-            track.notes.append((channel, start, following, pitch))
+            track.notes.append((channel, start, note_end, pitch))
 
 
-def _events(chunk: bytes, counts: collections.Counter[str]) -> Iterator[tuple[int, int, bytes]]:
+def _events(
+    chunk: bytes, is_exact: bool, counts: collections.Counter[str]
+) -> Iterator[tuple[int, int, bytes]]:
     """Yields tick, status and data of every event; of a meta event the data begin with its type."""
     at, now, running = 0, 0, 0
     try:
@@ -160,14 +172,19 @@ def _events(chunk: bytes, counts: collections.Counter[str]) -> Iterator[tuple[in
             elif running:
                 status = running
             else:
-                raise IndexError
+                # Data of no event: continue with the next one that says what it is.
+                counts[BAD] += 1
+                while chunk[at] < 0x80:
+                    at += 1
+                status = chunk[at]
+                at += 1
             if status in (0xF0, 0xF7):
                 length, at = _varint(chunk, at)
                 at += length
             elif status == _META:
                 kind = chunk[at : at + 1]
                 length, at = _varint(chunk, at + 1)
-                if kind[0] == _END_OF_TRACK:
+                if kind[0] == _END_OF_TRACK and (at >= len(chunk) or not is_exact):
                     yield now, status, kind
                     return
                 yield now, status, kind + chunk[at : at + length]

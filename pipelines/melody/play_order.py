@@ -1,7 +1,7 @@
 """The order in which the bars of a score are played: repeats, endings, da capo, segno and coda."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipelines import errors
 
@@ -112,13 +112,13 @@ class _Player:
         if self._has_jumped and mark.is_fine:
             return len(self._marks)
         if mark.jump and not self._has_jumped:
-            target = self._find("is_segno", index) if mark.jump == "segno" else 0
+            target = self._find("is_segno", range(index, -1, -1)) if mark.jump == "segno" else 0
             if target is not None:
                 self._has_jumped = True
                 self._open_section(target)
                 return self._enter_ending(target)
         if self._has_jumped and mark.is_to_coda:
-            coda = self._find("is_coda", index + 1, forward=True)
+            coda = self._find("is_coda", range(index + 1, len(self._marks)))
             if coda is not None:
                 self._open_section(coda)
                 return coda
@@ -162,12 +162,8 @@ class _Player:
         self._ending = self._marks[index].endings
         return index
 
-    def _find(self, sign: str, index: int, *, forward: bool = False) -> int | None:
-        if forward:
-            candidates = range(index, len(self._marks))
-        else:
-            candidates = range(index, -1, -1)
-        return next((i for i in candidates if getattr(self._marks[i], sign)), None)
+    def _find(self, sign: str, indices: Iterable[int]) -> int | None:
+        return next((i for i in indices if getattr(self._marks[i], sign)), None)
 
 
 def _with_to_coda(marks: Sequence[Mark]) -> list[Mark]:

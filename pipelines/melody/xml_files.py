@@ -12,6 +12,8 @@ _ROOTS = ("score-partwise", "score-timewise")
 _MANIFEST = "META-INF/container.xml"
 _NO_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _DECLARED = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([\w.-]+)")
+_BARE_AMPERSAND = re.compile(r"&(?!#?\w+;)")
+_AFTER_END = re.compile(r"(?s)(</(?:\w+:)?score-(?:partwise|timewise)\s*>).*")
 _XMLNS = re.compile(r"\sxmlns(?::\w+)?\s*=\s*(\"[^\"]*\"|'[^']*')")
 
 
@@ -36,8 +38,10 @@ def _parse(data: bytes) -> ElementTree.Element:
     document = text.decode(data, declared[1].decode("ascii", "replace") if declared else "")
     if "<!ENTITY" in document:
         raise errors.RejectedError("unreadable musicxml", "declares XML entities")
+    document = _NO_CHARACTER.sub("", document[max(document.find("<"), 0) :])
+    document = _BARE_AMPERSAND.sub("&amp;", _AFTER_END.sub(r"\1", document))
     # A score has no namespace; one that a program adds would hide every element.
-    document = _XMLNS.sub("", _NO_CHARACTER.sub("", document[max(document.find("<"), 0) :]))
+    document = _XMLNS.sub("", document)
     return ElementTree.fromstring(document)
 
 
