@@ -190,15 +190,17 @@ def read_melodies(
         return [], [(error.reason, error.detail)], {}
     melodies: list[extraction.Melody] = []
     rejections: list[errors.RejectedError] = []
+    mended = ", ".join(f"{count} {what}" for what, count in sorted(reading.counts.items()))
     for sequence in reading.sequences:
         result = extraction.extract_melodies(sequence, settings)
         melodies += result.melodies
         # Of several songs, one without notes only sets the tempo.
-        if result.melodies or sequence.notes or len(reading.sequences) == 1:
+        if sequence.notes or len(reading.sequences) == 1:
             rejections += result.rejections
         reading.counts.update(result.counts)
     changes = {name: count for name, count in reading.counts.items() if count}
-    return melodies, [(error.reason, error.detail) for error in rejections], changes
+    details = [", ".join(filter(None, (error.detail, mended))) for error in rejections]
+    return melodies, [(e.reason, detail) for e, detail in zip(rejections, details)], changes
 
 
 def _check(settings: dict[str, Any], num_processes: int) -> None:
