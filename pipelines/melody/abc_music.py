@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     rf"|(?P<rest>[zx])(?P<rest_length>{_LENGTH})"
     r"|(?P<tuplet>\(\d(?::\d*){0,2})"
     r"|\[(?P<field>[A-Za-z]):(?P<value>[^\]\n]*)\]"
-    rf"|\[(?P<chord>\s*(?!\d)[^\]\n|:]{0, 80}[A-Ga-gz][^\]\n|:]{0, 80})\](?P<chord_length>{_LENGTH})"
+    rf"|\[(?P<chord>\s*(?!\d)[^\]\n|:]{{0,80}}[A-Ga-gz][^\]\n|:]{{0,80}})\](?P<chord_length>{_LENGTH})"
     r"|(?P<bars>[ZX](?P<number>\d*))"
     r"|§(?P<play>[a-z]+);"
     r"|(?P<overlay>&+)"
