@@ -180,13 +180,13 @@ class VoiceReader:
         if not self._has_notes:
             self._has_notes = True
             self._bar.metre = self._metre
-        duration = self._duration(lengths)
+        written = self._duration(lengths)
         start = self._now
-        self._now += duration
+        self._now += self._broken_off(written)
         self._tied = {}
         self._last = [Note(start, self._now, pitch) for _, pitch in pitches]
         self._last_names = [name for name, _ in pitches]
-        self._last_length = duration
+        self._last_length = written
         self._bar.notes += self._last
 
     def _duration(self, lengths: Iterable[str]) -> int:
@@ -202,11 +202,15 @@ class VoiceReader:
         if left:
             duration = duration * per // times
             self._tuplet = (times, per, left - 1)
-        if self._broken:
-            part = duration >> abs(self._broken)
-            duration = part if self._broken > 0 else 2 * duration - part
-            self._broken = 0
         return duration
+
+    def _broken_off(self, written: int) -> int:
+        """Returns what > or < before a note leaves of its written length, or adds to it."""
+        part, broken = written >> abs(self._broken), self._broken
+        self._broken = 0
+        if broken > 0:
+            return part
+        return 2 * written - part if broken else written
 
     def _mark(self, mark: str) -> None:
         if mark == "-":
@@ -219,7 +223,6 @@ class VoiceReader:
         part = self._last_length >> len(mark)
         change = self._last_length - part if mark[0] == ">" else part - self._last_length
         self._now += change
-        self._last_length += change
         for note in self._last:
             note.end += change
         self._broken = len(mark) if mark[0] == ">" else -len(mark)

@@ -70,6 +70,7 @@ def written(line):
         ("C>D E<F|G>>A B<<c|", "C6 D2 E2 F6 G7 A1 B1 c7"),
         ("C > !trill!D z>{g}A|", "C6 D2 z6 A2"),
         ("B>-G E-<C|", "B6 G2 E2 C6"),
+        ("g>f>ge|", "g6 f4 g2 e4"),
         ("[CE]>[DF] [C2E2]2|", "E6 F2 E16"),
         ("C 2 D 2 | E 3 F |", "C8 D8 E12 F4"),
         ("+CE+ D|", "E4 D4"),
