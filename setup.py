@@ -30,11 +30,15 @@ setup(
         "rl_tuner.gin",
     ],
     package_dir={"rl_tuner.gin": "gin"},
-    package_data={"rl_tuner": ["py.typed"], "rl_tuner.gin": ["*.gin"]},
+    package_data={
+        "rl_tuner": ["py.typed", "__init__.pyi", "common/*.json"],
+        "rl_tuner.gin": ["*.gin"],
+    },
     install_requires=[
         "absl-py>=2.1",
         "gin-config>=0.5,<0.6",
         "keras>=3.10,<4",
+        "lazy-loader>=0.4,<1",
         "matplotlib>=3.9",
         "note-seq>=0.0.5,<0.1",
         "numpy>=2.0",
@@ -50,6 +54,8 @@ setup(
         "selfies": ["selfies>=2.1,<3"],
         "dev": [
             "hypothesis>=6.100",
+            "import-linter>=2.1,<3",
+            "mypy>=1.13,<3",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.9,<1",

@@ -9,4 +9,4 @@ name=${2:-imported}
 python -m rl_tuner.import_magenta --checkpoint="$checkpoint" --output_dir="priors/$name"
 python -m rl_tuner.train --gin_file=gin/psi_music.gin --run_dir="runs/$name" \
     --gin_param="job.prior = 'priors/$name'" "${@:3}"
-python -m rl_tuner.generate --run_dir="runs/$name" --output_dir="out/$name" --n=10
+python -m rl_tuner.generate --run_dir="runs/$name" --output_dir="out/$name" --count=10

@@ -12,24 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
-from rl_tuner.common.workers import (
-    CRASHED,
-    FAILED,
-    TIMED_OUT,
-    Outcome,
-    Worker,
-    available_processors,
-)
-
-__all__ = [
-    "CRASHED",
-    "FAILED",
-    "TIMED_OUT",
-    "Outcome",
-    "available_processors",
-    "map_in_chunks",
-    "map_isolated",
-]
+from rl_tuner.common.workers import Outcome, Worker
 
 
 def map_isolated(
@@ -109,7 +92,7 @@ def _call_on_all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[A
 
 def _step(
     workers: list[Worker],
-    waiting: collections.deque,
+    waiting: collections.deque[tuple[int, Any]],
     done: dict[int, Outcome],
     timeout_seconds: float,
     start: Callable[[], Worker],
@@ -125,14 +108,15 @@ def _step(
             index, outcome = worker.expire()
         else:
             continue
-        if index is not None:
+        if index is not None and outcome is not None:
             done[index] = outcome
         if not worker.is_alive:
             workers.remove(worker)
             if waiting:
                 workers.append(start())
         elif waiting:
-            worker.assign(*waiting.popleft(), timeout_seconds)
+            index, item = waiting.popleft()
+            worker.assign(index, item, timeout_seconds)
 
 
 def _import_all(modules: Sequence[str]) -> None:

@@ -1,18 +1,30 @@
-"""The public Python API: each step of a job in a line, on the machinery that the commands use."""
+"""The public Python API: functions that make or open something, each a line of a notebook."""
 
 from __future__ import annotations
 
 import inspect
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import gin
 
+from pipelines.melody.build import build_melody_dataset
+from pipelines.melody.build_from_magenta import build_magenta_dataset
+from pipelines.molecule.build import build_molecule_dataset
 from rl_tuner.common.errors import UserError
-from rl_tuner.common.progress import say
-from rl_tuner.common.settings import described, digest_of
+from rl_tuner.common.run_folder import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    HISTORY_FILE,
+    METRICS_JSON,
+    METRICS_TEXT,
+    PRIOR_FILE,
+    SCORES_FILE,
+    TENSORBOARD,
+    TUNE_MANIFEST,
+)
+from rl_tuner.common.settings import described, digest_of, digest_of_settings
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import Objective, Psi
 from rl_tuner.core.task import Task
@@ -20,48 +32,53 @@ from rl_tuner.core.temperature import FixedTemperature
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.jobs import configuration, job
-from rl_tuner.jobs.stages import Stage
-from rl_tuner.policy import Tuned
+from rl_tuner.jobs.stages import Stage, set_aside
+from rl_tuner.policy import TunedPolicy
+from rl_tuner.priors import files as prior_files
 from rl_tuner.priors import training
-from rl_tuner.tuning import loop, report
+from rl_tuner.tasks.presentation import presentation_of
+from rl_tuner.tuning import loop
 
-# Training sequences in which a policy's n-grams are looked up, as in a job.
-_REFERENCE = 5_000
-# What goes to the training loop; every other keyword goes to `RLTuner`.
-_LOOP = {
-    "evaluate_every",
-    "evaluation_sequences",
-    "chunk",
-    "checkpoint_seconds",
-    "listen_every",
-    "collapse",
-}
+__all__ = [
+    "build_magenta_dataset",
+    "build_melody_dataset",
+    "build_molecule_dataset",
+    "load_dataset",
+    "load_prior",
+    "open_run",
+    "run",
+    "train_prior",
+    "tune",
+]
+
+# Settings of the training loop; every other keyword of `tune` is one of `RLTuner`.
+_LOOP = {*inspect.signature(loop.tune).parameters} - {"tuner", "run_dir", "corpus", "steps"}
 
 
 def load_dataset(folder: str) -> SequenceDataset:
-    """Opens a dataset that a pipeline wrote.
+    """Open a dataset that a pipeline wrote.
 
     Raises:
-        UserError: the folder holds none.
+        UserError: the folder does not contain one.
     """
     return SequenceDataset(folder)
 
 
 def load_prior(path: str) -> SequenceNetwork:
-    """Reads a prior: a .keras file of this program, or a folder with prior.keras, also an imported one.
+    """Read a prior: a .keras file of this program, or a folder with prior.keras, also an imported one.
 
     Raises:
         UserError: there is none, or it cannot be read.
     """
-    return training.load_prior(path)
+    return prior_files.load_prior(path)
 
 
 def train_prior(
     data: SequenceDataset | str, output_dir: str, *, seed: int = 0, **settings: Any
 ) -> SequenceNetwork:
-    """Trains a prior by maximum likelihood, with a progress bar, or reuses the one that is there.
+    """Train a prior by maximum likelihood, with a progress bar, or reuse the one that is there.
 
-    An interrupted training goes on where it stopped. What was made with other data or settings is moved
+    An interrupted training resumes where it stopped. What was made with other data or settings is moved
     to output_dir/previous.
 
     Args:
@@ -72,7 +89,7 @@ def train_prior(
             learning_rate, max_epochs, patience and so on.
 
     Raises:
-        UserError: the data or a setting make no sense.
+        UserError: the data or a setting cannot be used.
         TypeError: there is no such setting.
     """
     data = SequenceDataset(data) if isinstance(data, str) else data
@@ -82,13 +99,17 @@ def train_prior(
         "prior",
         os.path.join(output_dir, "stage.json"),
         {"pretrain": configuration.settings("pretrain") | described(settings), "seed": seed},
-        {"dataset": digest_of(json.dumps(data.description, sort_keys=True))},
+        {"dataset": digest_of_settings(data.description, 16)},
     )
-    outputs = [training.PRIOR_FILE, training.SCORES_FILE]
-    if _has_to_run(stage, output_dir, ["checkpoints", "tensorboard", *outputs]):
+
+    def make(resumable: bool) -> list[str]:
+        if not resumable:
+            set_aside(output_dir, [CHECKPOINTS, TENSORBOARD, PRIOR_FILE, SCORES_FILE])
         training.pretrain(**arguments)
-        stage.finish(outputs)
-    return training.load_prior(output_dir)
+        return [PRIOR_FILE, SCORES_FILE]
+
+    stage.run(output_dir, make)
+    return prior_files.load_prior(output_dir)
 
 
 def tune(
@@ -96,69 +117,88 @@ def tune(
     task: Task,
     run_dir: str,
     *,
+    recipe: str | None = None,
     objective: Objective | None = None,
     c: float | None = None,
-    steps: int = 3_000_000,
+    steps: int | None = None,
     seed: int = 0,
     data: SequenceDataset | str | None = None,
     **settings: Any,
-) -> Tuned:
-    """Tunes a copy of the prior, with a progress bar, or reuses the run that is there.
+) -> TunedPolicy:
+    """Tune a copy of the prior, with a progress bar, or reuse the run that is there.
 
-    An interrupted run goes on where it stopped. What was made with other settings is moved to
+    An interrupted run resumes where it stopped. What was made with other settings is moved to
     run_dir/previous. Give every call replay and temperature objects of its own: they hold a run's state.
 
     Args:
         prior: a prior or its path.
         task: what is generated and rewarded; it adopts the prior's vocabulary.
         run_dir: receives checkpoints, TensorBoard events and history.csv.
-        objective: Psi (the default), Q, G or RewardOnly.
-        c: the temperature: the reward is r_T / c. None is 0.5; for one that moves give
+        recipe: a gin file whose bindings of `RLTuner`, `tune` and what they name are the defaults, such as
+            "psi_music"; None takes the defaults of `RLTuner` and of the loop.
+        objective: Psi, Q, G or RewardOnly; None is the recipe's, or Psi.
+        c: the temperature: the reward is r_T / c. None is the recipe's, or 0.5; for one that moves give
             temperature=AdaptiveTemperature(...) instead.
-        steps: tokens generated in training.
-        seed: the one seed that every random choice hangs on.
+        steps: tokens generated in training; None is the recipe's, or 3,000,000.
+        seed: the one seed that determines every random choice.
         data: the training data, to measure novelty and n-grams against.
         **settings: of `RLTuner` (gamma, start, exploration, replay, collect_size, learning_rate and so on)
             and of the loop (evaluate_every, evaluation_sequences, chunk, checkpoint_seconds,
             listen_every, collapse).
 
     Raises:
-        UserError: prior and task do not fit, or a setting makes no sense.
+        UserError: prior and task do not fit, or a setting cannot be used.
         TypeError: there is no such setting.
     """
-    prior = training.load_prior(prior) if isinstance(prior, str) else prior
-    data = SequenceDataset(data) if isinstance(data, str) else data
-    if os.path.exists(os.path.join(run_dir, job.CONFIG_FILE)):
-        raise UserError(f"{run_dir} holds the run of a gin file; give a run_dir of its own")
-    _adopt(task, prior)
+    prior = prior_files.load_prior(prior) if isinstance(prior, str) else prior
+    corpus_data = SequenceDataset(data) if isinstance(data, str) else data
+    if os.path.exists(os.path.join(run_dir, CONFIG_FILE)):
+        raise UserError(f"{run_dir} contains the run of a gin file; choose another run_dir")
+    prior_files.adopt_prior(task, prior, "the prior")
     if c is not None and "temperature" in settings:
         raise UserError("tune takes c or temperature, not both")
     loop_settings = {name: settings.pop(name) for name in _LOOP & settings.keys()}
-    settings["objective"] = objective or Psi()
-    temperature = {} if "temperature" in settings else {"c": 0.5 if c is None else c}
-    asked = {
-        "tuner": settings | temperature,
-        "tune": loop_settings | {"steps": steps},
-        "task": task,
-    }
-    inputs = {"prior": digest_of(*prior.get_weights())}
-    # Described before the run gives its objects a state; built before an earlier run is touched.
-    stage = Stage(
-        "tune",
-        os.path.join(run_dir, "stages", "tune.json"),
-        described(asked | {"seed": seed}),
-        inputs,
-    )
-    if temperature:
-        settings["temperature"] = _make(FixedTemperature, **temperature)
-    tuner = _make(RLTuner, prior=prior, task=task, seed=seed, **settings)
-    outputs = [loop.CHECKPOINTS, "tensorboard", loop.HISTORY_FILE, *task.run_files]
-    has_to_run = _has_to_run(stage, run_dir, outputs)
-    corpus = data.sequences("train")[:_REFERENCE] if data else None
-    loop.tune(prior, task, run_dir, seed, steps=steps, corpus=corpus, tuner=tuner, **loop_settings)
-    if has_to_run:
-        stage.finish([os.path.join("..", name) for name in outputs])
-    return Tuned(tuner, run_dir, data and data.directory)
+    if steps is not None or not recipe:
+        loop_settings["steps"] = 3_000_000 if steps is None else steps
+    if objective is not None or not recipe:
+        settings["objective"] = objective or Psi()
+    temperature: dict[str, float] = {}
+    if "temperature" not in settings and (c is not None or not recipe):
+        temperature["c"] = 0.5 if c is None else c
+    asked: dict[str, Any] = {"tuner": settings | temperature, "tune": loop_settings, "task": task}
+    try:
+        if recipe:
+            configuration.configure([recipe], [])
+            asked["recipe"] = {name: configuration.settings(name) for name in ("RLTuner", "tune")}
+        # Described before the run gives its objects a state; built before an earlier run is touched.
+        stage = Stage(
+            "tune",
+            os.path.join(run_dir, TUNE_MANIFEST),
+            described(asked | {"seed": seed}),
+            {"prior": digest_of(*prior.get_weights())},
+        )
+        if temperature:
+            settings["temperature"] = _make(FixedTemperature, **temperature)
+        tuner = _make(RLTuner, prior=prior, task=task, seed=seed, **settings)
+        corpus = None
+        if corpus_data:
+            corpus = corpus_data.sequences("train")[: job.REFERENCE_SEQUENCES]
+        kept = [CHECKPOINTS, TENSORBOARD, HISTORY_FILE, *presentation_of(task).run_files]
+
+        def make(resumable: bool) -> list[str]:
+            if not resumable:
+                set_aside(run_dir, [*kept, METRICS_JSON, METRICS_TEXT])
+            loop.tune(tuner, run_dir, corpus=corpus, **loop_settings)
+            return [os.path.join("..", name) for name in kept]
+
+        is_made = stage.why_stale() is None
+        stage.run(run_dir, make)
+    finally:
+        if recipe:
+            gin.clear_config()
+    if is_made:
+        loop.restore(tuner, run_dir)
+    return TunedPolicy(tuner, run_dir, corpus_data.directory if corpus_data else None)
 
 
 def run(
@@ -167,62 +207,42 @@ def run(
     *,
     work_dir: str = "runs",
     run_dir: str | None = None,
-) -> Tuned:
-    """Runs a whole job as `python -m rl_tuner.train` does; stages that are done are reused.
+) -> TunedPolicy:
+    """Run a whole job as `python -m rl_tuner.train` does; stages that are done are reused.
 
     gin's own configuration is empty afterwards.
 
     Args:
-        gin_file: a gin file, or several, from the working directory or the repository.
+        gin_file: a gin file, or several: a path, or the name of one that comes with this program.
         params: bindings that win over the files, such as "FixedTemperature.c = 1".
-        work_dir: holds the datasets and priors that runs with the same settings share.
+        work_dir: contains the datasets and priors that runs with the same settings share.
         run_dir: the run's folder; None is work_dir/NAME after the last gin file NAME.gin.
 
     Raises:
-        UserError: something in the configuration or the data makes no sense.
+        UserError: the configuration or the data cannot be used.
     """
-    from rl_tuner.jobs import registry  # noqa: F401
-
     files = [gin_file] if isinstance(gin_file, str) else list(gin_file)
     name = os.path.splitext(os.path.basename(files[-1]))[0]
     run_dir = run_dir or os.path.join(work_dir, name)
     try:
         configuration.configure(files, params)
-        job.Runner(work_dir, run_dir).all()
+        job.Job(work_dir, run_dir).run()
     finally:
         gin.clear_config()
     return open_run(run_dir)
 
 
-def open_run(run_dir: str) -> Tuned:
-    """The finished run of a gin file; gin's own configuration is empty afterwards.
+def open_run(run_dir: str) -> TunedPolicy:
+    """Return the finished run of a gin file; gin's own configuration is empty afterwards.
 
     Raises:
-        UserError: the folder holds none. (A run of `tune` is opened by the same call of `tune`.)
+        UserError: the folder does not contain one. (A run of `tune` is opened by the same call of `tune`.)
     """
-    from rl_tuner.jobs import registry  # noqa: F401
-
     try:
-        _, tuner, dataset_dir = job.open_run(run_dir)
+        tuner, dataset_dir = job.open_run(run_dir)
     finally:
         gin.clear_config()
-    return Tuned(tuner, run_dir, dataset_dir)
-
-
-def _has_to_run(stage: Stage, folder: str, outputs: Sequence[str]) -> bool:
-    """Whether a stage is not done; what other settings left is moved aside then."""
-    why = stage.why_stale()
-    say(f"{stage.name}: " + (f"making {folder} ({why})" if why else f"reusing {folder}"))
-    if why and not stage.begin():
-        job.set_aside(folder, [*outputs, report.METRICS_JSON, report.METRICS_TEXT])
-    return why is not None
-
-
-def _adopt(task: Task, prior: SequenceNetwork) -> None:
-    kind = prior.metadata.get("kind", task.kind)
-    if kind != task.kind:
-        raise UserError(f"the prior generates {kind} sequences and the task wants {task.kind} ones")
-    task.adopt(prior.metadata)
+    return TunedPolicy(tuner, run_dir, dataset_dir)
 
 
 def _make(constructor: Any, **arguments: Any) -> Any:

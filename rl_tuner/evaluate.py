@@ -9,8 +9,8 @@ from rl_tuner.common import command_line
 
 
 def main() -> None:
-    """Runs the command."""
-    command_line.run(_define_flags, _run, usage=__doc__)
+    """Run the command."""
+    command_line.run(_define_flags, _run, usage=__doc__, positional="run_dir")
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -23,20 +23,12 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    import dataclasses
+    import rl_tuner
+    from rl_tuner.common.run_folder import check_finished
 
-    from rl_tuner.jobs import (
-        job,
-        registry,  # noqa: F401
-    )
-    from rl_tuner.tuning import report
-
-    settings, tuner, dataset_dir = job.open_run(values.run_dir)
-    settings = dataclasses.replace(settings, evaluation_sequences=values.count, seed=values.seed)
-    columns, _ = job.evaluate(tuner, settings, dataset_dir)
-    if values.output_dir:
-        report.write_metrics(values.output_dir, settings.task, columns)
-    print(report.format_report(settings.task, columns))
+    check_finished(values.run_dir)
+    policy = rl_tuner.open_run(values.run_dir)
+    print(policy.evaluate(values.count, seed=values.seed, output_dir=values.output_dir))
 
 
 if __name__ == "__main__":

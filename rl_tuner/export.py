@@ -12,8 +12,8 @@ from rl_tuner.common import command_line
 
 
 def main() -> None:
-    """Runs the command."""
-    command_line.run(_define_flags, _run, usage=__doc__)
+    """Run the command."""
+    command_line.run(_define_flags, _run, usage=__doc__, positional="run_dir")
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -28,21 +28,19 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "version",
         None,
-        "Number of the version; left out, the one after the latest.",
+        "Number of the version; by default the one after the latest.",
         1,
         flag_values=values,
     )
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.jobs import (
-        job,
-        registry,  # noqa: F401
-    )
-    from rl_tuner.serving import saved_model
+    import rl_tuner
+    from rl_tuner.common.run_folder import check_finished
 
-    _, tuner, _ = job.open_run(values.run_dir)
-    print(saved_model.export_version(tuner, values.output_dir, values.version, values.run_dir))
+    check_finished(values.run_dir)
+    policy = rl_tuner.open_run(values.run_dir)
+    print(policy.export_version(values.output_dir, values.version))
 
 
 if __name__ == "__main__":

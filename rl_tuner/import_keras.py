@@ -9,10 +9,11 @@ class. Python programs can give their own adapter to rl_tuner.priors.importing.k
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.quiet import quietly
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     command_line.run(_define_flags, _run, usage=__doc__)
 
 
@@ -36,10 +37,14 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.priors.importing import keras_models
+    with quietly():
+        from rl_tuner.priors.importing import keras_models
+    from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 
+    # Only melodies have an encoding that does not depend on their data.
+    encoding = MELODY_ENCODING if values.kind == "melody" else None
     path, network = keras_models.import_keras(
-        values.model, values.output_dir, values.kind, values.dataset_dir
+        values.model, values.output_dir, values.kind, values.dataset_dir, encoding
     )
     print(
         f"prior       {path}: {values.kind}, {network.num_classes} classes, cells {network.cells}"

@@ -9,10 +9,11 @@ Tune it with --gin_param="job.prior = 'priors/note_rnn'".
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.quiet import quietly
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     command_line.run(_define_flags, _run, usage=__doc__)
 
 
@@ -44,10 +45,16 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.priors.importing import magenta_networks
+    with quietly():
+        from rl_tuner.priors.importing import magenta_networks
+    from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 
     path, network = magenta_networks.import_magenta(
-        values.checkpoint, values.output_dir, values.scope, values.swap_special_classes
+        values.checkpoint,
+        values.output_dir,
+        MELODY_ENCODING,
+        values.scope,
+        values.swap_special_classes,
     )
     kind = network.metadata["kind"]
     print(f"prior       {path}: {kind}, {network.num_classes} classes, cells {network.cells}")

@@ -1,57 +1,34 @@
-"""A tuned policy in Python: sampling, scoring, measuring and exporting it."""
+"""A tuned policy in Python: sampling, scoring, measuring, exporting, and as a distribution."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner import generation
-from rl_tuner.common.errors import UserError
+from rl_tuner.common.errors import UserError, first_line
+from rl_tuner.common.progress import working
 from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.protocols import Start
 from rl_tuner.core.rollout import sequence_inputs
+from rl_tuner.core.sampling import Policy, prior_policy, sample
+from rl_tuner.core.starts import Primer
 from rl_tuner.core.task import Task
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.jobs import job
-from rl_tuner.serving import saved_model as exporting
-from rl_tuner.tuning import evaluation, loop, report
+from rl_tuner.serving import saved_model
+from rl_tuner.tasks.presentation import PADDING, presentation_of
+from rl_tuner.tuning import evaluation, history, report
+from rl_tuner.tuning.evaluation import PRIOR, TUNED
 
+if TYPE_CHECKING:
+    from rl_tuner.core.distribution import SequenceDistribution
+
+MODELS = (TUNED, PRIOR)
 _EVALUATION_BATCH = 1_000
-_PADDING = -1
-
-
-@dataclasses.dataclass(frozen=True)
-class Tuned:
-    """A tuned policy with its prior.
-
-    Attributes:
-        tuner: the networks, the objective and the task.
-        run_dir: folder with checkpoints, TensorBoard events and history.
-        dataset_dir: the training data, for novelty; None where it is not known.
-    """
-
-    tuner: RLTuner
-    run_dir: str
-    dataset_dir: str | None = None
-
-    @property
-    def task(self) -> Task:
-        """What is generated and rewarded."""
-        return self.tuner.task
-
-    @property
-    def prior(self) -> SequenceNetwork:
-        """The network that was tuned, as it was before."""
-        return self.tuner.prior
-
-    @property
-    def history(self) -> list[dict[str, Any]]:
-        """Every evaluation during training: `step`, `task_reward`, `kl`, `reward/PART` and so on."""
-        return loop.read_history(self.run_dir)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +36,12 @@ class Samples:
     """N sequences of a policy.
 
     Attributes:
-        prefix: int32 [N, P], what the networks read before the first token; no part of a sequence.
+        prefix: int32 [N, P], what the networks read before the first token; not part of a sequence.
         tokens: int32 [N, T], 0 past a sequence's end.
         lengths: int32 [N], tokens of each, its end token included.
         log_policy: float32 [N], log-probability of the sequence under the policy, in nats.
         log_prior: float32 [N], the same under the prior.
-        outputs: what the task makes of them for people, a row a sequence: `smiles`, `pitches`.
+        outputs: what the task makes of them for people, one row per sequence: `smiles`, `pitches`.
         task: what they are sequences of.
     """
 
@@ -77,30 +54,30 @@ class Samples:
     task: Task
 
     def __len__(self) -> int:
-        """N."""
+        """Return N."""
         return len(self.tokens)
 
     @property
     def texts(self) -> list[str]:
-        """The sequences as text, such as SMILES.
+        """The sequences as text, in the task's own notation: SMILES, or SELFIES for a SELFIES vocabulary.
 
         Raises:
             UserError: the task's sequences have no text form.
         """
-        name = self.task.served_form().text_input
+        name = presentation_of(self.task).graph_codec().text_name
         if name is None:
             raise UserError(f"{self.task.kind} sequences have no text form; see .tokens, .outputs")
         return [text.decode() for text in self.outputs[name]]
 
     def save(self, folder: str, prefix: str = "sample") -> list[str]:
-        """Writes what a person wants of them (.mid; .smi and .sdf); returns the paths."""
+        """Write the sequences as files (.mid; .smi and .sdf); returns the paths."""
         os.makedirs(folder, exist_ok=True)
-        return self.task.write_samples(self.tokens, folder, prefix)
+        return presentation_of(self.task).write_samples(self.tokens, folder, prefix)
 
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """What a tuned policy, its prior and the reward say of B sequences.
+    """What a tuned policy, its prior and the reward say about B sequences.
 
     Attributes:
         log_policy: float32 [B], log-probability under the policy, in nats.
@@ -133,134 +110,255 @@ class Evaluation:
     table: str
 
     def __str__(self) -> str:
-        """The table."""
+        """Return the table."""
         return self.table
 
 
-def sample(
-    tuned: Tuned, count: int, *, seed: int = 0, temperature: float = 1.0, model: str = "tuned"
-) -> Samples:
-    """Draws sequences; the same seed and count give the same ones.
+class TunedPolicy:
+    """A tuned policy with its prior.
 
     Args:
-        tuned: a tuned policy.
-        count: N, how many.
-        seed: of the draws.
-        temperature: divides the tuned policy's logits.
-        model: "tuned" or "prior".
-
-    Raises:
-        UserError: an argument makes no sense.
+        tuner: the networks, the objective and the task.
+        run_dir: folder with checkpoints, TensorBoard events and history.
+        dataset_dir: the training data, for novelty; None where unknown.
     """
-    _check_count(count)
-    if model not in ("tuned", "prior") or not temperature > 0:
-        raise UserError(
-            f"sample: model is 'tuned' or 'prior' and temperature above 0, not {model=}, {temperature=}"
-        )
-    if model == "prior" and temperature != 1.0:
-        raise UserError("sample: temperature is for model='tuned'")
-    tuner = tuned.tuner
-    if model == "tuned":
-        sampler = evaluation.tuned_sampler(tuner, temperature)
-    else:
-        sampler = evaluation.prior_sampler(tuner.prior, tuner.task, tuner.start)
-    episode = tf.function(sampler)(count, tf.constant([seed, 0], tf.int32))
-    lengths = tf.cast(tf.reduce_sum(episode.mask, axis=1), tf.int32)
-    outputs = tuner.task.served_form().outputs(episode.tokens, lengths)
-    return Samples(
-        episode.prefix.numpy(),
-        episode.tokens.numpy(),
-        lengths.numpy(),
-        tf.reduce_sum(episode.log_policy, axis=1).numpy(),
-        tf.reduce_sum(episode.log_prior, axis=1).numpy(),
-        {name: value.numpy() for name, value in outputs.items()},
-        tuner.task,
-    )
 
+    def __init__(self, tuner: RLTuner, run_dir: str, dataset_dir: str | None = None) -> None:
+        self.tuner, self.run_dir, self.dataset_dir = tuner, run_dir, dataset_dir
+        self._policies: dict[str, Policy] = {
+            TUNED: tuner.policy,
+            PRIOR: prior_policy(tuner.prior),
+        }
+        # Compiled once for each model and count, and kept.
+        self._samplers = {name: self._sampler(policy) for name, policy in self._policies.items()}
 
-def score(tuned: Tuned, sequences: Samples | Sequence[Any] | np.ndarray) -> Scores:
-    """Log-probabilities and reward of B sequences.
+    @property
+    def task(self) -> Task:
+        """What is generated and rewarded."""
+        return self.tuner.task
 
-    Args:
-        tuned: a tuned policy.
-        sequences: `Samples`; texts where the task has a text form, such as SMILES; or the tokens of
-            each, with an end token where the task has one. Only `Samples` know what they were
-            started from: others are scored as begun from the start token.
+    @property
+    def prior(self) -> SequenceNetwork:
+        """The network that was tuned, as it was before."""
+        return self.tuner.prior
 
-    Raises:
-        UserError: there is none, a token is no class of the task, or a text cannot be read.
-    """
-    tuner = tuned.tuner
-    tokens, mask, prefix = _inputs(tuner, sequences)
-    inputs, first = sequence_inputs(prefix, tokens), prefix.shape[1] - 1
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Every evaluation during training: `step`, `task_reward`, `kl`, `reward/PART` and so on."""
+        return history.read_history(self.run_dir)
 
-    def total(logits: tf.Tensor) -> np.ndarray:
-        chosen = tf.gather(tf.nn.log_softmax(logits[:, first:]), tokens, batch_dims=2)
-        return tf.reduce_sum(chosen * mask, axis=1).numpy()
+    def sample(
+        self, count: int, *, seed: int = 0, temperature: float = 1.0, model: str = TUNED
+    ) -> Samples:
+        """Draw sequences; the same seed and count give the same ones.
 
-    log_policy, log_prior = total(tuner(inputs)), total(tuner.prior(inputs))
-    found = tuner.task.reward_parts(tokens, mask)
-    parts = {name: tf.reduce_sum(part * mask, axis=1).numpy() for name, part in found.items()}
-    return Scores(log_policy, log_prior, np.sum([*parts.values()], axis=0), parts)
+        Args:
+            count: N, how many.
+            seed: seed of the draws.
+            temperature: divides the model's logits.
+            model: "tuned" or "prior".
 
+        Raises:
+            UserError: an argument is out of its range.
+        """
+        return self._draw(count, seed, temperature, model, None)
 
-def evaluate(
-    tuned: Tuned, count: int = 10_000, *, seed: int = 0, output_dir: str | None = None
-) -> Evaluation:
-    """Measures `count` sequences of the prior and of the tuned policy, with progress.
+    def score(self, sequences: Samples | Sequence[Any] | np.ndarray) -> Scores:
+        """Return log-probabilities and reward of B sequences.
 
-    Args:
-        tuned: a tuned policy; novelty is measured where its training data are known.
-        count: sequences of each.
-        seed: of the draws, the same for both.
-        output_dir: also write metrics.json and metrics.txt here; in tuned.run_dir an export and its
-            model card find them.
+        Args:
+            sequences: `Samples`; texts where the task has a text form, such as SMILES; or the tokens of
+                each, with an end token where the task has one. Only `Samples` know how they were
+                started: others are scored as if begun from the start token.
 
-    Raises:
-        UserError: the count is below 1.
-    """
-    _check_count(count)
-    settings = job.Job(
-        task=tuned.task,
-        make_dataset=None,
-        seed=seed,
-        evaluation_sequences=count,
-        evaluation_batch=_EVALUATION_BATCH,
-    )
-    metrics, _ = job.evaluate(tuned.tuner, settings, tuned.dataset_dir)
-    if output_dir:
+        Raises:
+            UserError: there is no sequence, a token is not a class of the task, or a text cannot be read.
+        """
+        tokens, mask, prefix = self._inputs(sequences)
+        inputs, first = sequence_inputs(prefix, tokens), prefix.shape[1] - 1
+
+        def total(policy: Policy) -> np.ndarray:
+            log_probs = tf.nn.log_softmax(policy.logits(inputs)[:, first:])
+            chosen = tf.gather(log_probs, tokens, batch_dims=2)
+            return tf.reduce_sum(chosen * mask, axis=1).numpy()
+
+        found = self.task.reward_parts(tokens, mask)
+        parts = {name: tf.reduce_sum(part * mask, axis=1).numpy() for name, part in found.items()}
+        log_policy, log_prior = (total(self._policies[model]) for model in MODELS)
+        return Scores(log_policy, log_prior, np.sum([*parts.values()], axis=0), parts)
+
+    def evaluate(
+        self, count: int = 10_000, *, seed: int = 0, output_dir: str | None = None
+    ) -> Evaluation:
+        """Measure `count` sequences of the prior and of the tuned policy, with progress.
+
+        Args:
+            count: sequences of each; novelty is measured where the training data are known.
+            seed: seed of the draws, the same for both.
+            output_dir: also write metrics.json and metrics.txt here; in `run_dir` an export and its
+                model card find them.
+
+        Raises:
+            UserError: the count is below 1.
+        """
+        _check_count(count)
+        corpus = evaluation.corpus_of(self.task, self.dataset_dir)
+        metrics, _ = evaluation.compare(self.tuner, count, _EVALUATION_BATCH, seed, corpus)
+        if output_dir:
+            os.makedirs(output_dir, exist_ok=True)
+            report.write_metrics(output_dir, self.task, metrics)
+        return Evaluation(metrics, report.format_report(self.task, metrics))
+
+    def write_samples(
+        self,
+        output_dir: str,
+        count: int = 10,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        model: str = TUNED,
+        primer: str | None = None,
+        prompt: str | None = None,
+        overwrite: bool = False,
+    ) -> list[str]:
+        """Write new sequences as files (.mid; .smi and .sdf); returns the paths.
+
+        Args:
+            output_dir: folder for the files.
+            count: how many.
+            seed: the same seed gives the same sequences.
+            temperature: divides the model's logits.
+            model: "tuned" or "prior".
+            primer: a file to continue; what is written begins with it.
+            prompt: the same as text.
+            overwrite: whether files of an earlier call may be replaced.
+
+        Raises:
+            UserError: the primer or the prompt cannot be read, or files are there already.
+        """
+        if primer and prompt:
+            raise UserError("give a primer or a prompt, not both")
+        presentation = presentation_of(self.task)
+        opening = presentation.read_primer(primer) if primer else []
+        if prompt:
+            opening = presentation.read_prompt(prompt)
+        if not overwrite:
+            _refuse_overwriting(output_dir, model)
+        with working(f"generate: drawing {count:,} sequences"):
+            made = self._draw(count, seed, temperature, model, Primer(opening) if opening else None)
+        sequences = made.tokens
+        if opening:
+            prefix = np.tile(np.array(opening, sequences.dtype), (count, 1))
+            sequences = np.concatenate([prefix, sequences], axis=1)
         os.makedirs(output_dir, exist_ok=True)
-        report.write_metrics(output_dir, tuned.task, metrics)
-    return Evaluation(metrics, report.format_report(tuned.task, metrics))
+        return presentation.write_samples(sequences, output_dir, model)
 
+    def export(self, output_dir: str) -> str:
+        """Write a SavedModel that needs TensorFlow and nothing of this package; returns its folder.
 
-def write_samples(tuned: Tuned, output_dir: str, count: int = 10, **settings: Any) -> list[str]:
-    """Writes new sequences as files (.mid; .smi and .sdf); returns the paths.
+        docs/serving.md says what is in it. A server wants a folder for each version: "served/mine/1".
 
-    Args:
-        tuned: a tuned policy.
-        output_dir: folder for the files.
-        count: how many.
-        **settings: of `rl_tuner.generation.generate`: temperature, seed, model ("tuned" or
-            "prior"), primer (a file to go on from), prompt (the same as text).
+        Raises:
+            UserError: something else is at `output_dir`.
+        """
+        saved_model.export(self.tuner, output_dir, self.run_dir)
+        return output_dir
 
-    Raises:
-        UserError: the primer or the prompt cannot be read.
-    """
-    _check_count(count)
-    return generation.generate(tuned.tuner, output_dir, count, **settings)
+    def export_version(self, output_dir: str, version: int | None = None) -> str:
+        """Write a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects; returns that folder.
 
+        Raises:
+            UserError: the version exists, or the folder contains something else.
+        """
+        return saved_model.export_version(self.tuner, output_dir, version, self.run_dir)
 
-def export(tuned: Tuned, output_dir: str) -> str:
-    """Writes a SavedModel that needs TensorFlow and nothing of this package; returns its folder.
+    def plot_history(self, path: str) -> None:
+        """Draw log p(a|s), reward and KL over training as a PNG."""
+        history.plot_history({TUNED: self.history}, path)
 
-    docs/serving.md says what is in it. A server wants a folder for each version: "served/mine/1".
+    def distribution(self) -> SequenceDistribution:
+        """Return the tuned policy as a TensorFlow Probability distribution over whole sequences."""
+        return self._as_distribution(TUNED)
 
-    Raises:
-        UserError: something else is at `output_dir`.
-    """
-    exporting.export(tuned.tuner, output_dir, tuned.run_dir)
-    return output_dir
+    def prior_distribution(self) -> SequenceDistribution:
+        """Return the prior as a TensorFlow Probability distribution over whole sequences."""
+        return self._as_distribution(PRIOR)
+
+    def _as_distribution(self, model: str) -> SequenceDistribution:
+        # Importing TensorFlow Probability takes seconds.
+        from rl_tuner.core.distribution import SequenceDistribution
+
+        return SequenceDistribution(self._policies[model], self.tuner.start, self.task, name=model)
+
+    def _sampler(self, policy: Policy) -> Any:
+        return tf.function(
+            lambda count, seed, temperature, start: sample(
+                policy, start, self.task, count, seed, temperature
+            ),
+            autograph=False,
+        )
+
+    def _draw(
+        self, count: int, seed: int, temperature: float, model: str, start: Start | None
+    ) -> Samples:
+        _check_count(count)
+        if model not in MODELS or not 0 < temperature < np.inf:
+            raise UserError(
+                "sample: model must be 'tuned' or 'prior' and temperature a positive number, not "
+                f"{model=}, {temperature=}"
+            )
+        # As a number, 1 leaves the logits as they are; anything else is a tensor, so as not to compile again.
+        scale = 1.0 if temperature == 1 else tf.constant(temperature, tf.float32)
+        episode = self._samplers[model](
+            count, tf.constant([seed, 0], tf.int32), scale, start or self.tuner.start
+        )
+        lengths = tf.cast(tf.reduce_sum(episode.mask, axis=1), tf.int32)
+        outputs = presentation_of(self.task).graph_codec().decode(episode.tokens, lengths)
+        return Samples(
+            episode.prefix.numpy(),
+            episode.tokens.numpy(),
+            lengths.numpy(),
+            tf.reduce_sum(episode.log_policy, axis=1).numpy(),
+            tf.reduce_sum(episode.log_prior, axis=1).numpy(),
+            {name: value.numpy() for name, value in outputs.items()},
+            self.task,
+        )
+
+    def _inputs(self, sequences: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return tokens int32 [B, T], 0 on padding, mask float32 [B, T], prefix int32 [B, P]."""
+        if not len(sequences):
+            raise UserError("score: there is no sequence")
+        if isinstance(sequences, Samples):
+            mask = tf.sequence_mask(sequences.lengths, sequences.tokens.shape[1], tf.float32)
+            return tf.constant(sequences.tokens), mask, tf.constant(sequences.prefix)
+        is_text = isinstance(sequences[0], str)
+        rows = self._read_texts(sequences) if is_text else self._padded(sequences)
+        mask, end_token = rows != PADDING, self.task.end_token
+        if not mask[:, 0].all() or (end_token is None and not mask.all()):
+            raise UserError(
+                f"score: {self.task.kind} sequences must not be empty or of unequal length"
+            )
+        end = rows == end_token if end_token is not None else np.zeros_like(mask)
+        mask &= np.cumsum(end, axis=1) - end == 0
+        prefix = tf.fill([len(rows), 1], self.prior.start_token)
+        return tf.constant(np.where(mask, rows, 0)), tf.constant(mask, tf.float32), prefix
+
+    def _read_texts(self, texts: Sequence[str]) -> np.ndarray:
+        try:
+            codec = presentation_of(self.task).graph_codec()
+            return codec.encode(tf.constant(list(texts))).numpy()
+        except NotImplementedError as error:
+            raise UserError(f"score: {self.task.kind} sequences have no text form") from error
+        except tf.errors.InvalidArgumentError as error:
+            raise UserError(f"score: {first_line(error)}") from error
+
+    def _padded(self, sequences: Sequence[Any]) -> np.ndarray:
+        rows = np.full([len(sequences), max(len(row) for row in sequences)], PADDING, np.int32)
+        for target, row in zip(rows, sequences):
+            if len(row) and not 0 <= min(row) <= max(row) < self.task.num_classes:
+                raise UserError(f"score: tokens must be between 0 and {self.task.num_classes - 1}")
+            target[: len(row)] = row
+        return rows
 
 
 def _check_count(count: int) -> None:
@@ -268,32 +366,11 @@ def _check_count(count: int) -> None:
         raise UserError(f"count must be at least 1, not {count}")
 
 
-def _inputs(tuner: RLTuner, sequences: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Tokens int32 [B, T], 0 on padding, mask float32 [B, T], prefix int32 [B, P]."""
-    if not len(sequences):
-        raise UserError("score: there is no sequence")
-    if isinstance(sequences, Samples):
-        mask = tf.sequence_mask(sequences.lengths, sequences.tokens.shape[1], tf.float32)
-        return tf.constant(sequences.tokens), mask, tf.constant(sequences.prefix)
-    if isinstance(sequences[0], str):
-        try:
-            rows = tuner.task.served_form().read(tf.constant(list(sequences))).numpy()
-        except (NotImplementedError, tf.errors.InvalidArgumentError) as error:
-            reason = str(error).splitlines()[0] if str(error) else "the task has no text form"
-            raise UserError(f"score: {reason}") from error
-    else:
-        longest = max(len(row) for row in sequences)
-        rows = np.full([len(sequences), longest], _PADDING, np.int32)
-        for target, row in zip(rows, sequences):
-            if len(row) and not 0 <= min(row) <= max(row) < tuner.task.num_classes:
-                raise UserError(f"score: tokens are 0 to {tuner.task.num_classes - 1}")
-            target[: len(row)] = row
-    mask = rows != _PADDING
-    if not mask[:, 0].all() or (tuner.task.end_token is None and not mask.all()):
+def _refuse_overwriting(folder: str, prefix: str) -> None:
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    there = [name for name in names if name.startswith((f"{prefix}_", f"{prefix}."))]
+    if there:
         raise UserError(
-            f"score: {tuner.task.kind} sequences must not be empty or of unequal length"
+            f"{os.path.join(folder, there[0])} exists; choose another folder, or overwrite=True "
+            "(--overwrite) replaces it"
         )
-    end = rows == tuner.task.end_token if tuner.task.end_token is not None else np.zeros_like(mask)
-    mask &= np.cumsum(end, axis=1) - end == 0
-    prefix = tf.fill([len(rows), 1], tuner.prior.start_token)
-    return tf.constant(np.where(mask, rows, 0)), tf.constant(mask, tf.float32), prefix

@@ -6,11 +6,12 @@ python -m rl_tuner.pretrain --gin_file=gin/mle_music.gin
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.quiet import quietly
 
 
 def main() -> None:
-    """Runs the command."""
-    command_line.run(_define_flags, _run, usage=__doc__)
+    """Run the command."""
+    command_line.run(_define_flags, _run, usage=__doc__, positional="gin_file")
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -25,14 +26,14 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.jobs import (
-        configuration,
-        job,
-        registry,  # noqa: F401
-    )
+    from rl_tuner.common import gin_files
+
+    gin_files.check(values.gin_file, values.gin_param)
+    with quietly():
+        from rl_tuner.jobs import configuration, job
 
     configuration.configure(values.gin_file, values.gin_param)
-    path, _ = job.Runner(values.work_dir).prior(values.run_dir)
+    path, _ = job.Job(values.work_dir).prior(values.run_dir)
     print(f"prior       {path}")
 
 

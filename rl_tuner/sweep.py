@@ -10,11 +10,12 @@ points are reused. Writes frontier.csv and frontier.png.
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.quiet import quietly
 
 
 def main() -> None:
-    """Runs the command."""
-    command_line.run(_define_flags, _run, usage=__doc__)
+    """Run the command."""
+    command_line.run(_define_flags, _run, usage=__doc__, positional="gin_file")
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -38,10 +39,11 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.jobs import (
-        frontier,
-        registry,  # noqa: F401
-    )
+    from rl_tuner.common import gin_files
+
+    gin_files.check(values.gin_file, values.gin_param)
+    with quietly():
+        from rl_tuner.jobs import frontier
 
     run_dir = values.run_dir or command_line.default_run_dir(values) + "_sweep"
     table = frontier.sweep(

@@ -5,17 +5,18 @@ python -m rl_tuner.train --gin_file=gin/psi_music.gin --gin_param="FixedTemperat
     --run_dir=runs/psi_c1
 
 Every stage is skipped when its output is there and was made with the same settings; a stage that was
-stopped goes on from its last checkpoint. Watch with: tensorboard --logdir=runs
+stopped resumes from its last checkpoint. Watch with: tensorboard --logdir=runs
 """
 
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.quiet import quietly
 
 
 def main() -> None:
-    """Runs the command."""
-    command_line.run(_define_flags, _run, usage=__doc__)
+    """Run the command."""
+    command_line.run(_define_flags, _run, usage=__doc__, positional="gin_file")
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -30,15 +31,15 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.jobs import (
-        configuration,
-        job,
-        registry,  # noqa: F401
-    )
+    from rl_tuner.common import gin_files
+
+    gin_files.check(values.gin_file, values.gin_param)
+    with quietly():
+        from rl_tuner.jobs import configuration, job
 
     configuration.configure(values.gin_file, values.gin_param)
     run_dir = values.run_dir or command_line.default_run_dir(values)
-    table = job.Runner(values.work_dir, run_dir).all()
+    table = job.Job(values.work_dir, run_dir).run()
     print(f"\n{table}\n{_paths(run_dir)}")
 
 

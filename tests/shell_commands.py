@@ -10,7 +10,6 @@ from absl import flags
 from rl_tuner.common import command_line
 from rl_tuner.jobs import (
     configuration,
-    registry,  # noqa: F401
 )
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -5,11 +5,12 @@ import os
 import keras
 import numpy as np
 
+from rl_tuner.common.run_folder import PRIOR_FILE
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.datasets import sequence_examples, writer
 from rl_tuner.datasets.reader import SequenceDataset
-from rl_tuner.priors.importing.provenance import MELODY_ENCODING
-from rl_tuner.priors.training import PRIOR_FILE, save_prior
+from rl_tuner.priors.files import save_prior
+from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 from rl_tuner.tasks.molecule import tokens
 
 SMILES = ("CCO", "CCN", "CCC", "CCCO", "CCCN", "CCOC", "c1ccccc1", "Cc1ccccc1", "CC(C)O", "OCCO")

@@ -105,7 +105,7 @@ def test_the_python_of_pages_that_need_a_run(folder):
     task = rl_tuner.MoleculeTask(num_processes=1)
     settings = {"steps": 64, "evaluation_sequences": 8, "collect_size": 8, "learn_size": 8}
     tuned = rl_tuner.tune("priors/molecules", task, "runs/molecules", **settings)
-    rl_tuner.export(tuned, "served/molecules/1")
+    tuned.export("served/molecules/1")
     run_blocks("serving.md")
 
 

@@ -39,16 +39,13 @@ def run_model(
         `metrics` by model ("prior", "tuned"), `history` (evaluations during training), `settings`,
         and the `run_dir`.
     """
-    from rl_tuner.jobs import (
-        configuration,
-        frontier,
-        registry,  # noqa: F401
-    )
-    from rl_tuner.tuning import loop
+    from rl_tuner.jobs import configuration
+    from rl_tuner.jobs.job import run_point
+    from rl_tuner.tuning.history import read_history
 
-    metrics = frontier.run_point([gin_file], [*params, f"job.seed = {seed}"], work_dir, run_dir)
+    metrics = run_point([gin_file], [*params, f"job.seed = {seed}"], work_dir, run_dir)
     settings = {name: configuration.settings(name) for name in ("job", "tune", "RLTuner")}
-    history = loop.read_history(run_dir)
+    history = read_history(run_dir)
     return {"metrics": metrics, "history": history, "settings": settings, "run_dir": run_dir}
 
 
@@ -140,10 +137,11 @@ def format_scores(scores: Mapping[str, float] | None) -> str:
 
 def provenance(program: str, run: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, Any]:
     """How the results were made: command, data, versions and machine."""
-    from rl_tuner.priors import training
+
+    from rl_tuner.priors.files import load_prior
 
     settings = run["settings"]
-    prior = training.load_prior(run["run_dir"])
+    prior = load_prior(run["run_dir"])
     made = prior.metadata.get("provenance", {})
     return {
         "command": shlex.join(["python", "-m", f"benchmarks.{program}", *_result_flags()]),

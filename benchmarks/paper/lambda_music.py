@@ -52,7 +52,8 @@ def _run(values: flags.FlagValues) -> None:
                 "job.prior_seed = 0",
                 f"RLTuner.gamma = {gamma}",
                 f"FixedTemperature.c = {c}",
-                f"Psi.lambda_ = {lambda_}",
+                "Psi.loss = @Paths()",
+                f"Paths.lambda_ = {lambda_}",
                 f"tune.steps = {values.steps}",
                 f"tune.evaluate_every = {max(1, values.steps // 20)}",
                 "tune.evaluation_sequences = 500",
@@ -88,13 +89,9 @@ def write_results(
 
 def plot(histories: Mapping[tuple[float, float], Sequence[Mapping[str, float]]], path: str) -> None:
     """Draws reward and KL over training: a row of panels a gamma, a line a lambda."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from rl_tuner.common.figures import new_figure, save_figure
 
-    from rl_tuner.tuning import report
-
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 8)
     grid = figure.subplots(len(DISCOUNTS), len(PANELS))
     for row, (gamma, c) in zip(grid, DISCOUNTS):
         for axes, (metric, label) in zip(row, PANELS):
@@ -109,7 +106,7 @@ def plot(histories: Mapping[tuple[float, float], Sequence[Mapping[str, float]]],
             axes.set_xlabel("environment steps, millions")
             axes.grid(alpha=0.3)
             axes.legend(fontsize=8)
-    report.save_figure(figure, path)
+    save_figure(figure, path)
 
 
 def format_markdown(

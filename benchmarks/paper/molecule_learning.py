@@ -25,8 +25,8 @@ WINDOW = 512
 # Name, folder, gin bindings.
 VARIANTS = (
     ("whole strings", "whole", []),
-    ("lambda = 1, from every step", "lambda1", ["Psi.whole = False"]),
-    ("lambda = 0 (the paper's one step)", "lambda0", ["Psi.whole = False", "Psi.lambda_ = 0.0"]),
+    ("lambda = 1, from every step", "lambda1", ["Psi.loss = @Paths()", "Paths.lambda_ = 1.0"]),
+    ("lambda = 0 (the paper's one step)", "lambda0", ["Psi.loss = @OneStep()"]),
 )
 
 
@@ -121,13 +121,9 @@ def write_results(
 
 def plot(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
     """Draws score, validity and uniqueness; a thin line a seed, each variant a colour."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from rl_tuner.common.figures import new_figure, save_figure
 
-    from rl_tuner.tuning import report
-
-    figure = Figure(figsize=(12, 4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(12, 4)
     panels = (("reward", "mean score"), ("valid", "share valid"), ("unique", "share unique"))
     for axes, (metric, label) in zip(figure.subplots(1, len(panels)), panels):
         for index, (name, rows) in enumerate(runs.items()):
@@ -143,7 +139,7 @@ def plot(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
         axes.set_title(f"{label} of a batch", fontsize=10)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    report.save_figure(figure, path)
+    save_figure(figure, path)
 
 
 def format_markdown(

@@ -34,7 +34,7 @@ MODELS = {
     "Q": "gin/q_music.gin",
     "Psi": "gin/psi_music.gin",
     "G": "gin/g_music.gin",
-    "Reward only": "gin/rl_only_music.gin",
+    "Reward only": "gin/reward_only_music.gin",
 }
 PRIOR = "Prior"
 # What is measured of every policy besides the paper's rows: metric, label, and how it is written.
@@ -182,13 +182,9 @@ def history_bands(histories: Sequence[Sequence[Mapping[str, float]]]) -> list[di
 
 def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
     """Draws both panels; a line a model, a band of one standard deviation over seeds."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from rl_tuner.common.figures import new_figure, save_figure
 
-    from rl_tuner.tuning import report
-
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 4.5)
     for axes, (name, title) in zip(figure.subplots(1, len(PANELS)), PANELS):
         for model, rows in curves.items():
             steps = [row["step"] / 1e6 for row in rows]
@@ -210,7 +206,7 @@ def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -
         axes.set_title(title)
         axes.grid(alpha=0.3)
         axes.legend()
-    report.save_figure(figure, path)
+    save_figure(figure, path)
 
 
 def format_markdown(

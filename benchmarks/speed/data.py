@@ -31,11 +31,10 @@ def runner(gin_file: str, bindings: Sequence[str], work_dir: str) -> Any:
     from rl_tuner.jobs import (
         configuration,
         job,
-        registry,  # noqa: F401
     )
 
     configuration.configure([gin_file], bindings)
-    return job.Runner(work_dir)
+    return job.Job(work_dir)
 
 
 def dataset(

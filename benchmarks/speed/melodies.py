@@ -20,7 +20,6 @@ def music_tuner(*bindings: str) -> Any:
     from rl_tuner.core.networks import SequenceNetwork
     from rl_tuner.jobs import (
         configuration,
-        registry,  # noqa: F401
     )
 
     configuration.configure([_GIN], bindings)
@@ -64,7 +63,9 @@ def rollouts(tuner: Any, batch: int, seconds: float, note: str = "") -> Iterator
     """Sampling, both networks evaluated at every step."""
     import tensorflow as tf
 
-    draw = tf.function(lambda seed: tuner.sample(batch, seed))
+    from rl_tuner.core.sampling import sample
+
+    draw = tf.function(lambda seed: sample(tuner.policy, tuner.start, tuner.task, batch, seed))
     rate = batch * rate_of(lambda: draw(tf.constant([0, 1])).tokens.numpy(), seconds)
     for unit, tokens in (("melodies/s", _HORIZON), ("tokens/s", 1)):
         yield Row(
@@ -132,9 +133,9 @@ def iterations(name: str, tuner: Any, seconds: float, count: int = 5) -> Iterato
 
 def evaluation(tuner: Any, count: int) -> Row:
     """Sampling and all rows of Table 1, compilation included; fewer melodies are scaled."""
-    from rl_tuner.tuning.evaluation import Meter, tuned_sampler
+    from rl_tuner.tuning.evaluation import Meter
 
-    meter = Meter(tuned_sampler(tuner), tuner.task, 1_000)
+    meter = Meter(tuner.policy, tuner.start, tuner.task, 1_000)
     first, _ = timed(lambda: meter.measure(1_000, seed=1))
     spent, _ = timed(lambda: meter.measure(count, seed=0))
     note = f"of which {first:.1f} s compile"

@@ -40,12 +40,13 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 def _run(values: flags.FlagValues) -> None:
     from rl_tuner.common.files import write_text
+    from rl_tuner.common.workers import available_processors
     from rl_tuner.tasks.molecule import chemistry
 
     chemistry.prepare()
     strings = read(values.input)
     strings = strings[:: max(1, len(strings) // values.count)][: values.count]
-    print(f"{len(strings):,} strings of {values.input}, {len(os.sched_getaffinity(0))} cores")
+    print(f"{len(strings):,} strings of {values.input}, {available_processors()} cores")
     rows = []
     for case, ours, rdkits in costs(strings[: values.cost_count]):
         rows.append({"case": case, "microseconds": ours, "rdkit_microseconds": rdkits})

@@ -45,30 +45,31 @@ def iteration(work_dir: str, bindings: Sequence[str], count: int) -> Iterator[Ro
 
     from rl_tuner.tuning import collapse, loop
 
-    task, prior, tuner = molecule_tuner(work_dir, bindings)
+    task, tuner = molecule_tuner(work_dir, bindings)
     tuner.train_iterations(2)
     tokens = int(tuner.environment_steps) / 2
     watch = Watch(task, tuner)
     steps = int(tuner.environment_steps) + round(count * tokens)
-    settings = {"steps": steps, "evaluate_every": steps, "chunk": 1, "tuner": tuner}
+    settings = {"steps": steps, "evaluate_every": steps, "chunk": 1}
     with (
         mock.patch.object(collapse.Diversity, "picture", watch.drawing(collapse.Diversity.picture)),
         mock.patch.object(tf.summary, "image", watch.drawing(tf.summary.image)),
     ):
-        loop.tune(prior, task, os.path.join(work_dir, "molecule_run"), seed=0, **settings)
+        loop.tune(tuner, os.path.join(work_dir, "molecule_run"), **settings)
     yield from watch.rows(tuner, statistics.fmean(watch.tokens))
 
 
-def molecule_tuner(work_dir: str, bindings: Sequence[str]) -> tuple[Any, Any, Any]:
-    """Task, prior and tuner of the molecule job; the prior is trained if it is not there."""
+def molecule_tuner(work_dir: str, bindings: Sequence[str]) -> tuple[Any, Any]:
+    """Task and tuner of the molecule job; the prior is trained if it is not there."""
     from benchmarks.speed.data import runner
-    from rl_tuner.jobs import configuration, job
+    from rl_tuner.jobs import configuration
+    from rl_tuner.priors.files import load_matching_prior
 
     stages = runner(_GIN, [*bindings, *_SETTING], work_dir)
     path, _ = stages.prior()
-    task = stages.job.task
-    prior = job.load_matching_prior(path, task)
-    return task, prior, configuration.build("RLTuner", prior=prior, task=task, seed=0)
+    task = stages.settings.task
+    prior = load_matching_prior(path, task)
+    return task, configuration.build("RLTuner", prior=prior, task=task, seed=0)
 
 
 class Watch:

@@ -65,7 +65,6 @@ def run_job(
     from rl_tuner.jobs import (
         configuration,
         job,
-        registry,  # noqa: F401
     )
 
     found = {"imported": time.time()}
@@ -84,7 +83,7 @@ def run_job(
     configuration.configure([gin_file], [*bindings, "tune.chunk = 1"])
     run_dir = os.path.join(work_dir, f"start_{os.getpid()}")
     with contextlib.suppress(_Enough):
-        job.Runner(work_dir, run_dir).all()
+        job.Job(work_dir, run_dir).all()
     return found | {"memory_mb": peak_memory_mb()}
 
 

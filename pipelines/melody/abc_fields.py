@@ -97,4 +97,4 @@ def default_length(metre: Metre | None) -> Fraction:
 
 def is_compound(metre: Metre | None) -> bool:
     """Returns whether a metre counts in threes, as 6/8 does."""
-    return bool(metre) and metre[0] % 3 == 0 and metre[0] > 3
+    return metre is not None and metre[0] % 3 == 0 and metre[0] > 3

@@ -4,11 +4,11 @@ import functools
 import re
 from collections.abc import Iterable
 
-from pipelines import errors
 from pipelines.melody import abc_fields
 from pipelines.melody.abc_book import Line
 from pipelines.melody.play_order import MAX_PLAYS, Mark, merge, parse_endings
 from pipelines.melody.score import TICKS_PER_WHOLE, Bar, Metre, Note, bar_ticks
+from rl_tuner.datasets.writer import RejectedError
 
 _PITCHES = {"C": 60, "D": 62, "E": 64, "F": 65, "G": 67, "A": 69, "B": 71}
 _LENGTH = r"\d*(?:/\d*)*"
@@ -240,7 +240,7 @@ class VoiceReader:
     def _rest_bars(self, number: int) -> None:
         """Adds bars of rest, each a bar of its own."""
         if number > _MAX_REST_BARS:
-            raise errors.RejectedError("too long", f"a rest of {number} bars")
+            raise RejectedError("too long", f"a rest of {number} bars")
         for i in range(number):
             self._has_notes = True
             self._bar.metre = self._metre
@@ -252,7 +252,7 @@ class VoiceReader:
     def _overlay(self, overlay: str) -> None:
         """Goes back to the beginning of the bar, for notes that sound with those already there."""
         if len(overlay) > 1:
-            raise errors.RejectedError("unreadable abc", "voice overlay over several bars")
+            raise RejectedError("unreadable abc", "voice overlay over several bars")
         self._bar.length = max(self._bar.length, self._now)
         self._now = 0
         self._last, self._last_length, self._tied = [], 0, {}
@@ -327,7 +327,7 @@ def _parse_mark(symbols: str, endings: str | None) -> Mark:
     else:
         backward = forward = symbols.count(":") // 2
     if max(backward, forward) >= MAX_PLAYS:
-        raise errors.RejectedError("unreadable abc", f"repeat of {backward + 1} times")
+        raise RejectedError("unreadable abc", f"repeat of {backward + 1} times")
     lines = symbols.replace(":", "")
     # "[1" begins an ending and is no section of its own.
     if endings:

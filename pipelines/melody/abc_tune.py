@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable
 
-from pipelines import errors
 from pipelines.melody import abc_book
 from pipelines.melody.abc_music import VoiceReader
 from pipelines.melody.play_order import play_order
 from pipelines.melody.score import Bar, Part, perform
+from rl_tuner.datasets.writer import RejectedError
 
 _MAX_PARTS = 1_000
 _WHOLE = ""
@@ -93,5 +93,5 @@ def _parse_order(text: str) -> list[str]:
             last = [token]
             groups[-1] = groups[-1] + last
         if len(groups[-1]) > _MAX_PARTS:
-            raise errors.RejectedError("too long", f"more than {_MAX_PARTS} parts as played")
+            raise RejectedError("too long", f"more than {_MAX_PARTS} parts as played")
     return groups[0] if len(groups) == 1 else []

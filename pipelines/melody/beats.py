@@ -65,7 +65,7 @@ class Metres:
         for (step, steps_per_bar), end in zip(self.changes, ends):
             lasts = max(0, min(end, end_step) - step)
             lengths[steps_per_bar] = lengths.get(steps_per_bar, 0) + lasts
-        return max(lengths, key=lengths.get)
+        return max(lengths, key=lambda steps_per_bar: lengths[steps_per_bar])
 
     def bar_line(self, step: int) -> int:
         """Returns the last bar line that is not after a step."""

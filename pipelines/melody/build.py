@@ -1,24 +1,24 @@
 """Tunes to a dataset of melodies: the whole job behind `midi_to_tfrecord`."""
 
 import collections
-import contextlib
 import dataclasses
 import functools
 import hashlib
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import gin
 
-from pipelines import errors, parallel
+from pipelines import parallel
 from pipelines.melody import extraction, readers, tunes
-from rl_tuner.common.errors import UserError
+from pipelines.melody.settings import MelodySettings
+from pipelines.settings import builder
 from rl_tuner.common.progress import track
-from rl_tuner.datasets import sequence_examples, writer
+from rl_tuner.common.workers import Outcome, available_processors
+from rl_tuner.datasets import descriptions, sequence_examples, writer
+from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.melody import encoding
 
-_FORMAT = 1
 _PACKAGES = ("note-seq", "music21", "tensorflow", "numpy", "protobuf")
 
 
@@ -50,27 +50,9 @@ class _Collection:
 
 
 @gin.configurable(module="pipelines", denylist=["output_dir", "overwrite"])
+@builder(MelodySettings)
 def build_melody_dataset(
-    inputs: Sequence[str],
-    output_dir: str,
-    *,
-    recursive: bool = True,
-    polyphony: str = "skyline",
-    split: str = "none",
-    gap_bars: float = 1.0,
-    min_bars: int = 7,
-    min_unique_pitches: int = 5,
-    max_steps: int = 512,
-    max_moved: float = 0.03,
-    validation_ratio: float = 0.1,
-    test_ratio: float = 0.1,
-    num_shards: int = 1,
-    num_processes: int = 0,
-    timeout_seconds: float = 60.0,
-    max_file_mb: float = 20.0,
-    worker_memory_mb: int = 4096,
-    allow_any_music21_collection: bool = False,
-    overwrite: bool = False,
+    inputs: list[str], output_dir: str, settings: MelodySettings
 ) -> dict[str, Any]:
     """Reads tunes, extracts their melodies and writes them as a dataset.
 
@@ -80,99 +62,67 @@ def build_melody_dataset(
     Args:
         inputs: Files, folders and "music21:NAME" collections.
         output_dir: The folder to make.
-        recursive: Whether to look into folders within folders.
-        polyphony: "skyline" keeps the highest line of a track, "skip" rejects tracks whose notes
-            start together.
-        split: "none" keeps a tune whole where its metre changes, "metre" cuts it there.
-        gap_bars: A silence of this many bars ends a melody.
-        min_bars: Shorter melodies are rejected.
-        min_unique_pitches: Melodies with fewer pitch classes are rejected.
-        max_steps: Longer melodies are cut to the whole bars that fit; 0 for no limit.
-        max_moved: Melodies with a larger share of notes outside three octaves are rejected; a smaller
-            share is moved by octaves.
-        validation_ratio: The share of tunes for validation.
-        test_ratio: The share of tunes for testing.
-        num_shards: Files per split.
-        num_processes: Worker processes; 0 for one a processor.
-        timeout_seconds: The time limit of one tune.
-        max_file_mb: Larger files, and larger records of a TFRecord, are rejected.
-        worker_memory_mb: The address space of a worker; 0 for no limit.
-        allow_any_music21_collection: Take collections whose licence is not known to be free.
-        overwrite: Replace an existing dataset, once the new one is complete.
+        settings: What to do.
 
     Returns:
         The description that is also written as dataset.json.
 
     Raises:
         UserError: if an input, a setting or the output folder is wrong, or no tune yields
-            a melody; rejected.csv then says why.
+            a melody.
     """
-    settings = {
-        name: value
-        for name, value in locals().items()
-        if name not in ("inputs", "output_dir", "num_processes", "worker_memory_mb", "overwrite")
-    }
-    _check(settings, num_processes)
-    if isinstance(inputs, str):
-        inputs = [inputs]
-    _forget_rejections(output_dir)
-    writer.prepare_output(output_dir, overwrite=overwrite)
-    max_bytes = int(max_file_mb * 2**20)
+    writer.prepare_output(output_dir, overwrite=settings.overwrite)
+    max_bytes = int(settings.max_file_mb * 2**20)
     found, rejections = tunes.list_tunes(
         inputs,
-        recursive=recursive,
+        recursive=settings.recursive,
         max_bytes=max_bytes,
-        allow_any_music21_collection=allow_any_music21_collection,
+        allow_any_music21_collection=settings.allow_any_music21_collection,
     )
     if not found:
-        raise _nothing_survives(f"no tunes in {', '.join(inputs)}", output_dir, rejections)
-    extraction_settings = extraction.ExtractionSettings(
-        polyphony, gap_bars, min_bars, min_unique_pitches, max_steps, split, max_moved
-    )
-    outcomes = parallel.map_isolated(
-        functools.partial(read_melodies, settings=extraction_settings, max_bytes=max_bytes),
-        found,
-        num_processes=num_processes or parallel.available_processors(),
-        timeout_seconds=timeout_seconds,
-        memory_mb=worker_memory_mb,
-        preload=["note_seq", "pipelines.melody.readers"],
-    )
-    outcomes = track(outcomes, total=len(found), description="tunes")
-    collection = _collect(outcomes, validation_ratio, test_ratio)
+        writer.refuse(output_dir, f"no tunes in {', '.join(inputs)}", rejections)
+    outcomes = track(_read(found, settings, max_bytes), total=len(found), description="tunes")
+    collection = _collect(outcomes, settings.validation_ratio, settings.test_ratio)
     examples = collection.examples
     rejections += collection.rejections
     if not examples:
-        raise _nothing_survives(f"no melody in {len(found)} tunes", output_dir, rejections)
-    description = {
-        "format": _FORMAT,
-        "kind": "melody",
-        "encoding": {
-            "min_note": encoding.MIN_NOTE,
-            "max_note": encoding.MAX_NOTE,
-            "num_classes": encoding.NUM_CLASSES,
-            "steps_per_quarter": encoding.STEPS_PER_QUARTER,
-            "transpose_to_key": encoding.TRANSPOSE_TO_KEY,
-        },
-        "splits": {},
-        "source": list(inputs),
-        "settings": settings,
-        "inputs": len(found),
-        "inputs_with_melody": collection.num_yielding,
-        "melodies": len(examples),
-        "rejections": writer.count_reasons(rejections),
-        "changes": dict(sorted(collection.changes.items())),
-        "class_histogram": _histogram(examples),
-        "versions": writer.versions(_PACKAGES),
-    }
+        writer.refuse(output_dir, f"no melody in {len(found)} tunes", rejections)
+    description = descriptions.describe(
+        kind="melody",
+        encoding=encoding.MELODY_ENCODING,
+        source=inputs,
+        settings=settings.to_json(),
+        inputs=len(found),
+        inputs_with_melody=collection.num_yielding,
+        melodies=len(examples),
+        changes=dict(sorted(collection.changes.items())),
+        reasons=(rejection.reason for rejection in rejections),
+        class_histogram=_histogram(examples),
+        packages=_PACKAGES,
+    )
     writer.write_dataset(
         output_dir,
         description,
         {name: _serialise(examples, name) for name in writer.SPLITS},
         rejections,
-        num_shards=num_shards,
-        overwrite=overwrite,
+        num_shards=settings.num_shards,
+        overwrite=settings.overwrite,
     )
     return description
+
+
+def _read(found: list[tunes.Tune], settings: MelodySettings, max_bytes: int) -> Iterable[Outcome]:
+    """Yields what `read_melodies` made of every tune."""
+    names = [field.name for field in dataclasses.fields(extraction.ExtractionSettings)]
+    wanted = extraction.ExtractionSettings(**{name: getattr(settings, name) for name in names})
+    return parallel.map_isolated(
+        functools.partial(read_melodies, settings=wanted, max_bytes=max_bytes),
+        found,
+        num_processes=settings.num_processes or available_processors(),
+        timeout_seconds=settings.timeout_seconds,
+        memory_mb=settings.worker_memory_mb,
+        preload=["note_seq", "pipelines.melody.readers"],
+    )
 
 
 def read_melodies(
@@ -186,10 +136,10 @@ def read_melodies(
     """
     try:
         reading = readers.read_tune(tune, max_bytes=max_bytes)
-    except errors.RejectedError as error:
+    except RejectedError as error:
         return [], [(error.reason, error.detail)], {}
     melodies: list[extraction.Melody] = []
-    rejections: list[errors.RejectedError] = []
+    rejections: list[RejectedError] = []
     mended = ", ".join(f"{count} {what}" for what, count in sorted(reading.counts.items()))
     for sequence in reading.sequences:
         result = extraction.extract_melodies(sequence, settings)
@@ -203,22 +153,8 @@ def read_melodies(
     return melodies, [(e.reason, detail) for e, detail in zip(rejections, details)], changes
 
 
-def _check(settings: dict[str, Any], num_processes: int) -> None:
-    choices = {"polyphony": extraction.POLYPHONY_CHOICES, "split": extraction.SPLIT_CHOICES}
-    for name, known in choices.items():
-        if settings[name] not in known:
-            raise UserError(f"{name} must be one of {', '.join(known)}, not {settings[name]}")
-    numbers = ("gap_bars", "min_bars", "min_unique_pitches", "max_steps", "max_moved")
-    at_least = dict.fromkeys(numbers, 0)
-    writer.check_settings(
-        settings | {"num_processes": num_processes},
-        at_least=at_least | {"num_shards": 1, "num_processes": 0},
-        above_zero=("timeout_seconds", "max_file_mb"),
-    )
-
-
 def _collect(
-    outcomes: Iterable[parallel.Outcome], validation_ratio: float, test_ratio: float
+    outcomes: Iterable[Outcome], validation_ratio: float, test_ratio: float
 ) -> _Collection:
     """Returns what became of all tunes.
 
@@ -262,37 +198,12 @@ def _preference(example: _Example) -> tuple[str, str, int]:
     return example.source, example.split, example.melody.steps_per_bar
 
 
-def _nothing_survives(
-    message: str, output_dir: str, rejections: Sequence[writer.Rejection]
-) -> UserError:
-    """Writes rejected.csv all the same, and returns the error that says where it is."""
-    folder = output_dir
-    if os.path.exists(os.path.join(output_dir, writer.DESCRIPTION_FILE)):
-        # The dataset that was to be replaced stays as it is.
-        folder = f"{output_dir.rstrip(os.sep)}.rejected"
-    path = os.path.join(folder, writer.REJECTED_FILE)
-    try:
-        os.makedirs(folder, exist_ok=True)
-        writer.write_rejections(folder, rejections)
-    except OSError as error:
-        return UserError(f"cannot write {path}: {error.strerror}")
-    return UserError(f"{message}{writer.why(rejections)}; see {path}")
-
-
-def _forget_rejections(output_dir: str) -> None:
-    """Removes what an earlier run left that found nothing, so that this one may write there."""
-    with contextlib.suppress(OSError):
-        if os.listdir(output_dir) == [writer.REJECTED_FILE]:
-            os.remove(os.path.join(output_dir, writer.REJECTED_FILE))
-            os.rmdir(output_dir)
-
-
 def _serialise(examples: list[_Example], split: str) -> list[tuple[bytes, int]]:
     """Returns the serialised melodies of a split, each with its number of steps."""
     serialised = []
     for example in examples:
         if example.split == split:
-            context = {
+            context: dict[str, str | int] = {
                 "id": example.id,
                 "source": example.source,
                 "length": len(example.melody.classes),

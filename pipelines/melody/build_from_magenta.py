@@ -9,15 +9,16 @@ from typing import Any
 import gin
 
 from pipelines import parallel
-from pipelines.errors import RejectedError
 from pipelines.inputs import list_files
 from pipelines.melody import magenta_examples
-from rl_tuner.common.errors import UserError
+from pipelines.melody.settings import MagentaSettings
+from pipelines.settings import builder
 from rl_tuner.common.progress import track
-from rl_tuner.datasets import sequence_examples, tfrecords, writer
+from rl_tuner.common.workers import Outcome, available_processors
+from rl_tuner.datasets import descriptions, sequence_examples, tfrecords, writer
+from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.melody import encoding
 
-_FORMAT = 1
 _FILE_NAME = re.compile(r"\.tfrecords?(-\d+-of-\d+)?$")
 _CHUNK_SIZE = 64
 _TIMEOUT_SECONDS = 60.0
@@ -33,36 +34,20 @@ class Record:
 
 
 @gin.configurable(module="pipelines", denylist=["output_dir", "overwrite"])
+@builder(MagentaSettings)
 def build_magenta_dataset(
-    inputs: Sequence[str],
-    output_dir: str,
-    *,
-    recursive: bool = True,
-    steps_per_bar: int = 16,
-    validation_ratio: float = 0.1,
-    test_ratio: float = 0.1,
-    num_shards: int = 1,
-    num_processes: int = 0,
-    max_record_mb: float = 20.0,
-    overwrite: bool = False,
+    inputs: list[str], output_dir: str, settings: MagentaSettings
 ) -> dict[str, Any]:
     """Reads Magenta's training examples and writes their melodies as a dataset.
 
     The result depends on the melodies and the settings only, not on the number of processes or the
     order of the inputs. Magenta's own division into training and evaluation files is not kept: the
-    split of a melody hangs on a hash of it, as in every dataset here.
+    split of a melody depends on a hash of it, as in every dataset here.
 
     Args:
         inputs: Files of TFRecords, and folders, whose files of other kinds are rejected.
         output_dir: The folder to make.
-        recursive: Whether to look into folders within folders.
-        steps_per_bar: Sixteenth notes of a bar, which the examples do not tell; windows begin at bars.
-        validation_ratio: The share of melodies for validation.
-        test_ratio: The share of melodies for testing.
-        num_shards: Files per split.
-        num_processes: Worker processes; 0 for one a processor.
-        max_record_mb: Larger records are rejected.
-        overwrite: Replace an existing dataset, once the new one is complete.
+        settings: What to do.
 
     Returns:
         The description that is also written as dataset.json.
@@ -70,62 +55,41 @@ def build_magenta_dataset(
     Raises:
         UserError: if an input, a setting or the output folder is wrong, or no record holds a melody.
     """
-    settings = {
-        "recursive": recursive,
-        "steps_per_bar": steps_per_bar,
-        "validation_ratio": validation_ratio,
-        "test_ratio": test_ratio,
-        "num_shards": num_shards,
-        "max_record_mb": max_record_mb,
-    }
-    least = {"steps_per_bar": 1, "num_shards": 1, "num_processes": 0}
-    writer.check_settings(
-        settings | {"num_processes": num_processes}, at_least=least, above_zero=["max_record_mb"]
-    )
-    if isinstance(inputs, str):
-        inputs = [inputs]
-    writer.prepare_output(output_dir, overwrite=overwrite)
-    found, rejections = _list_records(inputs, recursive, int(max_record_mb * 2**20))
+    writer.prepare_output(output_dir, overwrite=settings.overwrite)
+    max_bytes = int(settings.max_record_mb * 2**20)
+    found, rejections = _list_records(inputs, settings.recursive, max_bytes)
     outcomes = parallel.map_in_chunks(
         read_melody,
         found,
         chunk_size=_CHUNK_SIZE,
-        num_processes=num_processes or parallel.available_processors(),
+        num_processes=settings.num_processes or available_processors(),
         timeout_seconds=_TIMEOUT_SECONDS,
     )
     outcomes = track(outcomes, total=len(found), description="examples")
     melodies, more = _collect(outcomes)
     rejections += more
     if not melodies:
-        raise UserError(f"no melody in {', '.join(inputs)}{writer.why(rejections)}")
-    description = {
-        "format": _FORMAT,
-        "kind": "melody",
-        "encoding": {
-            "min_note": encoding.MIN_NOTE,
-            "max_note": encoding.MAX_NOTE,
-            "num_classes": encoding.NUM_CLASSES,
-            "steps_per_quarter": encoding.STEPS_PER_QUARTER,
-            "transpose_to_key": encoding.TRANSPOSE_TO_KEY,
-        },
-        "splits": {},
-        "source": list(inputs),
-        "settings": settings,
-        "inputs": len(found),
-        "melodies": len(melodies),
-        "rejections": writer.count_reasons(rejections),
-        "class_histogram": [
+        writer.refuse(output_dir, f"no melody in {', '.join(inputs)}", rejections)
+    description = descriptions.describe(
+        kind="melody",
+        encoding=encoding.MELODY_ENCODING,
+        source=inputs,
+        settings=settings.to_json(),
+        inputs=len(found),
+        melodies=len(melodies),
+        reasons=(rejection.reason for rejection in rejections),
+        class_histogram=[
             sum(melody.count(each) for melody in melodies) for each in range(encoding.NUM_CLASSES)
         ],
-        "versions": writer.versions(("numpy",)),
-    }
+        packages=["numpy"],
+    )
     writer.write_dataset(
         output_dir,
         description,
-        _serialise(melodies, steps_per_bar, validation_ratio, test_ratio),
+        _serialise(melodies, settings),
         rejections,
-        num_shards=num_shards,
-        overwrite=overwrite,
+        num_shards=settings.num_shards,
+        overwrite=settings.overwrite,
     )
     return description
 
@@ -167,7 +131,7 @@ def _list_records(
 
 
 def _collect(
-    outcomes: Iterable[parallel.Outcome],
+    outcomes: Iterable[Outcome],
 ) -> tuple[dict[bytes, str], list[writer.Rejection]]:
     """Returns melody -> name of its first record, ordered by hash, and what was rejected."""
     sources: dict[bytes, list[str]] = {}
@@ -190,19 +154,21 @@ def _collect(
 
 
 def _serialise(
-    melodies: Mapping[bytes, str], steps_per_bar: int, validation_ratio: float, test_ratio: float
+    melodies: Mapping[bytes, str], settings: MagentaSettings
 ) -> dict[str, list[tuple[bytes, int]]]:
     examples: dict[str, list[tuple[bytes, int]]] = {split: [] for split in writer.SPLITS}
     for melody, source in melodies.items():
         key = hashlib.sha256(melody)
         split = writer.split_of(
-            key.digest(), validation_ratio=validation_ratio, test_ratio=test_ratio
+            key.digest(),
+            validation_ratio=settings.validation_ratio,
+            test_ratio=settings.test_ratio,
         )
-        context = {
+        context: dict[str, str | int] = {
             "id": key.hexdigest(),
             "source": source,
             "length": len(melody),
-            "steps_per_bar": steps_per_bar,
+            "steps_per_bar": settings.steps_per_bar,
         }
         examples[split].append((sequence_examples.serialise(context, melody), len(melody)))
     return examples

@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pipelines import errors
 from pipelines.melody import beats
 from pipelines.melody.lines import POLYPHONY_CHOICES, StepNote, one_line
+from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.melody import encoding
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Extraction:
     """
 
     melodies: list[Melody] = dataclasses.field(default_factory=list)
-    rejections: list[errors.RejectedError] = dataclasses.field(default_factory=list)
+    rejections: list[RejectedError] = dataclasses.field(default_factory=list)
     counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
 
@@ -94,11 +94,11 @@ def extract_melodies(sequence: "note_seq.NoteSequence", settings: ExtractionSett
     quarters = beats.quarters_of(sequence)
     instruments = _instruments(sequence, quarters, result.counts)
     if not instruments:
-        result.rejections.append(errors.RejectedError("no notes"))
+        result.rejections.append(RejectedError("no notes"))
         return result
     last = max(note.end_step for notes in instruments.values() for note in notes)
     if last > _MAX_TUNE_STEPS:
-        result.rejections.append(errors.RejectedError("too long", f"{last} steps"))
+        result.rejections.append(RejectedError("too long", f"{last} steps"))
         return result
     metres = beats.metres_of(sequence, quarters)
     for stretch, stretch_metres, cause in _stretches(instruments, metres, settings.split):
@@ -106,13 +106,13 @@ def extract_melodies(sequence: "note_seq.NoteSequence", settings: ExtractionSett
             try:
                 line = one_line(notes, settings.polyphony, result.counts)
                 candidates = list(_between_gaps(line, stretch_metres, settings.gap_bars, cause))
-            except errors.RejectedError as error:
+            except RejectedError as error:
                 result.rejections.append(error)
                 continue
             for candidate in candidates:
                 try:
                     result.melodies.append(_encode(candidate, settings, result.counts))
-                except errors.RejectedError as error:
+                except RejectedError as error:
                     result.rejections.append(error)
     return result
 
@@ -176,9 +176,7 @@ def _between_gaps(
     """
     steps_per_bar = metres.prevailing(line[-1].end_step)
     if steps_per_bar % 1:
-        raise errors.RejectedError(
-            "bar is not a whole number of steps", f"{steps_per_bar:g} steps a bar"
-        )
+        raise RejectedError("bar is not a whole number of steps", f"{steps_per_bar:g} steps a bar")
     groups = [[line[0]]]
     for previous, note in itertools.pairwise(line):
         if note.start_step - previous.end_step >= gap_bars * steps_per_bar:
@@ -210,21 +208,21 @@ def _encode(
     events = _events(candidate)
     if len(events) < settings.min_bars * steps_per_bar:
         reason = f"too few bars {candidate.cause}".rstrip()
-        raise errors.RejectedError(reason, f"{len(events) // steps_per_bar} bars")
+        raise RejectedError(reason, f"{len(events) // steps_per_bar} bars")
     if settings.max_steps and len(events) > settings.max_steps:
         counts[CUT] += 1
         del events[max(1, settings.max_steps // steps_per_bar) * steps_per_bar :]
     pitches = [event for event in events if event >= 0]
     unique = len({pitch % 12 for pitch in pitches})
     if unique < settings.min_unique_pitches:
-        raise errors.RejectedError("too few unique pitches", f"{unique} pitch classes")
+        raise RejectedError("too few unique pitches", f"{unique} pitch classes")
     melody = note_seq.Melody(
         events, steps_per_bar=steps_per_bar, steps_per_quarter=encoding.STEPS_PER_QUARTER
     )
     shift = melody.squash(encoding.MIN_NOTE, encoding.MAX_NOTE, encoding.TRANSPOSE_TO_KEY)
     moved = sum(not encoding.MIN_NOTE <= p + shift < encoding.MAX_NOTE for p in pitches)
     if moved > settings.max_moved * len(pitches):
-        raise errors.RejectedError(
+        raise RejectedError(
             "range too wide", f"{moved} of {len(pitches)} notes outside three octaves in C"
         )
     counts[FOLDED] += moved

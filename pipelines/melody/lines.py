@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 
-from pipelines import errors
+from rl_tuner.datasets.writer import RejectedError
 
 POLYPHONY_CHOICES = ("skyline", "skip")
 
@@ -50,7 +50,7 @@ def one_line(
             if note.end - note.start > (last.end - last.start) * 1.001:
                 line[-1] = note
         elif polyphony == "skip":
-            raise errors.RejectedError("polyphonic")
+            raise RejectedError("polyphonic")
         else:
             counts[UNDER_HIGHER] += 1
             if note.pitch > last.pitch:

@@ -16,7 +16,7 @@ import itertools
 import struct
 from collections.abc import Iterator
 
-from pipelines.errors import RejectedError
+from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.melody.encoding import NUM_CLASSES
 
 _VARINT, _BYTES = 0, 2
@@ -69,12 +69,12 @@ def _input_class(feature: bytes) -> int:
 def _label(feature: bytes) -> int:
     values = []
     for number, wire_type, value in _fields(_only(feature, 3, "another encoding")):
-        if number == 1 and wire_type == _BYTES:
+        if number == 1 and wire_type == _BYTES and isinstance(value, bytes):
             at = 0
             while at < len(value):
                 label, at = _varint(value, at)
                 values.append(label)
-        elif number == 1 and wire_type == _VARINT:
+        elif number == 1 and isinstance(value, int):
             values.append(value)
     if len(values) != 1 or values[0] >= NUM_CLASSES:
         raise RejectedError("another encoding", f"labels {values[:3]}")
@@ -92,8 +92,8 @@ def _only(message: bytes, number: int, otherwise: str) -> bytes:
 def _payloads(message: bytes, number: int) -> Iterator[bytes]:
     return (
         value
-        for found, wire_type, value in _fields(message)
-        if found == number and wire_type != _VARINT
+        for found, _, value in _fields(message)
+        if found == number and isinstance(value, bytes)
     )
 
 

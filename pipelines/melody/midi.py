@@ -9,7 +9,7 @@ import collections
 import dataclasses
 from collections.abc import Iterator
 
-from pipelines import errors
+from rl_tuner.datasets.writer import RejectedError
 
 _DRUMS = 9
 # Bytes after the status byte, by its upper four bits; system messages have their own.
@@ -65,12 +65,12 @@ def _header(data: bytes) -> tuple[int, int, int]:
     # RMID files and old Macintosh files have something before it.
     at = data.find(b"MThd")
     if at < 0 or len(data) < at + 14:
-        raise errors.RejectedError("unreadable midi", "no MThd header")
+        raise RejectedError("unreadable midi", "no MThd header")
     length = max(6, int.from_bytes(data[at + 4 : at + 8], "big"))
     kind = int.from_bytes(data[at + 8 : at + 10], "big")
     division = int.from_bytes(data[at + 12 : at + 14], "big", signed=True)
     if division == 0 or (division < 0 and not division & 0xFF):
-        raise errors.RejectedError("unreadable midi", f"time division {division}")
+        raise RejectedError("unreadable midi", f"time division {division}")
     chunks = at + 8 + length
     return kind, division, chunks if chunks <= len(data) else at + 14
 

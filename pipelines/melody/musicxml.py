@@ -215,6 +215,6 @@ def _directions(element: ElementTree.Element) -> tuple[Mark, Mark]:
 
 def _number(value: str | None) -> float | None:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return float(value or "")
+    except ValueError:
         return None

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from pipelines import errors
+from rl_tuner.datasets.writer import RejectedError
 
 MAX_PLAYS = 8
 
@@ -87,7 +87,7 @@ class _Player:
         self._play = 1
         self._has_jumped = False
         if max((mark.backward for mark in marks), default=0) >= MAX_PLAYS:
-            raise errors.RejectedError("too many repeats", f"{MAX_PLAYS} times or more")
+            raise RejectedError("too many repeats", f"{MAX_PLAYS} times or more")
 
     def play(self) -> list[int]:
         order: list[int] = []

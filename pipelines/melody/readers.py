@@ -9,10 +9,10 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipelines import errors
 from pipelines.melody import abc_tune, midi, musicxml, tunes, xml_files
 from pipelines.melody.score import TICKS_PER_QUARTER, Part
 from rl_tuner.datasets import tfrecords
+from rl_tuner.datasets.writer import RejectedError
 
 if TYPE_CHECKING:
     import note_seq
@@ -47,16 +47,16 @@ def read_tune(tune: tunes.Tune, *, max_bytes: int) -> Reading:
         "notesequence": _read_notesequence,
     }
     if tune.size > max_bytes:
-        raise errors.RejectedError("too large", f"{tune.size} bytes")
+        raise RejectedError("too large", f"{tune.size} bytes")
     try:
         return readers[tune.format](tune, max_bytes)
-    except errors.RejectedError:
+    except RejectedError:
         raise
     except MemoryError as error:
-        raise errors.RejectedError("out of memory") from error
+        raise RejectedError("out of memory") from error
     except Exception as error:
         message = " ".join(f"{type(error).__name__}: {error}".split())
-        raise errors.RejectedError(f"unreadable {tune.format}", message[:200]) from error
+        raise RejectedError(f"unreadable {tune.format}", message[:200]) from error
 
 
 def _read_midi(tune: tunes.Tune, max_bytes: int) -> Reading:

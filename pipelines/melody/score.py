@@ -6,8 +6,8 @@ Time is whole ticks, so that no sum of thirds and sixteenths is ever off by a ro
 import dataclasses
 from collections.abc import Iterable
 
-from pipelines import errors
 from pipelines.melody import play_order
+from rl_tuner.datasets.writer import RejectedError
 
 # Divisible by every note length down to 128ths and by the usual tuplets.
 TICKS_PER_QUARTER = 2**7 * 3**2 * 5 * 7 * 11 * 13
@@ -86,7 +86,7 @@ def perform(bars: Iterable[Bar]) -> Part:
     now = 0
     for number, bar in enumerate(bars):
         if number >= _MAX_BARS:
-            raise errors.RejectedError("too long", f"more than {_MAX_BARS} bars as played")
+            raise RejectedError("too long", f"more than {_MAX_BARS} bars as played")
         if bar.metre and (not metres or metres[-1][1] != bar.metre):
             metres.append((now, bar.metre))
         for note in bar.notes:

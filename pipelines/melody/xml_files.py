@@ -5,8 +5,8 @@ import re
 import zipfile
 from xml.etree import ElementTree
 
-from pipelines import errors
 from pipelines.melody import text
+from rl_tuner.datasets.writer import RejectedError
 
 _ROOTS = ("score-partwise", "score-timewise")
 _MANIFEST = "META-INF/container.xml"
@@ -29,7 +29,7 @@ def read_root(data: bytes, max_bytes: int) -> ElementTree.Element:
     if root.tag == "score-timewise":
         return _by_part(root)
     if root.tag != "score-partwise":
-        raise errors.RejectedError("unreadable musicxml", f"no score but <{root.tag[:40]}>")
+        raise RejectedError("unreadable musicxml", f"no score but <{root.tag[:40]}>")
     return root
 
 
@@ -37,7 +37,7 @@ def _parse(data: bytes) -> ElementTree.Element:
     declared = _DECLARED.search(data[:200])
     document = text.decode(data, declared[1].decode("ascii", "replace") if declared else "")
     if "<!ENTITY" in document:
-        raise errors.RejectedError("unreadable musicxml", "declares XML entities")
+        raise RejectedError("unreadable musicxml", "declares XML entities")
     document = _NO_CHARACTER.sub("", document[max(document.find("<"), 0) :])
     document = _BARE_AMPERSAND.sub("&amp;", _AFTER_END.sub(r"\1", document))
     # A score has no namespace; one that a program adds would hide every element.
@@ -65,12 +65,12 @@ def _score_in(data: bytes, max_bytes: int) -> bytes:
             plain = member.replace(b"\0", b"")
             if any(f"<{root}".encode() in plain for root in _ROOTS):
                 return member
-    raise errors.RejectedError("unreadable musicxml", "no score in the archive")
+    raise RejectedError("unreadable musicxml", "no score in the archive")
 
 
 def _member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
     if archive.getinfo(name).file_size > max_bytes:
-        raise errors.RejectedError("too large", "unpacked")
+        raise RejectedError("too large", "unpacked")
     return archive.read(name)
 
 

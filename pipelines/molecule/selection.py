@@ -5,8 +5,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipelines import parallel
-from pipelines.molecule.readers import Entry
+from pipelines.molecule.entries import Entry
+from rl_tuner.common.workers import Outcome
 from rl_tuner.datasets import writer
 
 if TYPE_CHECKING:
@@ -34,8 +34,18 @@ class Found:
         return dataclasses.replace(self, strings=strings)
 
 
+def select(
+    outcomes: Iterable[Outcome], min_token_count: int
+) -> tuple[list[Found], list[writer.Rejection]]:
+    """Returns the molecules of a dataset in its order, and what was rejected on the way."""
+    found, rejections = collect(outcomes)
+    found, rare = drop_rare_tokens(found, min_token_count)
+    found, untrained = drop_untrained_tokens(found)
+    return found, rejections + rare + untrained
+
+
 def collect(
-    outcomes: Iterable[parallel.Outcome],
+    outcomes: Iterable[Outcome],
 ) -> tuple[list[Found], list[writer.Rejection]]:
     """Returns the molecules, each once, from the first of its entries, and what was rejected."""
     found: list[Found] = []

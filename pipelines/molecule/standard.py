@@ -1,46 +1,26 @@
 """One molecule as it was found to the strings that a model learns from; needs RDKit."""
 
 import dataclasses
+import functools
 import hashlib
+from collections.abc import Callable
 
-from rdkit import Chem, rdBase
-from rdkit.Chem import QED, Crippen, Descriptors
+from rdkit import Chem
+from rdkit.Chem import rdqueries
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.Scaffolds import MurckoScaffold
-from rdkit.Contrib.SA_Score import sascorer
 
-from pipelines import errors
-from pipelines.molecule.readers import Entry
+from pipelines.molecule import fragments, parsing
+from pipelines.molecule.entries import Entry
+from pipelines.molecule.settings import MoleculeSettings
 from rl_tuner.datasets import writer
-from rl_tuner.tasks.molecule import tokens
-
-rdBase.DisableLog("rdApp.*")
+from rl_tuner.datasets.writer import RejectedError
+from rl_tuner.tasks.molecule import chemistry, histograms, tokens
 
 # A canonical string may, once read, be written differently; a few rounds settle nearly all.
 _CANONICAL_ROUNDS = 4
 # Random spellings repeat one another, the more so the smaller the molecule.
 _DRAWS_PER_SPELLING = 4
-
-
-@dataclasses.dataclass(frozen=True)
-class StandardSettings:
-    """What is done to a molecule; `molecule_dataset.build_molecule_dataset` says what each means."""
-
-    representation: str
-    strip_salts: bool
-    neutralise: bool
-    keep_stereo: bool
-    min_length: int
-    max_length: int
-    min_heavy_atoms: int
-    max_heavy_atoms: int
-    elements: tuple[str, ...]
-    split: str
-    validation_ratio: float
-    test_ratio: float
-    augment: int
-    seed: int
-    property_histograms: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,110 +32,108 @@ class Molecule:
         split: "train", "validation" or "test".
         spellings: Its strings, the canonical one first; the tokens of each, parted by spaces.
         properties: Those of `measure`, or none.
+        changes: What it lost or changed on the way, a short fixed phrase each.
     """
 
     smiles: str
     split: str
     spellings: tuple[str, ...]
     properties: tuple[float, ...]
+    changes: tuple[str, ...] = ()
 
 
-def read_molecule(entry: Entry, settings: StandardSettings) -> Molecule | writer.Rejection:
+def read_molecule(entry: Entry, settings: MoleculeSettings) -> Molecule | writer.Rejection:
     """Returns the molecule of an entry, or why it is none."""
     try:
-        mol = standardise(parse(entry), settings)
+        parsed = parsing.parse(entry)
+        mol, changes = standardise(parsed, settings)
         # Every atom is a token at least, and RDKit's time to write goes with the square.
         if mol.GetNumAtoms() > settings.max_length:
-            raise errors.RejectedError("too long", f"{mol.GetNumAtoms()} atoms")
-        smiles, mol = canonicalise(mol)
-        check(mol, settings)
+            raise RejectedError("too long", f"{mol.GetNumAtoms()} atoms")
+        smiles, mol = canonicalise(mol, read_from=entry.text if mol is parsed else "")
+        check(smiles, mol, settings)
         canonical = _tokenise(smiles, mol, settings)
         split = writer.split_of(
             split_key(smiles, mol, settings.split),
             validation_ratio=settings.validation_ratio,
             test_ratio=settings.test_ratio,
         )
-    except errors.RejectedError as error:
+    except RejectedError as error:
         return entry.reject(error.reason, error.detail)
     is_trained = split == "train"
     spellings = _random_spellings(smiles, mol, settings) if is_trained else []
     is_measured = is_trained and settings.property_histograms
-    properties = measure(mol, length=len(canonical)) if is_measured else ()
-    return Molecule(smiles, split, tuple(map(" ".join, [canonical, *spellings])), properties)
+    properties = measure(mol, smiles, length=len(canonical)) if is_measured else ()
+    strings = tuple(map(" ".join, [canonical, *spellings]))
+    changes += ["CXSMILES extension left out"] if entry.extension else []
+    return Molecule(smiles, split, strings, properties, tuple(changes))
 
 
-def parse(entry: Entry) -> Chem.Mol:
-    """Returns the sanitised molecule of an entry.
+def standardise(mol: Chem.Mol, settings: MoleculeSettings) -> tuple[Chem.Mol, list[str]]:
+    """Returns a molecule as the settings want it, and what was changed for that.
+
+    Atom maps always go; salts, charges, isotopes, stereochemistry and tautomers as the settings say.
 
     Raises:
-        RejectedError: if it cannot be read, breaks the rules of valence, or is empty.
+        RejectedError: if RDKit cannot do it.
     """
-    if entry.format == "sdf":
-        read, options, reason = Chem.MolFromMolBlock, {"strictParsing": False}, "unreadable record"
-    else:
-        read, options, reason = Chem.MolFromSmiles, {}, "unreadable SMILES"
-    # RDKit reads no further than a NUL and would take what is before it for the whole.
-    if "\0" in entry.text:
-        raise errors.RejectedError(reason)
-    mol = read(entry.text, **options)
-    if mol is None:
-        mol = read(entry.text, sanitize=False, **options)
-        problems = Chem.DetectChemistryProblems(mol) if mol is not None else []
-        if not problems:
-            raise errors.RejectedError(reason)
-        raise errors.RejectedError("invalid molecule", " ".join(problems[0].Message().split()))
-    if not mol.GetNumAtoms():
-        raise errors.RejectedError("no atoms")
-    return mol
-
-
-def standardise(mol: Chem.Mol, settings: StandardSettings) -> Chem.Mol:
-    """Returns the molecule without atom maps and, as the settings say, salts, charges and stereo."""
-    for atom in mol.GetAtoms():
+    changes = []
+    maps = mol.GetAtomsMatchingQuery(_HAS_MAP)
+    for atom in maps:
         atom.SetAtomMapNum(0)
-    try:
-        if settings.strip_salts and len(Chem.GetMolFrags(mol)) > 1:
-            mol = _FRAGMENT_CHOOSER.choose(mol)
-        if settings.neutralise:
-            mol = _UNCHARGER.uncharge(mol)
-    except (RuntimeError, ValueError) as error:
-        raise errors.RejectedError("cannot be standardised", _first_line(error)) from error
-    if not settings.keep_stereo:
-        Chem.RemoveStereochemistry(mol)
-    return mol
+    if maps:
+        changes.append("atom maps left out")
+    for is_asked, change, phrase in (
+        (settings.strip_salts, fragments.choose, "fragments left out"),
+        (settings.neutralise, _UNCHARGER.uncharge, "charges taken away"),
+        (not settings.keep_isotopes, _without_isotopes, "isotopes left out"),
+        (not settings.keep_stereo, _without_stereo, "stereochemistry left out"),
+        (settings.merge_tautomers, _canonical_tautomer, "tautomer changed"),
+    ):
+        if is_asked:
+            mol, is_changed = _changed(mol, change)
+            changes += [phrase] if is_changed else []
+    return mol, changes
 
 
-def canonicalise(mol: Chem.Mol) -> tuple[str, Chem.Mol]:
+def canonicalise(mol: Chem.Mol, read_from: str = "") -> tuple[str, Chem.Mol]:
     """Returns the canonical SMILES of a molecule and the molecule as read from it.
+
+    Args:
+        mol: The molecule.
+        read_from: The SMILES string that it was just read from, if from one: most collections are
+            canonical already.
 
     Raises:
         RejectedError: if RDKit writes what it cannot read, or what it then writes differently.
     """
     smiles = Chem.MolToSmiles(mol)
+    if smiles == read_from:
+        return smiles, mol
     for _ in range(_CANONICAL_ROUNDS):
         mol = Chem.MolFromSmiles(smiles)
         if mol is None:
-            raise errors.RejectedError("no canonical SMILES", smiles)
+            raise RejectedError("no canonical SMILES", smiles)
         previous, smiles = smiles, Chem.MolToSmiles(mol)
         if smiles == previous:
             return smiles, mol
-    raise errors.RejectedError("no canonical SMILES", smiles)
+    raise RejectedError("no canonical SMILES", smiles)
 
 
-def check(mol: Chem.Mol, settings: StandardSettings) -> None:
+def check(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> None:
     """Raises RejectedError if a molecule has atoms that are not allowed, or too few or too many."""
-    strange = {atom.GetSymbol() for atom in mol.GetAtoms()} - set(settings.elements)
+    strange = {_element(token) for token in tokens.split(smiles, "atom")} - {*settings.elements, ""}
     if strange:
-        raise errors.RejectedError("element not allowed", ", ".join(sorted(strange)))
+        raise RejectedError("element not allowed", ", ".join(sorted(strange)))
     heavy_atoms = mol.GetNumHeavyAtoms()
     if heavy_atoms < settings.min_heavy_atoms:
-        raise errors.RejectedError("too few heavy atoms", f"{heavy_atoms}")
+        raise RejectedError("too few heavy atoms", f"{heavy_atoms}")
     if 0 < settings.max_heavy_atoms < heavy_atoms:
-        raise errors.RejectedError("too many heavy atoms", f"{heavy_atoms}")
+        raise RejectedError("too many heavy atoms", f"{heavy_atoms}")
 
 
 def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
-    """Returns what the split of a molecule hangs on: its canonical SMILES, or its scaffold's.
+    """Returns what the split of a molecule depends on: its canonical SMILES, or its scaffold's.
 
     Scaffolds are those of Bemis and Murcko, without stereochemistry. A molecule without a ring has
     none and goes by its own SMILES; else all of them would be in one split.
@@ -166,44 +144,42 @@ def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
     return smiles.encode()
 
 
-def measure(mol: Chem.Mol, length: int) -> tuple[float, ...]:
-    """Returns logP, QED, SA, largest ring, weight (Da), heavy atoms and length of a molecule.
+def measure(mol: Chem.Mol, smiles: str, length: int) -> tuple[float, ...]:
+    """Returns the quantities of `histograms.QUANTITIES`, in their order.
 
-    The largest ring is 0 where there is none; length is that of the canonical string in tokens.
+    Args:
+        mol: A molecule.
+        smiles: Its canonical SMILES.
+        length: The tokens of its string.
     """
-    rings = mol.GetRingInfo().AtomRings()
-    return (
-        Crippen.MolLogP(mol),
-        QED.qed(mol),
-        sascorer.calculateScore(mol),
-        max(map(len, rings), default=0),
-        Descriptors.MolWt(mol),
-        mol.GetNumHeavyAtoms(),
-        length,
+    properties = chemistry.measure(mol, smiles)
+    return tuple(
+        getattr(properties, quantity.attribute) if quantity.attribute else length
+        for quantity in histograms.QUANTITIES
     )
 
 
-def _tokenise(smiles: str, mol: Chem.Mol, settings: StandardSettings) -> list[str]:
+def _tokenise(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[str]:
     """Returns the tokens of a spelling of a molecule."""
     try:
         found = tokens.split(smiles, settings.representation)
     except ValueError as error:
-        raise errors.RejectedError("no SELFIES", _first_line(error)) from error
+        raise RejectedError("no SELFIES", _first_line(error)) from error
     if len(found) < settings.min_length:
-        raise errors.RejectedError("too short", f"{len(found)} tokens")
+        raise RejectedError("too short", f"{len(found)} tokens")
     if len(found) > settings.max_length:
-        raise errors.RejectedError("too long", f"{len(found)} tokens")
+        raise RejectedError("too long", f"{len(found)} tokens")
     if settings.representation == "selfies":
         again = Chem.MolFromSmiles(tokens.join(found, settings.representation))
         if again is None or Chem.MolToSmiles(again) != Chem.MolToSmiles(mol):
-            raise errors.RejectedError("another molecule as SELFIES")
+            raise RejectedError("another molecule as SELFIES")
     return found
 
 
-def _random_spellings(smiles: str, mol: Chem.Mol, settings: StandardSettings) -> list[list[str]]:
+def _random_spellings(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[list[str]]:
     """Returns up to `augment` distinct spellings that give back the molecule, by tokens.
 
-    They hang on the seed and the canonical SMILES only.
+    They depend on the seed and the canonical SMILES only.
     """
     if not settings.augment:
         return []
@@ -217,7 +193,7 @@ def _random_spellings(smiles: str, mol: Chem.Mol, settings: StandardSettings) ->
             continue
         try:
             spelling = _tokenise(draw, mol, settings)
-        except errors.RejectedError:
+        except RejectedError:
             continue
         if spelling not in spellings:
             spellings.append(spelling)
@@ -226,15 +202,48 @@ def _random_spellings(smiles: str, mol: Chem.Mol, settings: StandardSettings) ->
     return spellings
 
 
-def _fragment_chooser() -> rdMolStandardize.LargestFragmentChooser:
-    parameters = rdMolStandardize.CleanupParameters()
-    parameters.preferOrganic = True
-    return rdMolStandardize.LargestFragmentChooser(parameters)
+def _changed(mol: Chem.Mol, change: Callable[[Chem.Mol], Chem.Mol]) -> tuple[Chem.Mol, bool]:
+    """Returns the changed molecule, and whether it is another one."""
+    try:
+        changed = change(mol)
+    except (RuntimeError, ValueError) as error:
+        raise RejectedError("cannot be standardised", _first_line(error)) from error
+    if changed is mol:
+        return mol, False
+    return changed, Chem.MolToSmiles(changed) != Chem.MolToSmiles(mol)
+
+
+@functools.cache
+def _element(token: str) -> str:
+    """Returns the symbol of the element that a token of a SMILES string stands for, if any."""
+    mol = Chem.MolFromSmiles(token, sanitize=False)
+    return mol.GetAtomWithIdx(0).GetSymbol() if mol is not None and mol.GetNumAtoms() else ""
+
+
+def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
+    if not any(atom.GetIsotope() for atom in mol.GetAtoms()):
+        return mol
+    mol = Chem.Mol(mol)
+    for atom in mol.GetAtoms():
+        atom.SetIsotope(0)
+    # Deuterium is an atom of its own, hydrogen is not.
+    return Chem.RemoveHs(mol)
+
+
+def _without_stereo(mol: Chem.Mol) -> Chem.Mol:
+    mol = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(mol)
+    return mol
+
+
+def _canonical_tautomer(mol: Chem.Mol) -> Chem.Mol:
+    return _TAUTOMERS.Canonicalize(mol)
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-_FRAGMENT_CHOOSER = _fragment_chooser()
+_HAS_MAP = rdqueries.HasPropQueryAtom("molAtomMapNumber")
 _UNCHARGER = rdMolStandardize.Uncharger()
+_TAUTOMERS = rdMolStandardize.TautomerEnumerator()

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from absl import flags, logging
 
-from rl_tuner.common.errors import UserError
+from rl_tuner.common.errors import UserError, first_line
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
+_PACKAGE = "sequence-tutor"
 
 
 def run(
     define_flags: Callable[[flags.FlagValues], None],
     call: Callable[[flags.FlagValues], object],
     *,
-    usage: str,
+    usage: str | None,
     argv: Sequence[str] | None = None,
+    positional: str | None = None,
 ) -> NoReturn:
-    """Parses the command line, makes the call and exits.
+    """Parse the command line, make the call and exit.
 
-    The exit code is 0 for success, 1 for an error, 2 for wrong usage and 130 when interrupted; an
-    error is one line on stderr, a traceback only where --log=DEBUG asks for it.
+    The exit code is 0 for success, 1 for an error, 2 for incorrect usage and 130 when interrupted; an
+    error is one line on stderr, with a traceback only if --log=DEBUG asks for it.
 
     Args:
         define_flags: adds the command's flags to values of its own, so that two commands can live in
@@ -34,6 +39,7 @@ def run(
         call: the work; heavy imports belong inside, so that --help answers at once.
         usage: what --help prints before the flags.
         argv: the command line, sys.argv by default.
+        positional: the flag that an argument without a flag sets; None accepts no such argument.
     """
     argv = list(sys.argv if argv is None else argv)
     values = flags.FlagValues()
@@ -42,94 +48,126 @@ def run(
         "log", "WARN", LOG_LEVELS, "The least severe message shown.", flag_values=values
     )
     if _HELP & set(argv[1:]):
-        print(f"{usage.strip()}\n\n{_flag_help(values)}")
+        print(f"{(usage or '').strip()}\n\n{_flag_help(values)}")
+        sys.exit(0)
+    if "--version" in argv[1:] and "version" not in values:
+        print(f"{_PACKAGE} {importlib.metadata.version(_PACKAGE)}")
         sys.exit(0)
     try:
-        rest = values(argv)[1:]
+        rest = values(_with_positional(argv, values, positional))[1:]
         if rest:
             raise flags.Error(f"unexpected argument: {rest[0]}")
     except flags.Error as error:
-        _fail(f"{_first_line(error)} (--help lists the flags)", 2)
+        _fail(f"{first_line(error)} (--help lists the flags)", 2)
     logging.set_verbosity(getattr(logging, {"WARN": "WARNING"}.get(values.log, values.log)))
-    if values.log != "DEBUG":
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if values.log == "DEBUG":
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     # A killed job should clean up as an interrupted one does.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         call(values)
     except UserError as error:
         # gin appends where it was called from; the first line is ours.
-        _fail(_first_line(error), 1)
+        _fail(first_line(error), 1)
     except KeyboardInterrupt:
-        _fail("interrupted; the same command goes on where it can", 130)
+        _fail("interrupted; rerun the same command to resume", 130)
     except Exception as error:
         if values.log == "DEBUG":
             raise
-        _fail(f"{type(error).__name__}: {_first_line(error)} (--log=DEBUG shows where)", 1)
+        _fail(f"{type(error).__name__}: {first_line(error)} (--log=DEBUG shows where)", 1)
     sys.exit(0)
 
 
 def define_gin_flags(values: flags.FlagValues) -> None:
-    """Defines --gin_file and --gin_param."""
+    """Define --gin_file and --gin_param."""
+    from rl_tuner.common.gin_files import shipped
+
     flags.DEFINE_multi_string(
         "gin_file",
         None,
-        "A gin file, from here or one that comes with this program, such as gin/psi_music.gin; repeat"
-        " it for several.",
+        "A gin file, or one that comes with this program by its name; repeat the flag for several."
+        f" This program has {', '.join(shipped())}.",
         flag_values=values,
         required=True,
     )
     flags.DEFINE_multi_string(
         "gin_param",
         [],
-        'A gin binding that wins over the files, such as "FixedTemperature.c = 1"; repeat it for'
+        'A gin binding that wins over the files, such as "FixedTemperature.c = 1"; repeat the flag for'
         " several.",
         flag_values=values,
     )
 
 
 def define_work_dir(values: flags.FlagValues) -> None:
-    """Defines --work_dir."""
+    """Define --work_dir."""
     flags.DEFINE_string(
         "work_dir",
         "runs",
-        "Holds the runs, and the datasets and priors that runs with the same settings share.",
+        "Folder of the runs, and of the datasets and priors that runs with the same settings share.",
         flag_values=values,
     )
 
 
 def define_run_dir(values: flags.FlagValues) -> None:
-    """Defines --run_dir for commands that read a finished run."""
+    """Define --run_dir for commands that read a finished run."""
     flags.DEFINE_string(
-        "run_dir", None, "Folder of a finished run.", flag_values=values, required=True
+        "run_dir",
+        None,
+        "Folder of a finished run; may be given without the flag's name.",
+        flag_values=values,
+        required=True,
     )
 
 
 def default_run_dir(values: flags.FlagValues) -> str:
-    """work_dir/NAME, after the last gin file NAME.gin."""
+    """Return work_dir/NAME, after the last gin file NAME.gin."""
     name = os.path.splitext(os.path.basename(values.gin_file[-1]))[0]
     return os.path.join(values.work_dir, name)
 
 
 def split_list(values: Sequence[str]) -> list[str]:
-    """Returns the parts of comma-separated values; an existing path may hold a comma."""
+    """Return the parts of comma-separated values; the name of an existing path may contain a comma."""
     parts: list[str] = []
     for value in values:
         parts += [value] if os.path.exists(value) else value.split(",")
     return [part for part in parts if part]
 
 
+def _with_positional(
+    argv: list[str], values: flags.FlagValues, positional: str | None
+) -> list[str]:
+    """Give arguments without a flag to the flag that takes them."""
+    if positional is None:
+        return argv
+    arguments, takes_value = argv[:1], False
+    for argument in argv[1:]:
+        is_flag = argument.startswith("-")
+        named = is_flag or takes_value
+        arguments.append(argument if named else f"--{positional}={argument}")
+        name = argument.lstrip("-")
+        takes_value = (
+            is_flag and "=" not in argument and name in values and not values[name].boolean
+        )
+    return arguments
+
+
 def _flag_help(values: flags.FlagValues) -> str:
+    width = max(40, min(100, shutil.get_terminal_size().columns))
     lines = []
     for name in sorted(values):
         flag = values[name]
-        default = "" if flag.default in (None, []) else f" (default {flag.default_as_str})"
-        lines.append(f"  --{name}: {flag.help}{default}")
+        text = " ".join(str(flag.help).split())
+        choices = getattr(flag.parser, "enum_values", None)
+        if choices and not all(choice in text for choice in choices):
+            text += f" One of {', '.join(choices)}."
+        if flag.default not in (None, [], ""):
+            text += f" Default: {flag.default_as_str.strip(chr(39))}."
+        lines.append(f"  --{name}")
+        lines += textwrap.wrap(text, width, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    if "version" not in values:
+        lines += ["  --version", "      Print the version of the program and exit."]
     return "\n".join(lines)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _fail(message: str, code: int) -> NoReturn:

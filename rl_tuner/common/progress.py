@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -10,6 +12,7 @@ from typing import TextIO, TypeVar
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_WITHOUT_A_LINE = 3.0
+_MARGIN = 0.5
 
 T = TypeVar("T")
 
@@ -102,3 +105,31 @@ def track(
         for item in items:
             yield item
             progress.update(1)
+
+
+@contextlib.contextmanager
+def working(description: str, stream: TextIO | None = None) -> Iterator[None]:
+    """Show that work without a countable end is under way: after 3 seconds, then every 10.
+
+    Args:
+        description: what is done.
+        stream: where to write; stderr by default.
+    """
+    stream = stream or sys.stderr
+    done = threading.Event()
+    start = time.monotonic()
+
+    def report() -> None:
+        wait = _SECONDS_WITHOUT_A_LINE - _MARGIN
+        while not done.wait(wait):
+            seconds = time.monotonic() - start
+            print(f"{description}: {seconds:.0f} s so far", file=stream, flush=True)
+            wait = _SECONDS_BETWEEN_LINES
+
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -1,55 +1,115 @@
-"""What Python objects were made with, as JSON, so that a run knows whether it was asked for the same."""
+"""Settings as JSON, so that a run knows whether it was asked for the same; and which of them matter."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import inspect
-from collections.abc import Mapping
-from typing import Any
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-import tensorflow as tf
+
+T = TypeVar("T")
+# Annotates a parameter that changes nothing in what is made, such as a number of processes.
+Cosmetic = Annotated[T, "cosmetic"]
+
+_COSMETIC = re.compile(r"\bCosmetic\[")
 
 
-def described(value: Any) -> Any:
-    """A JSON-serialisable description, equal for things that were made alike.
+def cosmetic_names(function: Callable[..., Any]) -> frozenset[str]:
+    """Return the parameters that are annotated as `Cosmetic` in a function's or class's signature."""
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(p.name for p in parameters if _COSMETIC.search(str(p.annotation)))
 
-    An object is its public attributes (with the source of a user's own class), a function its name
-    and its source, an array its digest. Of TensorFlow's variables only scalars count: the others
+
+def annotated_type(annotation: Any) -> str:
+    """Return the name of the type of an annotation, without `Cosmetic`: "int" for "Cosmetic[int]"."""
+    text = getattr(annotation, "__name__", None) or str(annotation)
+    return re.sub(r"^(?:\w+\.)*Cosmetic\[(.*)\]$", r"\1", text)
+
+
+def described(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
+    """Return a JSON-serialisable description, equal for things that were made alike.
+
+    An object is {"@Class": its public attributes}, with the source of a user's own class; a function is its
+    name and its source; an array is its digest. Of TensorFlow's variables only scalars count: the others
     are state.
+
+    Args:
+        value: what to describe.
+        special: describes values of its own kind and returns NotImplemented for all others.
     """
+    if special is not None and (found := special(value)) is not NotImplemented:
+        return found
     if isinstance(value, (bool, int, float, str)) or value is None:
         return value
     if isinstance(value, Mapping):
-        return {str(key): described(item) for key, item in value.items() if _counts(item)}
+        return {str(key): described(item, special) for key, item in value.items() if _counts(item)}
     if isinstance(value, (list, tuple)):
-        return [described(item) for item in value if _counts(item)]
+        return [described(item, special) for item in value if _counts(item)]
     if isinstance(value, (set, frozenset)):
         return sorted(map(str, value))
-    if isinstance(value, tf.Variable):
+    if _is_tensorflow(value, "Variable"):
         return float(value)
     if isinstance(value, (np.ndarray, np.generic)):
         return digest_of(np.asarray(value))
     if inspect.isroutine(value) or inspect.isclass(value):
         return {"function": value.__qualname__, "source": digest_of(_source(value))}
-    found = described(_attributes(value))
+    found = described(_attributes(value), special)
     if not type(value).__module__.startswith("rl_tuner."):
         found["class"] = digest_of(_source(type(value)))
     return {f"@{type(value).__name__}": found}
 
 
-def digest_of(*parts: str | np.ndarray) -> str:
-    """A short hash of texts and arrays."""
+def named(value: Any) -> Any:
+    """Return a JSON-serialisable description for people: an object is its "name" and its attributes."""
+    found = described(value, _function_name)
+    return _with_names(found)
+
+
+def digest_of(*parts: str | np.ndarray, length: int = 16) -> str:
+    """Return a short hash of texts and arrays, `length` hexadecimal digits."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part))
-    return digest.hexdigest()[:16]
+        digest.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part).data)
+    return digest.hexdigest()[:length]
 
 
-def _counts(value: Any) -> bool:
-    return not isinstance(value, tf.Tensor) and not (
-        isinstance(value, tf.Variable) and value.shape.rank
+def digest_of_settings(settings: Any, length: int = 8) -> str:
+    """Return a short hash of JSON-serialisable settings."""
+    return digest_of(json.dumps(settings, sort_keys=True), length=length)
+
+
+def _function_name(value: Any) -> Any:
+    if inspect.isroutine(value) or inspect.isclass(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return NotImplemented
+
+
+def _with_names(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_names(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and (key := next(iter(value))).startswith("@"):
+        attributes = {k: v for k, v in value[key].items() if k != "class"}
+        return {"name": key[1:], **_with_names(attributes)}
+    return {key: _with_names(item) for key, item in value.items()}
+
+
+def _is_tensorflow(value: Any, name: str) -> bool:
+    # Nothing is a tensor where TensorFlow was never imported, and importing it takes seconds.
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow is not None and isinstance(value, getattr(tensorflow, name))
+
+
+def _counts(item: Any) -> bool:
+    return not _is_tensorflow(item, "Tensor") and not (
+        _is_tensorflow(item, "Variable") and item.shape.rank
     )
 
 

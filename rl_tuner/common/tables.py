@@ -1,10 +1,72 @@
-"""Text tables."""
+"""Text tables: one row per metric, one column per model."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+_DECIMALS = {"share": 1, "mean": 2, "reward": 1, "score": 3, "count": 0}
+# Shares below these keep one more digit, as in the paper.
+_SMALL, _SMALLER = 0.01, 0.000095
+
+
+class Row(NamedTuple):
+    """A row of a table.
+
+    Attributes:
+        metric: name of the metric.
+        label: what the row is called.
+        kind: how numbers are written, see `format_cell`.
+    """
+
+    metric: str
+    label: str
+    kind: str = "mean"
+
+
+def format_cell(kind: str, mean: float | None, deviation: float | None = None) -> str:
+    """Return a number as text, with its deviation to as many digits where there is one.
+
+    Args:
+        kind: "share" (percent, with more digits near zero), "mean" (2 decimals), "reward" (1), "score" (3)
+            or "count" (0).
+        mean: the number; None reads n/a.
+        deviation: of the number, in its unit.
+    """
+    if mean is None:
+        return "n/a"
+    decimals = _DECIMALS[kind]
+    scale, unit = (100.0, "%") if kind == "share" else (1.0, "")
+    if kind == "share" and 0 < mean < _SMALL:
+        decimals = 2 if mean > _SMALLER else 3
+    # z: no minus sign before a number that rounds to zero.
+    text = f"{scale * mean:z,.{decimals}f}{unit}"
+    return text if deviation is None else f"{text} ± {scale * deviation:.{decimals}f}"
+
+
+def metric_rows(
+    rows: Sequence[Row],
+    columns: Mapping[str, Mapping[str, float | None]],
+    published: Mapping[str, Mapping[str, float]] | None = None,
+) -> list[list[str]]:
+    """Return the cells of a table of metrics: a heading, then the rows that some column has.
+
+    Args:
+        rows: what is shown, in this order.
+        columns: metrics by name, by model.
+        published: published figures, by the name of their column.
+    """
+    paper = {f"paper {name}": metrics for name, metrics in (published or {}).items()}
+    table = [["", *columns, *paper]]
+    for metric, label, kind in rows:
+        if any(metric in column for column in columns.values()):
+            values = [column.get(metric) for column in (*columns.values(), *paper.values())]
+            table.append([label, *(format_cell(kind, value) for value in values)])
+    return table
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Lines of a table: the first column to the left, the others to the right, two spaces between."""
+    """Return lines: the first column flush left, the others flush right, two spaces between."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])

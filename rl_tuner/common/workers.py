@@ -193,7 +193,7 @@ def serve(descriptor: int) -> None:
         except EOFError:
             return
         try:
-            answer = (None, function(item))
+            answer: tuple[str | None, Any] = (None, function(item))
         except Exception as error:
             answer = (FAILED, one_line(error))
         try:

@@ -77,7 +77,7 @@ class SequenceNetwork(keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Creates every weight; shapes do not depend on the batch or the length."""
-        if self.built:
+        if getattr(self, "built", False):
             return
         width = self.num_classes + 1
         if self.embedding is not None:

@@ -1,6 +1,6 @@
 """What a sequence is started from: inputs that come before its first generated token.
 
-A start is `fixed` when all sequences have the same.
+A start is `fixed` when all sequences have the same one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ class StartToken:
     fixed = True
 
     def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:
-        """int32 [B, 1]: the start token."""
+        """Return int32 [B, 1]: the start token."""
         return tf.fill([batch_size, 1], start_token)
+
+    def prefixes(self, start_token: int) -> tf.Tensor:
+        """Return int32 [1, 1]: the start token."""
+        return tf.constant([[start_token]], tf.int32)
 
 
 @gin.configurable(module="rl_tuner")
@@ -42,17 +46,21 @@ class RandomToken:
     fixed = False
 
     def __post_init__(self) -> None:
-        """Refuses an empty range."""
+        """Refuse an empty range."""
         if not 0 <= self.first <= self.last:
             raise ValueError(
                 f"RandomToken needs 0 <= first <= last, not first={self.first}, last={self.last}"
             )
 
     def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:
-        """int32 [B, 1]: one class between `first` and `last`, both included."""
+        """Return int32 [B, 1]: one class between `first` and `last`, both included."""
         return tf.random.stateless_uniform(
             [batch_size, 1], seed, minval=self.first, maxval=self.last + 1, dtype=tf.int32
         )
+
+    def prefixes(self, start_token: int) -> tf.Tensor:
+        """Return int32 [K, 1]: every class between `first` and `last`."""
+        return tf.range(self.first, self.last + 1)[:, tf.newaxis]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +78,14 @@ class Primer:
     fixed = True
 
     def __post_init__(self) -> None:
-        """Refuses an empty primer."""
+        """Refuse an empty primer."""
         if not len(self.tokens):
             raise ValueError("a primer needs at least one token")
 
     def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:
-        """int32 [B, 1 + len(tokens)]: the start token, then the primer."""
-        row = tf.constant([start_token, *self.tokens], tf.int32)
-        return tf.tile(row[tf.newaxis, :], [batch_size, 1])
+        """Return int32 [B, 1 + len(tokens)]: the start token, then the primer."""
+        return tf.tile(self.prefixes(start_token), [batch_size, 1])
+
+    def prefixes(self, start_token: int) -> tf.Tensor:
+        """Return int32 [1, 1 + len(tokens)]: the start token, then the primer."""
+        return tf.constant([[start_token, *self.tokens]], tf.int32)

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import gin
 import keras
 import tensorflow as tf
 
-from rl_tuner.core import objectives, starts
-from rl_tuner.core.exploration import Boltzmann, tempered
+from rl_tuner.core import starts
+from rl_tuner.core.exploration import Boltzmann
+from rl_tuner.core.losses import masked_mean
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.objectives import Objective
+from rl_tuner.core.protocols import Exploration, Replay, Start, Temperature
 from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
 from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
-from rl_tuner.core.task import HostTask, Task
+from rl_tuner.core.sampling import Policy
+from rl_tuner.core.schedules import stepwise
+from rl_tuner.core.task import HostTask, Scored, Task
 from rl_tuner.core.temperature import FixedTemperature
 
 # Every use of randomness has a stream of its own, so that adding one leaves the others as they were.
 _STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
 
-# Rewriting Python's control flow for a graph takes seconds; what has none is spared it. A task is not.
+# AutoGraph takes seconds to convert a function. Functions without Python control flow on tensors skip it; a
+# user's task does not, because it may contain some.
 _as_written = tf.autograph.experimental.do_not_convert
 
 
 def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor | float) -> None:
-    """Theta' <- (1 - eta) theta' + eta theta, weight by weight (paper.txt, section 5)."""
+    """Move theta' <- (1 - eta) theta' + eta theta, weight by weight (Jaques et al. 2017, section 5)."""
     for slow, fast in zip(target.weights, online.weights):
         slow.assign((1.0 - eta) * slow + eta * fast)
 
@@ -68,10 +72,10 @@ class RLTuner(keras.Model):
         prior: SequenceNetwork,
         task: Task,
         objective: Objective = gin.REQUIRED,
-        exploration: Any = None,
-        start: Any = None,
-        temperature: Any = None,
-        replay: Any = None,
+        exploration: Exploration | None = None,
+        start: Start | None = None,
+        temperature: Temperature | None = None,
+        replay: Replay | None = None,
         gamma: float = 0.5,
         eta: float = 0.01,
         collect_size: int = 32,
@@ -98,11 +102,6 @@ class RLTuner(keras.Model):
                 "need 1 <= collect_size <= capacity of the replay, learn_size >= 1 and updates >= 1, "
                 f"not {collect_size=}, capacity={self.replay.capacity}, {learn_size=}, {updates=}"
             )
-        if not (learning_rate > 0 and 0 < decay_rate <= 1 and decay_steps >= 1):
-            raise ValueError(
-                "need learning_rate > 0, 0 < decay_rate <= 1 and decay_steps >= 1, not "
-                f"{learning_rate=}, {decay_rate=}, {decay_steps=}"
-            )
         if not (clip_norm > 0 and l2 >= 0):
             raise ValueError(f"need clip_norm > 0 and l2 >= 0, not {clip_norm=}, {l2=}")
         if huber is not None and not huber > 0:
@@ -112,11 +111,7 @@ class RLTuner(keras.Model):
         self.exploration = exploration or Boltzmann()
         self.start = start or starts.StartToken()
         self.temperature = temperature or FixedTemperature()
-        if objective.whole and not (gamma == 1.0 and getattr(self.start, "fixed", False)):
-            raise ValueError(
-                "whole sequences are consistent with RLTuner.gamma = 1 and one start for all, such as "
-                f"@StartToken(), not with {gamma=} and {type(self.start).__name__}"
-            )
+        objective.check(gamma, self.start)
         self.gamma, self.eta, self.huber = gamma, eta, huber
         self.collect_size, self.learn_size, self.updates = collect_size, learn_size, updates
         self.clip_norm, self.l2 = clip_norm, l2
@@ -125,11 +120,7 @@ class RLTuner(keras.Model):
         self.online = objective.initial_network(prior)
         self.target = objective.initial_network(prior)
         self.target.trainable = False
-        self.optimizer = keras.optimizers.Adam(
-            keras.optimizers.schedules.ExponentialDecay(
-                learning_rate, decay_steps, decay_rate, staircase=True
-            )
-        )
+        self.optimizer = keras.optimizers.Adam(stepwise(learning_rate, decay_rate, decay_steps))
         self.optimizer.build(self.online.trainable_variables)
         prefix_length = int(self.start.prefix(1, prior.start_token, tf.constant([0, 0])).shape[1])
         self.replay.build(prefix_length, task.horizon)
@@ -138,44 +129,22 @@ class RLTuner(keras.Model):
         self.environment_steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
         self.built = True
 
+    @property
+    def policy(self) -> Policy:
+        """The tuned policy, without exploration."""
+        return Policy(self.online, self.prior, self.objective.policy_logits)
+
     def call(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Logits of the tuned policy: int inputs [B, T] -> float32 [B, T, A]."""
-        scores = self.online(tokens)
-        return self.objective.policy_logits(scores, tf.nn.log_softmax(self.prior(tokens)))
+        """Return logits of the tuned policy: int inputs [B, T] -> float32 [B, T, A]."""
+        return self.policy.logits(tokens)
 
     def _seed(self, stream: str, index: tf.Tensor) -> tf.Tensor:
         base = tf.constant([self.seed, _STREAMS[stream]], tf.int32)
         return tf.random.experimental.stateless_fold_in(base, tf.cast(index, tf.int64))
 
-    def sample(
-        self,
-        batch_size: int,
-        seed: tf.Tensor,
-        start: Any = None,
-        temperature: float | tf.Tensor = 1.0,
-    ) -> Rollout:
-        """Sequences of the tuned policy, without exploration.
-
-        Args:
-            batch_size: B.
-            seed: int32 [2].
-            start: what to start from; None takes the tuner's own.
-            temperature: the policy's logits are divided by it before sampling.
-        """
-        return sample(
-            self.online,
-            self.prior,
-            self.objective.policy_logits,
-            start or self.start,
-            self.task,
-            batch_size,
-            seed,
-            temperature,
-        )
-
-    @_as_written
+    @tf.function(autograph=False)
     def act(self) -> Rollout:
-        """Samples `collect_size` sequences under exploration."""
+        """Sample `collect_size` sequences under exploration."""
         prefix = self.start.prefix(
             self.collect_size, self.prior.start_token, self._seed("prefix", self.iteration)
         )
@@ -190,9 +159,9 @@ class RLTuner(keras.Model):
             self.task.end_token,
         )
 
-    @_as_written
+    @tf.function(autograph=False)
     def store(self, episode: Rollout, parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Adds sampled sequences and their reward to the replay.
+        """Add sampled sequences and their reward to the replay.
 
         Args:
             episode: what `act` sampled.
@@ -210,14 +179,14 @@ class RLTuner(keras.Model):
         )
         epsilon = self.exploration.epsilon(self.environment_steps)
         self.environment_steps.assign_add(tf.cast(tf.reduce_sum(episode.mask), tf.int64))
-        kl = objectives.masked_mean(episode.kl, episode.mask)
+        kl = masked_mean(episode.kl, episode.mask)
         self.temperature.update(kl)
         per_sequence = {name: tf.reduce_sum(part * episode.mask, 1) for name, part in parts.items()}
         return {
             "collect/task_reward": tf.reduce_mean(tf.reduce_sum(task_reward, 1)),
-            "collect/log_prior": objectives.masked_mean(episode.log_prior, episode.mask),
+            "collect/log_prior": masked_mean(episode.log_prior, episode.mask),
             "collect/kl": kl,
-            "collect/entropy": objectives.masked_mean(episode.entropy, episode.mask),
+            "collect/entropy": masked_mean(episode.entropy, episode.mask),
             "collect/epsilon": epsilon,
             **{f"collect/{name}": value for name, value in self.temperature.metrics().items()},
             **{f"reward/{name}": tf.reduce_mean(value) for name, value in per_sequence.items()},
@@ -226,10 +195,9 @@ class RLTuner(keras.Model):
     def learn(
         self, batch: ReplayBatch, weights: tf.Tensor | None = None
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """One update of the online network on replayed sequences, then the soft target update.
+        """Update the online network once on replayed sequences, then the target network softly.
 
-        Loss: masked mean of the squared `path_errors`, or mean of the squared `sequence_errors` where the
-        objective learns whole sequences; plus l2 times the squared weight matrices.
+        The loss is the objective's own plus l2 times the squared weight matrices.
 
         Args:
             batch: B replayed sequences.
@@ -247,59 +215,31 @@ class RLTuner(keras.Model):
         weights = tf.ones_like(batch.mask[:, 0]) if weights is None else weights
         with tf.GradientTape() as tape:
             scores = self.online(inputs)[:, first:]
-            error, value, sizes = self._errors(scores, log_p, inputs, batch, weights)
-            loss = error + self.l2 * squared_weights(self.online)
+            terms = self.objective.loss_terms(
+                scores,
+                lambda: self.target(inputs)[:, first:],
+                log_p,
+                batch,
+                weights=weights,
+                gamma=self.gamma,
+                c=self.temperature.c,
+                huber=self.huber,
+            )
+            loss = terms.loss + self.l2 * squared_weights(self.online)
         variables = self.online.trainable_variables
         gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self.clip_norm)
         self.optimizer.apply_gradients(zip(gradients, variables))
         soft_update(self.target, self.online, self.eta)
         metrics = {
-            "learn/loss": error,
-            "learn/target_value": value,
+            "learn/loss": terms.loss,
+            "learn/target_value": terms.target_value,
             "learn/gradient_norm": norm,
         }
-        return metrics, sizes
+        return metrics, terms.sizes
 
-    def _errors(
-        self,
-        scores: tf.Tensor,
-        log_p: tf.Tensor | None,
-        inputs: tf.Tensor,
-        batch: ReplayBatch,
-        weights: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Mean of the weighted squared errors, mean value learned towards, mean |error| by sequence."""
-        objective, mask = self.objective, batch.mask
-        chosen = tf.reduce_sum(scores * tf.one_hot(batch.tokens, self.task.num_classes), axis=-1)
-        values = objective.value(scores, log_p) if objective.lambda_ > 0 else None
-        rewards = objective.reward(batch.task_reward, batch.log_prior, self.temperature.c)
-        if objective.whole:
-            errors, value = objectives.sequence_errors(chosen, rewards, values, mask)
-            squares = objectives.huber(errors, self.huber)
-            return tf.reduce_mean(weights * squares), value, tf.abs(errors)
-        if objective.lambda_ < 1:
-            target_values = objective.value(
-                self.target(inputs)[:, batch.prefix.shape[1] - 1 :], log_p
-            )
-        else:
-            # Whole paths do not bootstrap.
-            target_values = tf.stop_gradient(values)
-        errors = objectives.path_errors(
-            chosen,
-            rewards,
-            objectives.next_values(target_values, mask),
-            mask,
-            self.gamma,
-            values,
-            objective.lambda_,
-        )
-        squares = weights[:, tf.newaxis] * objectives.huber(errors, self.huber)
-        sizes = tf.math.divide_no_nan(tf.reduce_sum(tf.abs(errors), 1), tf.reduce_sum(mask, 1))
-        value = objectives.masked_mean(target_values, mask)
-        return objectives.masked_mean(squares, mask), value, sizes
-
+    @tf.function
     def learn_from_replay(self) -> dict[str, tf.Tensor]:
-        """Learns `updates` times on `learn_size` replayed sequences; returns the mean metrics."""
+        """Learn `updates` times on `learn_size` replayed sequences; returns the mean metrics."""
         totals = self._update(tf.constant(0))
         for index in tf.range(1, self.updates):
             metrics = self._update(index)
@@ -325,7 +265,7 @@ class RLTuner(keras.Model):
         return metrics
 
     def train_iterations(
-        self, count: int, observer: Callable[[Rollout, Any], None] | None = None
+        self, count: int, observer: Callable[[Rollout, Scored], None] | None = None
     ) -> dict[str, float]:
         """Runs `count` >= 1 iterations; returns the scalar metrics, averaged over them.
 
@@ -337,12 +277,13 @@ class RLTuner(keras.Model):
             count: iterations.
             observer: called with every batch of a `HostTask` and its `Scored`.
         """
-        if not isinstance(self.task, HostTask):
+        task = self.task
+        if not isinstance(task, HostTask):
             metrics = self._train_in_graph(tf.constant(count))
             return {name: float(value) for name, value in metrics.items()}
         totals: dict[str, float] = {}
         for _ in range(count):
-            for name, value in self._train_with_host(observer).items():
+            for name, value in self._train_with_host(task, observer).items():
                 totals[name] = totals.get(name, 0.0) + float(value)
         return {name: value / count for name, value in totals.items()}
 
@@ -355,53 +296,16 @@ class RLTuner(keras.Model):
         return {name: value / tf.cast(count, tf.float32) for name, value in totals.items()}
 
     def _train_with_host(
-        self, observer: Callable[[Rollout, Any], None] | None
+        self, task: HostTask, observer: Callable[[Rollout, Scored], None] | None
     ) -> dict[str, tf.Tensor]:
-        episode = self._act()
-        ticket = self.task.submit(episode.tokens.numpy(), episode.mask.numpy())
-        learned = self._learn() if int(self.replay.added) else None
-        scored = self.task.result(ticket)
+        episode = self.act()
+        ticket = task.submit(episode.tokens.numpy(), episode.mask.numpy())
+        learned = self.learn_from_replay() if int(self.replay.added) else None
+        scored = task.result(ticket)
         parts = {name: tf.constant(part) for name, part in scored.parts.items()}
-        metrics = self._store(episode, parts)
+        metrics = self.store(episode, parts)
         if observer:
             observer(episode, scored)
-        metrics |= self._learn() if learned is None else learned
+        metrics |= self.learn_from_replay() if learned is None else learned
         self.iteration.assign_add(1)
         return metrics | {f"collect/{name}": value for name, value in scored.metrics.items()}
-
-    @tf.function(autograph=False)
-    def _act(self) -> Rollout:
-        return self.act()
-
-    @tf.function(autograph=False)
-    def _store(self, episode: Rollout, parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return self.store(episode, parts)
-
-    @tf.function
-    def _learn(self) -> dict[str, tf.Tensor]:
-        return self.learn_from_replay()
-
-
-@_as_written
-def sample(
-    network: SequenceNetwork,
-    prior: SequenceNetwork,
-    policy_logits: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    start: Any,
-    task: Task,
-    batch_size: int | tf.Tensor,
-    seed: tf.Tensor,
-    temperature: float | tf.Tensor = 1.0,
-) -> Rollout:
-    """Sequences of a policy, without exploration; arguments as for `RLTuner.sample` and `rollout`."""
-    seeds = tf.random.experimental.stateless_split(seed, 2)
-    return rollout(
-        network,
-        prior,
-        policy_logits,
-        lambda log_policy: tempered(log_policy, temperature),
-        start.prefix(batch_size, prior.start_token, seeds[0]),
-        task.horizon,
-        seeds[1],
-        task.end_token,
-    )

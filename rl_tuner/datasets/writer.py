@@ -1,25 +1,22 @@
 """Datasets on disk: sharded TFRecords with a description, whole or not there at all."""
 
-import collections
 import contextlib
 import csv
 import dataclasses
 import fcntl
 import glob
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from absl import logging
 
 from rl_tuner.common.errors import UserError
-from rl_tuner.datasets import tfrecords
+from rl_tuner.datasets import descriptions, tfrecords
 
 SPLITS = ("train", "validation", "test")
 DESCRIPTION_FILE = "dataset.json"
@@ -35,25 +32,18 @@ class Rejection:
     detail: str = ""
 
 
-def check_settings(
-    settings: Mapping[str, Any],
-    *,
-    at_least: Mapping[str, float],
-    above_zero: Iterable[str],
-) -> None:
-    """Makes sure that a dataset's numbers are in range; every dataset has the two ratios.
+class RejectedError(Exception):
+    """One input cannot be used; the rest of the run continues.
 
-    Raises:
-        UserError: if one is not, by its name.
+    Attributes:
+        reason: A short fixed phrase, counted in the dataset's description.
+        detail: What is particular to this input.
     """
-    for name, least in (at_least | {"validation_ratio": 0, "test_ratio": 0}).items():
-        if settings[name] < least:
-            raise UserError(f"{name} must be at least {least}, not {settings[name]}")
-    for name in above_zero:
-        if settings[name] <= 0:
-            raise UserError(f"{name} must be above 0, not {settings[name]}")
-    if settings["validation_ratio"] + settings["test_ratio"] >= 1:
-        raise UserError("validation_ratio and test_ratio leave nothing to train on")
+
+    def __init__(self, reason: str, detail: str = ""):
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
 
 
 def split_of(key: bytes, *, validation_ratio: float, test_ratio: float) -> str:
@@ -71,28 +61,32 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def count_reasons(rejections: Iterable[Rejection]) -> dict[str, int]:
-    """Returns how often each reason occurs, the most frequent first."""
-    counts = collections.Counter(rejection.reason for rejection in rejections)
-    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
-
-
 def why(rejections: Iterable[Rejection]) -> str:
     """Returns the reasons and their counts as the end of a message; nothing where there are none."""
-    counts = count_reasons(rejections)
+    counts = descriptions.count(rejection.reason for rejection in rejections)
     text = ", ".join(f"{count} {reason}" for reason, count in counts.items())
     return f" (rejected: {text})" if text else ""
 
 
-def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Returns the versions of Python and some packages."""
-    found = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            found[package] = "absent"
-    return found
+def refuse(output_dir: str, message: str, rejections: Sequence[Rejection]) -> NoReturn:
+    """Gives up a dataset of which nothing is left, and says what was lost.
+
+    The list of rejections goes into output_dir or, where a dataset that is not lost stands there,
+    beside it.
+
+    Raises:
+        UserError: always; its message says why, and where the list is.
+    """
+    path = os.path.join(output_dir, REJECTED_FILE)
+    if os.path.exists(os.path.join(output_dir, DESCRIPTION_FILE)):
+        path = f"{output_dir.rstrip(os.sep)}.{REJECTED_FILE}"
+    folder, name = os.path.split(path)
+    try:
+        os.makedirs(folder or ".", exist_ok=True)
+        write_rejections(folder, rejections, name)
+    except OSError as error:
+        raise UserError(f"{message}{why(rejections)}; no {path}: {error.strerror}") from error
+    raise UserError(f"{message}{why(rejections)}; {path} lists what was left out")
 
 
 def write_dataset(
@@ -108,7 +102,8 @@ def write_dataset(
 
     Args:
         output_dir: The folder to make.
-        description: What dataset.json says; its "splits" are filled in.
+        description: What dataset.json says, as `descriptions.describe` puts it together; its
+            "splits" are filled in.
         examples: By split, serialised examples with their number of tokens.
         rejections: What was left out.
         num_shards: Files per split.
@@ -116,7 +111,10 @@ def write_dataset(
 
     Raises:
         UserError: if output_dir cannot be written or must not be replaced.
+        ValueError: if an entry of the description is missing or wrong.
     """
+    description.setdefault("splits", {})
+    descriptions.check(description)
     with whole_folder(output_dir, overwrite=overwrite) as folder:
         for split in SPLITS:
             serialised = [record for record, _ in examples[split]]
@@ -147,9 +145,11 @@ def write_description(folder: str, description: Mapping[str, Any]) -> None:
         file.write("\n")
 
 
-def write_rejections(folder: str, rejections: Iterable[Rejection]) -> None:
+def write_rejections(
+    folder: str, rejections: Iterable[Rejection], name: str = REJECTED_FILE
+) -> None:
     """Writes rejected.csv, sorted."""
-    path = os.path.join(folder, REJECTED_FILE)
+    path = os.path.join(folder, name)
     # A name may hold any byte that a file system allows.
     with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
@@ -178,6 +178,9 @@ def prepare_output(output_dir: str, *, overwrite: bool) -> str:
         raise UserError(f"cannot write {output_dir}: {error.strerror}") from error
     if os.path.lexists(full_path) and not os.path.isdir(full_path):
         raise UserError(f"output is not a folder: {output_dir}")
+    # What a run without a result leaves is nobody's work.
+    if content == [REJECTED_FILE]:
+        content = []
     if content and DESCRIPTION_FILE not in content:
         raise UserError(f"output folder is not empty and no dataset: {output_dir}")
     if content and not overwrite:

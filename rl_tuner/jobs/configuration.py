@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import gin
 
+from rl_tuner.common import gin_files
 from rl_tuner.common.errors import UserError
-
-_TYPES = {
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "True or False"),
-    "str": ((str,), "a text in quotes"),
-}
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# What holds the folder gin/: an installed package has it inside, a checkout beside.
-GIN_ROOT = _PACKAGE if os.path.isdir(os.path.join(_PACKAGE, "gin")) else os.path.dirname(_PACKAGE)
+from rl_tuner.common.settings import annotated_type, cosmetic_names, described
 
 
 def configure(files: Sequence[str], params: Sequence[str]) -> None:
-    """Reads gin files, then single bindings, which win; files and includes are also found from GIN_ROOT.
+    """Read gin files, then single bindings, which win; files and includes are found as `gin_files` says.
 
     Raises:
-        UserError: a file is missing, or a line names something unknown or makes no sense.
+        UserError: a file is missing, or a line contains an unknown name or an invalid value.
     """
-    gin.clear_config()
-    for name in files:
-        if not any(os.path.isfile(os.path.join(root, name)) for root in ("", GIN_ROOT)):
-            raise UserError(f"gin file {name} does not exist")
-    gin.add_config_file_search_path(GIN_ROOT)
+    _parse(gin_files.check(files, params), list(params))
+
+
+def configure_text(text: str, name: str) -> None:
+    """Read the text of a gin file.
+
+    Raises:
+        UserError: a line contains an unknown name or an invalid value; `name` is said to be its file.
+    """
     try:
-        gin.parse_config_files_and_bindings(
-            [name if os.path.isfile(name) else os.path.join(GIN_ROOT, name) for name in files],
-            list(params),
-            print_includes_and_imports=False,
-        )
+        _parse([], [text])
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+
+
+def _parse(paths: list[str], bindings: list[str]) -> None:
+    gin.clear_config()
+    for root in gin_files.ROOTS:
+        gin.add_config_file_search_path(root)
+    try:
+        gin.parse_config_files_and_bindings(paths, bindings, print_includes_and_imports=False)
     except (ValueError, TypeError, SyntaxError, OSError, ImportError, AttributeError) as error:
         raise UserError(one_line(error)) from error
 
 
 def one_line(error: BaseException) -> str:
-    """A gin error as one sentence: what it says, then where."""
+    """Return a gin error as one sentence: what it says, then where."""
     if isinstance(error, SyntaxError):
         place = f"{error.filename or 'gin binding'} line {error.lineno}" if error.lineno else ""
         return f"gin cannot read {place}: {error.msg}: {(error.text or '').strip()}"
@@ -57,7 +57,7 @@ def one_line(error: BaseException) -> str:
 
 
 def build(selector: str, **kwargs: Any) -> Any:
-    """Calls a configurable with its bindings and `kwargs`.
+    """Call a configurable with its bindings and `kwargs`.
 
     Raises:
         UserError: a binding is missing or has a value that the configurable refuses.
@@ -69,7 +69,7 @@ def build(selector: str, **kwargs: Any) -> Any:
 
 
 def check_types(selector: str) -> None:
-    """Compares the bindings of a configurable, references followed, with its annotations.
+    """Compare the bindings of a configurable, references followed, with its annotations.
 
     Raises:
         UserError: a number is bound to a text, or the like.
@@ -80,46 +80,59 @@ def check_types(selector: str) -> None:
             if value.selector != "gin.macro":
                 check_types(value.scoped_selector)
             continue
-        annotation = parameters[name].annotation
-        annotation = getattr(annotation, "__name__", annotation)
-        kinds, meaning = _TYPES.get(annotation, (None, ""))
-        # A bool is an int to Python, but no count or rate to a user.
-        if kinds and (
-            not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
-        ):
-            raise UserError(f"{selector}.{name} takes {meaning}, not {value!r}")
+        takes = gin_files.mistyped(annotated_type(parameters[name].annotation), value)
+        if takes:
+            raise UserError(f"{selector}.{name} takes {takes}, not {value!r}")
 
 
 def settings(selector: str) -> dict[str, Any]:
-    """Every parameter of a configurable with the value it will have, references followed.
+    """Return every parameter of a configurable that matters, with its value, references followed.
 
     Args:
         selector: name of a configurable.
 
     Returns:
-        JSON-serialisable values by parameter name; a reference becomes {"@name": its settings}.
+        JSON-serialisable values by parameter name, without the cosmetic ones; a reference becomes
+        {"@name": its settings}.
     """
     function = gin.get_configurable(selector)
+    cosmetic = cosmetic_names(function) | getattr(function, "cosmetic_settings", frozenset())
+    return {
+        name: described(value, _reference)
+        for name, value in sorted(_values(function, selector).items())
+        if name not in cosmetic
+    }
+
+
+def arguments(selector: str, names: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return the values that parameters of a configurable will have, macros followed.
+
+    Args:
+        selector: name of a configurable.
+        names: which parameters; None is all.
+    """
+    values = _values(gin.get_configurable(selector), selector)
+    return {name: _macro(value) for name, value in values.items() if names is None or name in names}
+
+
+def _values(function: Any, selector: str) -> dict[str, Any]:
     values = {
         name: parameter.default
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.default is not inspect.Parameter.empty
     }
-    values |= gin.get_bindings(selector, resolve_references=False)
-    return {name: _plain(value) for name, value in sorted(values.items())}
+    return values | gin.get_bindings(selector, resolve_references=False)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, gin.config.ConfigurableReference):
-        if value.selector == "gin.macro":
-            return _plain(gin.query_parameter(f"{value.scoped_selector.split('/')[0]}/macro.value"))
-        return {f"@{value.scoped_selector}": settings(value.scoped_selector)}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f"@{type(value).__name__}": dataclasses.asdict(value)}
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    return repr(value)
+def _macro(value: Any) -> Any:
+    if isinstance(value, gin.config.ConfigurableReference) and value.selector == "gin.macro":
+        return _macro(gin.query_parameter(f"{value.scoped_selector.split('/')[0]}/macro.value"))
+    return value
+
+
+def _reference(value: Any) -> Any:
+    if not isinstance(value, gin.config.ConfigurableReference):
+        return NotImplemented
+    if value.selector == "gin.macro":
+        return described(_macro(value), _reference)
+    return {f"@{value.scoped_selector}": settings(value.scoped_selector)}

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import gin
-import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.figures import new_figure, save_figure
 from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import say
 from rl_tuner.common.tables import aligned
 from rl_tuner.core.objectives import Objective
 from rl_tuner.jobs import configuration
-from rl_tuner.jobs.job import Runner
-from rl_tuner.tuning import report
+from rl_tuner.jobs.job import run_point
 
 FRONTIER_CSV, FRONTIER_PNG = "frontier.csv", "frontier.png"
 _FIRST_COLUMNS = ("objective", "c", "kl", "log_prior", "task_reward", "entropy", "distinct")
@@ -66,22 +64,6 @@ def sweep(
         write_frontier(rows, os.path.join(run_dir, FRONTIER_CSV))
     plot_frontier(rows, os.path.join(run_dir, FRONTIER_PNG))
     return format_frontier(rows)
-
-
-def run_point(
-    gin_files: Sequence[str], gin_params: Sequence[str], work_dir: str, run_dir: str
-) -> dict[str, dict[str, Any]]:
-    """Runs one whole job, or reuses what is there; returns its metrics by model.
-
-    Raises:
-        UserError: the job cannot be run.
-    """
-    # Every run compiles functions of its own, which TensorFlow would take for needless retracing.
-    tf.get_logger().setLevel("ERROR")
-    configuration.configure(gin_files, gin_params)
-    Runner(work_dir, run_dir).all()
-    with open(os.path.join(run_dir, report.METRICS_JSON), encoding="utf-8") as file:
-        return json.load(file)
 
 
 def parse_temperatures(texts: Sequence[str]) -> list[float]:
@@ -141,11 +123,7 @@ def write_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
 
 def plot_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
     """Draws the task reward against the KL: a line an objective, a point a temperature."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(7, 5)
     axes = figure.subplots()
     for name in dict.fromkeys(row["objective"] for row in rows):
         line = sorted((row for row in rows if row["objective"] == name), key=lambda row: row["c"])
@@ -158,11 +136,11 @@ def plot_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
                 xytext=(5, -10),
                 fontsize=8,
             )
-    axes.set_xlabel("exact KL from the prior, nats a step")
-    axes.set_ylabel("task reward $r_T$, a sequence")
+    axes.set_xlabel("exact KL from the prior, nats per step")
+    axes.set_ylabel("task reward $r_T$ per sequence")
     axes.grid(alpha=0.3)
     axes.legend()
-    report.save_figure(figure, path)
+    save_figure(figure, path)
 
 
 def format_frontier(rows: Sequence[dict[str, Any]]) -> str:

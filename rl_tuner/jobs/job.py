@@ -11,41 +11,49 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gin
+import tensorflow as tf
 
-from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import write_text
-from rl_tuner.common.progress import say
-from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.common.progress import say, working
+from rl_tuner.common.run_folder import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    DATASETS,
+    EXPORT,
+    HISTORY_FILE,
+    METRICS_JSON,
+    METRICS_TEXT,
+    OPERATIVE_CONFIG_FILE,
+    PLOTS,
+    PRIOR_FILE,
+    PRIORS,
+    RUN_FILE,
+    SCORES_FILE,
+    STAGES,
+    TENSORBOARD,
+    check_finished,
+)
+from rl_tuner.common.settings import digest_of_settings
 from rl_tuner.core.task import Task
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
-from rl_tuner.jobs import configuration, devices
-from rl_tuner.jobs.stages import Stage
-from rl_tuner.priors import training
+from rl_tuner.datasets.writer import DESCRIPTION_FILE
+from rl_tuner.jobs import configuration, devices, older_runs
+from rl_tuner.jobs.stages import Stage, remove, set_aside
+from rl_tuner.priors import training  # noqa: F401  (gin knows `pretrain` by importing it)
+from rl_tuner.priors.files import load_matching_prior, load_prior
 from rl_tuner.serving import model_card
 from rl_tuner.serving.saved_model import export
-from rl_tuner.tuning import loop, report
-from rl_tuner.tuning.evaluation import Meter, prior_sampler, tuned_sampler
+from rl_tuner.tasks.presentation import presentation_of
+from rl_tuner.tuning import evaluation, history, loop, report
 
-CONFIG_FILE, OPERATIVE_CONFIG_FILE, RUN_FILE = "config.gin", "operative_config.gin", "run.json"
 # Training sequences in which a policy's n-grams are looked up.
-_REFERENCE = 5_000
-# Settings that do not change what a stage makes.
-_IRRELEVANT = {
-    "num_processes",
-    "worker_memory_mb",
-    "overwrite",
-    "checkpoint_seconds",
-    "listen_every",
-    "qpm",
-    "collapse",
-    "tuner",
-}
+REFERENCE_SEQUENCES = 5_000
 
 
 @gin.configurable("job", module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
-class Job:
+class JobSettings:
     """What a gin file asks for.
 
     Attributes:
@@ -53,7 +61,7 @@ class Job:
         make_dataset: (output_dir=..., overwrite=...) -> None, writes the dataset.
         dataset_name: a word for the names of the dataset's and the prior's folders.
         prior: path of a prior to tune; None trains one on the dataset.
-        seed: the one seed that every random choice hangs on.
+        seed: the one seed that determines every random choice.
         prior_seed: seed of the prior's training, so that runs with other seeds may share a prior;
             None is `seed`.
         evaluation_sequences: sequences that the final evaluation draws from each model.
@@ -72,300 +80,229 @@ class Job:
     samples: int = 8
 
     def __post_init__(self) -> None:
-        """Refuses counts and seeds that make no sense."""
+        """Refuse counts and seeds out of their range."""
         for name in ("evaluation_sequences", "evaluation_batch", "samples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not 0 <= self.seed < 2**31:
-            raise ValueError(f"seed must lie between 0 and 2**31 - 1, not {self.seed}")
+            raise ValueError(f"seed must be between 0 and 2**31 - 1, not {self.seed}")
 
 
-class Runner:
+class Job:
     """Runs the stages of a configured job; call `configuration.configure` before.
 
     Args:
         work_dir: receives datasets/ and priors/, which runs with the same settings share.
-        run_dir: the run's own folder; None for the stages before tuning.
+        run_dir: the run's own folder; not needed for the stages before tuning.
     """
 
-    def __init__(self, work_dir: str, run_dir: str | None = None) -> None:
+    def __init__(self, work_dir: str, run_dir: str = "") -> None:
         for name in ("job", "device", "pretrain", "RLTuner", "tune"):
             configuration.check_types(name)
-        self.job: Job = configuration.build("job")
+        self.settings: JobSettings = configuration.build("job")
         self._work_dir, self._run_dir = work_dir, run_dir
-        self._settings = configuration.settings("job")
+        self._described = configuration.settings("job")
         self._dataset: tuple[str, str] | None = None
         say(configuration.build("device"))
 
     def dataset(self) -> tuple[str, str]:
-        """Makes the dataset if needed; returns its folder and build_id."""
+        """Make the dataset if needed; returns its folder and build_id."""
         if self._dataset:
             return self._dataset
-        settings = _relevant(self._settings["make_dataset"])
-        folder = os.path.join(
-            self._work_dir, "datasets", f"{self.job.dataset_name}-{_digest(settings)}"
-        )
-        stage = Stage("dataset", os.path.join(folder, "stage.json"), settings)
+        settings = self._described["make_dataset"]
+        name = f"{self.settings.dataset_name}-{digest_of_settings(settings)}"
+        folder = os.path.join(self._work_dir, DATASETS, name)
 
         def make(resumable: bool) -> list[str]:
-            if not os.path.isfile(os.path.join(folder, "dataset.json")):
-                set_aside(self._work_dir, [os.path.relpath(folder, self._work_dir)])
-            self.job.make_dataset(output_dir=folder, overwrite=True)
+            if not os.path.isfile(os.path.join(folder, DESCRIPTION_FILE)):
+                set_aside(self._work_dir, [os.path.join(DATASETS, name)])
+            self.settings.make_dataset(output_dir=folder, overwrite=True)
             return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
-        self._dataset = folder, self._run(stage, folder, make, notes_start=False)
+        stage = Stage("dataset", os.path.join(folder, "stage.json"), settings)
+        # The dataset's folder appears whole, by a rename: nothing may be there before.
+        self._dataset = folder, stage.run(folder, make, notes_start=False)
         return self._dataset
 
     def prior(self, output_dir: str | None = None) -> tuple[str, str]:
-        """Trains the prior if needed; returns the path of its file and its build_id.
+        """Train the prior if needed; returns the path of its file and its build_id.
 
         Args:
             output_dir: where to put it; None takes a folder of work_dir/priors.
         """
-        if self.job.prior:
-            path = self.job.prior
-            training.load_prior(path)
-            path = os.path.join(path, training.PRIOR_FILE) if os.path.isdir(path) else path
-            with open(path, "rb") as file:
-                return path, hashlib.sha256(file.read()).hexdigest()
+        if self.settings.prior:
+            return self._given_prior(self.settings.prior)
         data, data_build = self.dataset()
-        seed = self.job.seed if self.job.prior_seed is None else self.job.prior_seed
+        seed = self.settings.seed if self.settings.prior_seed is None else self.settings.prior_seed
         settings = {"pretrain": configuration.settings("pretrain")} | self._shared_settings()
         settings["seed"] = seed
-        digest = _digest([settings, _relevant(self._settings["make_dataset"])])
+        digest = digest_of_settings([settings, self._described["make_dataset"]])
         folder = output_dir or os.path.join(
-            self._work_dir, "priors", f"{self.job.dataset_name}-{digest}"
-        )
-        stage = Stage(
-            "prior", os.path.join(folder, "stage.json"), settings, {"dataset": data_build}
+            self._work_dir, PRIORS, f"{self.settings.dataset_name}-{digest}"
         )
 
         def make(resumable: bool) -> list[str]:
             if not resumable:
-                _remove(folder, "checkpoints", "tensorboard")
+                remove(folder, CHECKPOINTS, TENSORBOARD)
             scores = configuration.build("pretrain", dataset_dir=data, output_dir=folder, seed=seed)
             say(
-                f"prior: validation {scores['validation_log_perplexity']:.4f} nats a step, accuracy "
+                f"prior: validation {scores['validation_log_perplexity']:.4f} nats per step, accuracy "
                 f"{100 * scores['validation_accuracy']:.1f}%, best of {scores['epochs']} epochs"
             )
-            return [training.PRIOR_FILE, training.SCORES_FILE]
+            return [PRIOR_FILE, SCORES_FILE]
 
-        build = self._run(stage, folder, make)
-        return os.path.join(folder, training.PRIOR_FILE), build
+        manifest = os.path.join(folder, "stage.json")
+        stage = Stage("prior", manifest, settings, {"dataset": data_build})
+        return os.path.join(folder, PRIOR_FILE), stage.run(folder, make)
 
-    def all(self) -> str:
-        """Runs every stage; returns the table of metrics as text."""
+    def run(self) -> str:
+        """Run every stage; returns the table of metrics as text."""
         prior_path, prior_build = self.prior()
-        data = (None, "none") if self.job.prior else self.dataset()
-        prior = load_matching_prior(prior_path, self.job.task)
+        data = (None, "none") if self.settings.prior else self.dataset()
         # A setting that is refused must be refused before an earlier run's output is touched.
-        configuration.build("RLTuner", prior=prior, task=self.job.task, seed=self.job.seed)
-        os.makedirs(self._run_dir, exist_ok=True)
-        write_text(os.path.join(self._run_dir, CONFIG_FILE), gin.config_str())
-        own_prior = os.path.join(self._run_dir, training.PRIOR_FILE)
-        if os.path.abspath(own_prior) != os.path.abspath(prior_path):
-            shutil.copyfile(prior_path, own_prior)
-        write_text(
-            os.path.join(self._run_dir, RUN_FILE),
-            json.dumps({"dataset": data[0] and os.path.abspath(data[0])}) + "\n",
-        )
-        tuner, tune_build = self._tune(prior, prior_build, data[0])
+        tuner = self._new_tuner(prior_path)
+        loop.check_numbers(**configuration.arguments("tune", loop.COUNTS))
+        self._note_run(prior_path, data[0])
+        tune_build = self._tune(tuner, prior_build, data[0])
         evaluate_build = self._evaluate(tuner, tune_build, data)
         self._export(tuner, {"tune": tune_build, "evaluate": evaluate_build})
-        with open(os.path.join(self._run_dir, report.METRICS_TEXT), encoding="utf-8") as file:
+        with open(os.path.join(self._run_dir, METRICS_TEXT), encoding="utf-8") as file:
             return file.read()
 
-    def _tune(
-        self, prior: SequenceNetwork, prior_build: str, dataset_dir: str | None
-    ) -> tuple[RLTuner, str]:
-        stage = self._stage(
-            "tune", {"prior": prior_build}, _relevant(configuration.settings("tune"))
-        )
-        stage.settings["tuner"] = configuration.settings("RLTuner")
-        outputs = (loop.CHECKPOINTS, "tensorboard", loop.HISTORY_FILE, *self.job.task.run_files)
-        tuned = []
+    def _given_prior(self, path: str) -> tuple[str, str]:
+        load_prior(path)
+        path = os.path.join(path, PRIOR_FILE) if os.path.isdir(path) else path
+        with open(path, "rb") as file:
+            return path, hashlib.sha256(file.read()).hexdigest()
+
+    def _new_tuner(self, prior_path: str) -> RLTuner:
+        task = self.settings.task
+        prior = load_matching_prior(prior_path, task)
+        return configuration.build("RLTuner", prior=prior, task=task, seed=self.settings.seed)
+
+    def _note_run(self, prior_path: str, dataset_dir: str | None) -> None:
+        """Write what was asked for, a copy of the prior, and where the dataset is."""
+        os.makedirs(self._run_dir, exist_ok=True)
+        write_text(os.path.join(self._run_dir, CONFIG_FILE), gin.config_str())
+        own_prior = os.path.join(self._run_dir, PRIOR_FILE)
+        if os.path.abspath(own_prior) != os.path.abspath(prior_path):
+            shutil.copyfile(prior_path, own_prior)
+        where = {"dataset": dataset_dir and os.path.abspath(dataset_dir)}
+        write_text(os.path.join(self._run_dir, RUN_FILE), json.dumps(where) + "\n")
+
+    def _tune(self, tuner: RLTuner, prior_build: str, dataset_dir: str | None) -> str:
+        settings = {
+            "tune": configuration.settings("tune"),
+            "tuner": configuration.settings("RLTuner"),
+        }
+        stage = self._stage("tune", {"prior": prior_build}, settings)
+        kept = (TENSORBOARD, HISTORY_FILE, *presentation_of(tuner.task).run_files)
+        made = []
 
         def make(resumable: bool) -> list[str]:
             if not resumable:
-                set_aside(self._run_dir, [*outputs, report.METRICS_JSON, report.METRICS_TEXT])
+                set_aside(self._run_dir, [CHECKPOINTS, *kept, METRICS_JSON, METRICS_TEXT])
             corpus = SequenceDataset(dataset_dir).sequences("train") if dataset_dir else None
-            arguments = {"prior": prior, "task": self.job.task, "seed": self.job.seed}
-            arguments["corpus"] = corpus and corpus[:_REFERENCE]
-            tuned.append(configuration.build("tune", run_dir=self._run_dir, **arguments))
+            configuration.build(
+                "tune",
+                tuner=tuner,
+                run_dir=self._run_dir,
+                corpus=corpus and corpus[:REFERENCE_SEQUENCES],
+            )
+            made.append(tuner)
             write_text(
                 os.path.join(self._run_dir, OPERATIVE_CONFIG_FILE), gin.operative_config_str()
             )
-            checkpoints = os.listdir(os.path.join(self._run_dir, loop.CHECKPOINTS))
-            kept = [os.path.join(loop.CHECKPOINTS, name) for name in checkpoints]
-            return [f"../{name}" for name in (*kept, *outputs[1:])]
+            names = os.listdir(os.path.join(self._run_dir, CHECKPOINTS))
+            checkpoints = [os.path.join(CHECKPOINTS, name) for name in names]
+            return [f"../{name}" for name in (*checkpoints, *kept)]
 
-        build = self._run(stage, os.path.join(self._run_dir, loop.CHECKPOINTS), make)
-        if not tuned:
-            tuned.append(loop.restore_tuner(prior, self.job.task, self._run_dir, self.job.seed))
-        return tuned[0], build
+        build = stage.run(os.path.join(self._run_dir, CHECKPOINTS), make)
+        if not made:
+            loop.restore(tuner, self._run_dir)
+        return build
 
     def _evaluate(self, tuner: RLTuner, tune_build: str, data: tuple[str | None, str]) -> str:
-        job = self.job
+        job, run_dir = self.settings, self._run_dir
         names = ("evaluation_sequences", "evaluation_batch", "samples")
-        settings = {name: getattr(job, name) for name in names}
+        settings = {"evaluate": {name: getattr(job, name) for name in names}}
         stage = self._stage("evaluate", {"tune": tune_build, "dataset": data[1]}, settings)
 
         def make(resumable: bool) -> list[str]:
-            columns, sequences = evaluate(tuner, job, data[0])
-            report.write_metrics(self._run_dir, job.task, columns)
-            paths = report.write_samples(self._run_dir, job.task, sequences, job.samples)
-            paths.append(model_card.write_model_card(self._run_dir, tuner, self._run_dir))
-            curves = os.path.join(self._run_dir, "plots", "training.png")
-            report.plot_history({"tuned": loop.read_history(self._run_dir)}, curves)
-            paths += report.write_figures(self._run_dir, job.task.run_figures(self._run_dir))
-            paths += [curves, os.path.join(self._run_dir, report.METRICS_JSON)]
-            paths += [os.path.join(self._run_dir, report.METRICS_TEXT)]
+            corpus = evaluation.corpus_of(job.task, data[0])
+            columns, sequences = evaluation.compare(
+                tuner, job.evaluation_sequences, job.evaluation_batch, job.seed, corpus
+            )
+            with working("evaluate: writing table, samples and pictures"):
+                report.write_metrics(run_dir, job.task, columns)
+                paths = report.write_samples(run_dir, job.task, sequences, job.samples)
+                paths.append(model_card.write_model_card(run_dir, tuner, run_dir))
+                curves = os.path.join(run_dir, PLOTS, "training.png")
+                history.plot_history({evaluation.TUNED: history.read_history(run_dir)}, curves)
+                figures = presentation_of(job.task).run_figures(run_dir)
+                paths += report.write_figures(run_dir, figures)
+            paths += [
+                curves,
+                *(os.path.join(run_dir, name) for name in (METRICS_JSON, METRICS_TEXT)),
+            ]
             return [os.path.relpath(path, os.path.dirname(stage.manifest)) for path in paths]
 
-        return self._run(stage, os.path.join(self._run_dir, report.METRICS_TEXT), make)
+        return stage.run(os.path.join(run_dir, METRICS_TEXT), make)
 
     def _export(self, tuner: RLTuner, inputs: dict[str, str]) -> None:
-        stage = self._stage("export", inputs, {})
-        folder = os.path.join(self._run_dir, "export")
+        folder = os.path.join(self._run_dir, EXPORT)
 
         def make(resumable: bool) -> list[str]:
             export(tuner, folder, self._run_dir)
-            return ["../export/saved_model.pb", "../export/variables"]
+            return [f"../{EXPORT}/saved_model.pb", f"../{EXPORT}/variables"]
 
-        self._run(stage, folder, make)
+        self._stage("export", inputs, {"export": {}}).run(folder, make)
 
     def _stage(self, name: str, inputs: dict[str, str], settings: dict[str, Any]) -> Stage:
-        manifest = os.path.join(self._run_dir, "stages", f"{name}.json")
-        return Stage(name, manifest, {name: settings} | self._shared_settings(True), inputs)
+        manifest = os.path.join(self._run_dir, STAGES, f"{name}.json")
+        shared = self._shared_settings() | {"task": self._described["task"]}
+        return Stage(name, manifest, settings | shared, inputs)
 
-    def _shared_settings(self, with_task: bool = False) -> dict[str, Any]:
-        shared = {
-            "seed": self.job.seed,
-            "precision": configuration.settings("device")["precision"],
-        }
-        return shared | ({"task": self._settings["task"]} if with_task else {})
-
-    def _run(
-        self,
-        stage: Stage,
-        output: str,
-        make: Callable[[bool], list[str]],
-        notes_start: bool = True,
-    ) -> str:
-        why = stage.why_stale()
-        if why is None:
-            say(f"{stage.name}: reusing {output}")
-            return stage.build_id()
-        say(f"{stage.name}: making {output} ({why})")
-        # The dataset's folder appears whole, by a rename: nothing may stand there before.
-        return stage.finish(make(stage.begin() if notes_start else False))
+    def _shared_settings(self) -> dict[str, Any]:
+        precision = configuration.settings("device")["precision"]
+        return {"seed": self.settings.seed, "precision": precision}
 
 
-def evaluate(
-    tuner: RLTuner, job: Job, dataset_dir: str | None
-) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
-    """Measures prior and tuned policy with the same seed; `novelty` needs a dataset.
-
-    Returns:
-        Metrics by model, and the sequences by model.
-    """
-    corpus = _corpus(job.task, dataset_dir)
-    samplers = {
-        "prior": prior_sampler(tuner.prior, job.task, tuner.start),
-        "tuned": tuned_sampler(tuner),
-    }
-    columns, sequences = {}, {}
-    for name, sampler in samplers.items():
-        meter = Meter(sampler, job.task, min(job.evaluation_batch, job.evaluation_sequences))
-        measured = meter.measure(job.evaluation_sequences, job.seed, f"evaluate {name}")
-        columns[name] = measured.metrics | job.task.set_metrics(measured.sequences, corpus)
-        columns[name]["sequences"] = job.evaluation_sequences
-        sequences[name] = measured.sequences
-    return columns, sequences
-
-
-def _corpus(task: Task, dataset_dir: str | None) -> list[Any] | None:
-    if dataset_dir is None:
-        return None
-    data = SequenceDataset(dataset_dir)
-    return (
-        data.texts("train", task.corpus_feature) if task.corpus_feature else data.sequences("train")
-    )
-
-
-def load_matching_prior(path: str, task: Task) -> SequenceNetwork:
-    """Reads a prior and makes sure that it speaks the task's language.
+def run_point(
+    gin_files: Sequence[str], gin_params: Sequence[str], work_dir: str, run_dir: str
+) -> dict[str, dict[str, Any]]:
+    """Run one whole job of several, or reuse what is there; returns its metrics by model.
 
     Raises:
-        UserError: the prior cannot be read, or was made for something else.
+        UserError: the job cannot be run.
     """
-    prior = training.load_prior(path)
-    kind = prior.metadata.get("kind", task.kind)
-    if kind == task.kind:
-        task.adopt(prior.metadata)
-    if kind != task.kind or prior.num_classes != task.num_classes:
-        raise UserError(
-            f"prior {path} generates {kind} sequences of {prior.num_classes} classes, but the task wants "
-            f"{task.kind} sequences of {getattr(task, 'num_classes', 'other')}; train a prior for this task"
-        )
-    return prior
+    # Every run compiles functions of its own, which TensorFlow would take for needless retracing.
+    tf.get_logger().setLevel("ERROR")
+    configuration.configure(gin_files, gin_params)
+    Job(work_dir, run_dir).run()
+    with open(os.path.join(run_dir, METRICS_JSON), encoding="utf-8") as file:
+        return json.load(file)
 
 
-def open_run(run_dir: str) -> tuple[Job, RLTuner, str | None]:
-    """A finished run: its job, its tuner, and the folder of its dataset where that still exists.
+def open_run(run_dir: str) -> tuple[RLTuner, str | None]:
+    """Return the tuner of a finished run, and the folder of its dataset where that still exists.
 
     It opens on every machine, also where the GPU that it was made on is missing.
 
     Raises:
-        UserError: the folder holds no finished run.
+        UserError: the folder does not contain a finished run.
     """
-    config = os.path.join(run_dir, CONFIG_FILE)
-    if not os.path.isfile(config):
-        raise UserError(
-            f"{run_dir} holds no run (no {CONFIG_FILE}); give --run_dir of a training run"
-        )
-    if not os.path.isfile(os.path.join(run_dir, "stages", "tune.json")):
-        raise UserError(
-            f"{run_dir} holds an unfinished run; the command that started it goes on with it"
-        )
-    configuration.configure([config], [])
-    job: Job = configuration.build("job")
-    say(devices.device_of_run(**configuration.settings("device")))
-    prior = load_matching_prior(os.path.join(run_dir, training.PRIOR_FILE), job.task)
-    tuner = loop.restore_tuner(prior, job.task, run_dir, job.seed)
+    check_finished(run_dir)
+    older_runs.configure(run_dir)
+    settings: JobSettings = configuration.build("job")
+    say(devices.device_of_run(**configuration.arguments("device")))
+    prior = load_matching_prior(os.path.join(run_dir, PRIOR_FILE), settings.task)
+    with working(f"opening {run_dir}"):
+        tuner = configuration.build("RLTuner", prior=prior, task=settings.task, seed=settings.seed)
+        loop.restore(tuner, run_dir)
     try:
         with open(os.path.join(run_dir, RUN_FILE), encoding="utf-8") as file:
             data = json.load(file)["dataset"]
     except (OSError, ValueError, KeyError):
         data = None
-    return job, tuner, data if data and os.path.isdir(data) else None
-
-
-def set_aside(folder: str, names: Sequence[str]) -> None:
-    """Moves what an earlier run made into folder/previous, where it replaces what was there."""
-    for name in names:
-        path, previous = os.path.join(folder, name), os.path.join(folder, "previous", name)
-        if not os.path.exists(path):
-            continue
-        _remove(os.path.join(folder, "previous"), name)
-        os.makedirs(os.path.dirname(previous), exist_ok=True)
-        os.rename(path, previous)
-
-
-def _remove(folder: str, *names: str) -> None:
-    for name in names:
-        path = os.path.join(folder, name)
-        if os.path.isdir(path):
-            shutil.rmtree(path)
-        elif os.path.exists(path):
-            os.remove(path)
-
-
-def _relevant(settings: Any) -> Any:
-    if isinstance(settings, dict):
-        return {k: _relevant(v) for k, v in settings.items() if k not in _IRRELEVANT}
-    return settings
-
-
-def _digest(settings: Any) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    return tuner, data if data and os.path.isdir(data) else None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rl_tuner.common.files import write_text
+from rl_tuner.common.progress import say
+from rl_tuner.common.run_folder import PREVIOUS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Stage:
     Attributes:
         name: what is shown to the user.
         manifest: path of the JSON file that says how the output was made; written last.
-        settings: JSON-serialisable settings that decide the output.
+        settings: JSON-serialisable settings that determine the output.
         inputs: by name, the `build_id` of every stage whose output this one reads.
     """
 
@@ -28,14 +31,35 @@ class Stage:
     settings: dict[str, Any]
     inputs: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    def run(
+        self, output: str, make: Callable[[bool], Sequence[str]], notes_start: bool = True
+    ) -> str:
+        """Make the output, or reuse what is there, and say which.
+
+        Args:
+            output: path of the output, for people.
+            make: makes it and returns the paths of its files relative to the manifest's folder; told
+                whether unfinished work of the same settings may be continued.
+            notes_start: whether to note that the work has started, without which nothing is continued.
+
+        Returns:
+            The build_id of the output.
+        """
+        why = self.why_stale()
+        if why is None:
+            say(f"{self.name}: reusing {output}")
+            return self._read()["build_id"]
+        say(f"{self.name}: making {output} ({why})")
+        return self.finish(make(self.begin() if notes_start else False))
+
     def build_id(self) -> str | None:
-        """Identifies the output that is there; None when it is absent, incomplete or out of date."""
+        """Return what identifies the output; None when it is absent, incomplete or out of date."""
         return None if self.why_stale() else self._read()["build_id"]
 
     def why_stale(self) -> str | None:
-        """Why the output has to be made, in a few words; None when it can be used as it is."""
+        """Return in a few words why the output has to be made; None when it can be used as it is."""
         made = self._read()
-        if made is None:
+        if not made:
             return "not made yet"
         folder = os.path.dirname(self.manifest)
         missing = [
@@ -50,11 +74,11 @@ class Stage:
             newer = [
                 name for name, build in self.inputs.items() if made["inputs"].get(name) != build
             ]
-            return f"{', '.join(newer) or 'an input'} was made anew"
+            return f"{', '.join(newer) or 'an input'} was made again"
         return None
 
     def begin(self) -> bool:
-        """Notes that the work starts; tells whether unfinished work of the same settings may go on."""
+        """Note that the work starts; returns whether unfinished work of the same settings may continue."""
         started = {"settings": self.settings, "inputs": self.inputs}
         path = self.manifest + ".started"
         try:
@@ -70,11 +94,11 @@ class Stage:
         return resumable
 
     def finish(self, outputs: Sequence[str]) -> str:
-        """Writes the manifest.
+        """Write the manifest.
 
         Args:
-            outputs: paths, relative to the manifest's folder, that have to be there for the output
-                to be used again.
+            outputs: paths, relative to the manifest's folder, that must exist for the output to be
+                used again.
 
         Returns:
             The new build_id.
@@ -91,17 +115,17 @@ class Stage:
         write_text(self.manifest, json.dumps(content, indent=2) + "\n")
         return build_id
 
-    def _read(self) -> dict[str, Any] | None:
+    def _read(self) -> dict[str, Any]:
         try:
             with open(self.manifest, encoding="utf-8") as file:
                 made = json.load(file)
-            return made if {"build_id", "settings", "inputs", "outputs"} <= made.keys() else None
+            return made if {"build_id", "settings", "inputs", "outputs"} <= made.keys() else {}
         except (OSError, ValueError, AttributeError):
-            return None
+            return {}
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """Where two JSON values differ, as "path: old -> new"."""
+    """Return where two JSON values differ, as "path: old -> new"."""
     new = json.loads(json.dumps(new))
     if isinstance(old, dict) and isinstance(new, dict):
         return [
@@ -110,3 +134,24 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
             for line in differences(old.get(key), new.get(key), f"{path}.{key}" if path else key)
         ]
     return [] if old == new else [f"{path}: {old} -> {new}"]
+
+
+def set_aside(folder: str, names: Sequence[str]) -> None:
+    """Move what an earlier run made into folder/previous, where it replaces what was there."""
+    for name in names:
+        path, previous = os.path.join(folder, name), os.path.join(folder, PREVIOUS, name)
+        if not os.path.exists(path):
+            continue
+        remove(os.path.join(folder, PREVIOUS), name)
+        os.makedirs(os.path.dirname(previous), exist_ok=True)
+        os.rename(path, previous)
+
+
+def remove(folder: str, *names: str) -> None:
+    """Delete files and folders where they exist."""
+    for name in names:
+        path = os.path.join(folder, name)
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        elif os.path.exists(path):
+            os.remove(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 from collections.abc import Sequence
@@ -13,14 +12,13 @@ import keras
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
-from rl_tuner.common.files import replacing, write_text
+from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import Progress, say
-from rl_tuner.core import likelihood
+from rl_tuner.common.run_folder import CHECKPOINTS, PRIOR_FILE, SCORES_FILE, TENSORBOARD
+from rl_tuner.core import likelihood, schedules
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.datasets.reader import SequenceDataset
-
-PRIOR_FILE = "prior.keras"
-SCORES_FILE = "scores.json"
+from rl_tuner.priors.files import save_prior
 
 
 @gin.configurable(module="rl_tuner", denylist=["dataset_dir", "output_dir", "seed"])
@@ -86,11 +84,11 @@ def pretrain(
         per_epoch = sum(1 for _ in batches)
     if cosine:
         warmup_steps = max(1, per_epoch // 2)
-        schedule = likelihood.cosine(learning_rate, warmup_steps, max_epochs * per_epoch + 1)
+        schedule = schedules.cosine(learning_rate, warmup_steps, max_epochs * per_epoch + 1)
     else:
         if decay_epochs is not None:
             decay_steps = max(1, round(decay_epochs * per_epoch))
-        schedule = likelihood.stepwise(learning_rate, decay_rate, decay_steps)
+        schedule = schedules.stepwise(learning_rate, decay_rate, decay_steps)
     trainer = likelihood.MLETrainer(network, schedule, clip_norm, l2, weight_dropout, seed)
     epoch = tf.Variable(0, dtype=tf.int64)
     best_epoch = tf.Variable(0, dtype=tf.int64)
@@ -104,12 +102,12 @@ def pretrain(
         best_score=best_score,
     )
     manager = tf.train.CheckpointManager(
-        checkpoint, os.path.join(output_dir, "checkpoints"), max_to_keep=2
+        checkpoint, os.path.join(output_dir, CHECKPOINTS), max_to_keep=2
     )
     if manager.latest_checkpoint:
         checkpoint.restore(manager.latest_checkpoint).assert_consumed()
         say(f"prior: resuming after epoch {int(epoch)}")
-    writer = tf.summary.create_file_writer(os.path.join(output_dir, "tensorboard"))
+    writer = tf.summary.create_file_writer(os.path.join(output_dir, TENSORBOARD))
     with Progress(max_epochs, "prior", "epochs", initial=int(epoch)) as progress:
         while int(epoch) < max_epochs and int(epoch) - int(best_epoch) < patience:
             losses = []
@@ -175,52 +173,3 @@ def _check(
         raise UserError(f"pretrain.decay_epochs must be above 0, not {decay_epochs}")
     if window and skip_steps >= window:
         raise UserError(f"pretrain.skip_steps = {skip_steps} leaves nothing of {window=}")
-
-
-def save_prior(
-    network: SequenceNetwork, dataset: SequenceDataset, scores: dict[str, Any], path: str
-) -> None:
-    """Writes a prior as one .keras file with its architecture, vocabulary and provenance."""
-    network.metadata = {
-        "kind": dataset.kind,
-        "encoding": dataset.description["encoding"],
-        "provenance": {
-            "source": dataset.description.get("source"),
-            "settings": dataset.description.get("settings"),
-            "splits": {
-                name: {key: split.get(key) for key in ("sequences", "tokens")}
-                for name, split in dataset.description["splits"].items()
-            },
-            "class_histogram": dataset.description.get("class_histogram"),
-            "properties": dataset.description.get("properties"),
-            "scores": scores,
-            "versions": {
-                name: importlib.metadata.version(name) for name in ("tensorflow", "keras")
-            },
-        },
-    }
-    with replacing(path) as temporary:
-        network.save(temporary)
-
-
-def load_prior(path: str) -> SequenceNetwork:
-    """Reads a prior that `save_prior` wrote; no second file is needed and nothing is executed.
-
-    Args:
-        path: a .keras file, or a folder that holds prior.keras.
-
-    Raises:
-        UserError: the file is missing, damaged or no prior.
-    """
-    if os.path.isdir(path):
-        path = os.path.join(path, PRIOR_FILE)
-    if not os.path.isfile(path):
-        raise UserError(f"prior {path} does not exist; make one with python -m rl_tuner.pretrain")
-    try:
-        network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"prior {path} cannot be read ({reason}); make it again") from error
-    if not isinstance(network, SequenceNetwork):
-        raise UserError(f"{path} holds a {type(network).__name__} and no prior of this program")
-    return network

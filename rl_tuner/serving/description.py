@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import json
 import os
@@ -11,12 +10,13 @@ from typing import Any
 
 import gin
 
+from rl_tuner.common.run_folder import CONFIG_FILE, METRICS_JSON, OPERATIVE_CONFIG_FILE
+from rl_tuner.common.settings import named
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.serving.signatures import LONGEST
-from rl_tuner.tuning.report import METRICS_JSON
 
 _FORMAT = 1
-_CONFIGS = {"config": "config.gin", "operative_config": "operative_config.gin"}
+_CONFIGS = {"config": CONFIG_FILE, "operative_config": OPERATIVE_CONFIG_FILE}
 _PACKAGES = ("sequence-tutor", "tensorflow", "keras", "numpy", "gin-config", "rdkit", "note-seq")
 # Not all of a prior's provenance: histograms are long, and in the prior's own file.
 _PROVENANCE = ("source", "settings", "splits", "scores", "versions", "licence", "imported")
@@ -35,24 +35,24 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
         (by model, None when nothing was measured) and `versions`.
     """
     task = tuner.task
-    metadata = getattr(tuner.prior, "metadata", {}) or {}
+    metadata = tuner.prior.metadata
     provenance = metadata.get("provenance") or {}
     return {
         "format": _FORMAT,
         "task": {
-            "kind": getattr(task, "kind", None),
+            "kind": task.kind,
             "name": type(task).__name__,
             "num_classes": task.num_classes,
             "horizon": task.horizon,
             "end_token": task.end_token,
             "start_token": tuner.prior.start_token,
             "rewarded_for": list(task.part_names),
-            "reward": _plain(getattr(task, "reward", None)),
+            "reward": named(getattr(task, "reward", None)),
         },
         "encoding": metadata.get("encoding"),
-        "start": _plain(tuner.start),
+        "start": named(tuner.start),
         "limits": {"max_length": LONGEST * task.horizon},
-        "objective": _plain(tuner.objective),
+        "objective": named(tuner.objective),
         "tuning": {
             "seed": tuner.seed,
             "steps": int(tuner.environment_steps),
@@ -65,28 +65,13 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
             },
         },
         "prior": {
-            "cells": getattr(tuner.prior, "cells", None),
-            "embedding_size": getattr(tuner.prior, "embedding_size", None),
+            "cells": tuner.prior.cells,
+            "embedding_size": tuner.prior.embedding_size,
             **{name: provenance[name] for name in _PROVENANCE if name in provenance},
         },
         "gin": _settings(run_dir),
         "metrics": _metrics(run_dir),
         "versions": {"python": platform.python_version(), **_versions()},
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Settings as JSON: an object is its name and its fields, a function its name."""
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    fields = dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
-    return {
-        "name": type(value).__name__,
-        **{field.name: _plain(getattr(value, field.name)) for field in fields},
     }
 
 

@@ -3,54 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from rl_tuner.common.files import write_text
 from rl_tuner.core.tuner import RLTuner
+from rl_tuner.datasets.licences import known_licences
 from rl_tuner.serving.description import describe
-from rl_tuner.tasks.melody import encoding, rendering
+from rl_tuner.tasks.presentation import CardNotes, Presentation, presentation_of
 from rl_tuner.tuning import report
 
 CARD_FILE = "MODEL_CARD.md"
 _SHOWN = 5
-_MUSIC21 = "the tunes are in the public domain; the collection comes under music21's corpus licence"
-_LICENCES = {
-    "music21:airdsAirs": _MUSIC21,
-    "music21:oneills1850": _MUSIC21,
-    "music21:ryansMammoth": _MUSIC21,
-    "builtin:nci": "a public-domain set of the US National Cancer Institute, as shipped in RDKit's wheel"
-    " under the BSD licence",
-}
+_NUMBER = re.compile(r"_\d+(?=\.)")
+_UNKNOWN_LICENCE = "yours to state (this program does not know it)"
 _PAPER = "[Jaques et al., 2017](https://proceedings.mlr.press/v70/jaques17a.html)"
-# What a token is, and what a person wants of `generate`.
-_TOKENS = {
-    "melody": "A token is one sixteenth: it holds what sounds, ends it, or starts one of 36 pitches.",
-    "molecule": "A token is an atom, a bond or another mark of a molecule's string, or its end.",
-}
-_OUTPUTS = {
-    "melody": 'made["pitches"], made["starts"], made["ends"]',
-    "molecule": 'made["smiles"]',
-}
-_TOKENS_OUTPUT = 'made["tokens"]'
-_NOTE_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_LIMITS = {
-    "melody": (
-        "Melodies have one voice, in sixteenth-note steps, from C3 to B5. There is no harmony, no"
-        " dynamics and no rhythm finer than a sixteenth note.",
-        "The rules of music theory that it was rewarded for are a few of many, and its style is that"
-        " of the tunes it learned from. That a melody keeps to the rules does not make it a good one.",
-        "A melody may repeat a tune of the training data; the share of melodies not found there is"
-        " in the table where it was measured.",
-    ),
-    "molecule": (
-        "A string may be no valid molecule: check it with a chemistry package. The table says how"
-        " many were valid, where that was measured.",
-        "The reward is computed from structure alone. It says nothing of activity, toxicity,"
-        " stability or whether a molecule can be made; nothing here was tested in a laboratory.",
-        "It only writes what the vocabulary of its training data can spell, and knows little beyond"
-        " that data's kind of molecule. A molecule may be a known, protected or regulated one.",
-    ),
-}
 _EVERY_LIMIT = (
     "It was tuned towards a reward. It may have found ways to earn the reward that its author did not"
     " mean; look at samples, not at the reward alone.",
@@ -69,58 +37,45 @@ def write_model_card(folder: str, tuner: RLTuner, run_dir: str | None = None) ->
     """
     description = describe(tuner, run_dir)
     metrics = description["metrics"]
+    presentation = presentation_of(tuner.task)
     table = report.format_report(tuner.task, metrics) if metrics else None
-    samples = read_samples(os.path.join(run_dir, "samples")) if run_dir else {}
+    samples = read_samples(os.path.join(run_dir, "samples"), presentation) if run_dir else {}
     path = os.path.join(folder, CARD_FILE)
-    write_text(path, model_card(description, table, samples))
+    write_text(path, model_card(description, table, samples, presentation.card_notes))
     return path
 
 
-def read_samples(folder: str) -> dict[str, list[str]]:
-    """The first samples of each model as lines of text, and the names of other files, by heading."""
+def read_samples(folder: str, presentation: Presentation) -> dict[str, list[str]]:
+    """Return the first samples of each model as lines of text, and the names of other files, by heading."""
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     found: dict[str, list[str]] = {}
+    files = []
     for name in names:
-        path = os.path.join(folder, name)
-        if name.endswith(".smi"):
-            with open(path, encoding="utf-8") as file:
-                found[f"samples/{name}"] = file.read().splitlines()[:_SHOWN]
-        elif name.endswith(".mid"):
-            lines = found.setdefault(f"samples/{name.rpartition('_')[0]}_*.mid, as notes", [])
-            if len(lines) < _SHOWN and (line := _melody_line(path)):
-                lines.append(line)
-    files = [f"samples/{name}" for name in names if f"samples/{name}" not in found]
+        heading = f"samples/{_NUMBER.sub('_*', name)}"
+        if len(found.get(heading, [])) >= _SHOWN:
+            continue
+        lines = presentation.sample_lines(os.path.join(folder, name))
+        if lines is None:
+            files.append(f"samples/{name}")
+        else:
+            found[heading] = [*found.get(heading, []), *lines][:_SHOWN]
     found = {heading: lines for heading, lines in found.items() if lines}
     return found | ({"Files in the run's folder": files} if files else {})
 
 
-def _melody_line(path: str) -> str | None:
-    """A melody as note names, with sixteenths where a note lasts longer; None if it has no note."""
-    try:
-        classes = rendering.read_melody(path)
-    except (OSError, ValueError):
-        return None
-    words = []
-    for pitch, start, end in encoding.notes_from_classes(classes):
-        length = f":{end - start}" if end - start > 1 else ""
-        words.append(f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}{length}")
-    return " ".join(words)
-
-
-def data_licence(source: str) -> str:
-    """What is known of the licence of a named source of training data."""
-    return _LICENCES.get(source, "yours to state (this program does not know it)")
-
-
 def model_card(
-    description: dict[str, Any], table: str | None, samples: dict[str, list[str]]
+    description: dict[str, Any],
+    table: str | None,
+    samples: dict[str, list[str]],
+    notes: CardNotes,
 ) -> str:
-    """The card as Markdown.
+    """Return the card as Markdown.
 
     Args:
         description: what `describe` returns.
         table: the metrics as a text table; None when nothing was measured.
         samples: lines of samples by their heading; may be empty.
+        notes: what is said about this kind of sequences.
     """
     task, objective = description["task"], description["objective"]
     length = f"{'' if task['end_token'] is None else 'up to '}{task['horizon']} tokens"
@@ -128,7 +83,7 @@ def model_card(
         f"# Model card: a {task['kind']} model tuned with {objective['name']}",
         f"An LSTM that writes {task['kind']} sequences of {length}, trained by maximum likelihood and"
         f" then fine-tuned on a reward with KL-control (Sequence Tutor, {_PAPER})."
-        f" {_TOKENS.get(task['kind'], '')}".rstrip(),
+        f" {notes.token}".rstrip(),
         "## Training data",
         _data(description["prior"]),
         "## Prior",
@@ -138,11 +93,11 @@ def model_card(
         "## Measured",
         _measured(table, description["metrics"]),
         "## Samples",
-        _samples(samples),
+        _samples(samples, notes.notes),
         "## Limits",
-        _bullets([*_LIMITS.get(task["kind"], ()), *_EVERY_LIMIT]),
+        _bullets([*notes.limits, *_EVERY_LIMIT]),
         "## Use",
-        _use(task["kind"]),
+        _use(notes.outputs),
         "## Versions",
         _bullets([f"{name} {version}" for name, version in description["versions"].items()]),
     ]
@@ -152,10 +107,12 @@ def model_card(
 def _data(prior: dict[str, Any]) -> str:
     sources = prior.get("source") or []
     sources = [sources] if isinstance(sources, str) else list(sources)
-    stated = prior.get("licence")
+    stated = prior.get("licence") or {}
+    # A dataset made before licences were noted names its source all the same.
+    licences = known_licences(sources) | stated
     # Of a user's own files only the name: a card is shared, a machine's folders are not.
     names = {source: os.path.basename(source.rstrip("/")) for source in sources}
-    lines = [f"`{names[s]}`. Licence: {stated or data_licence(s)}." for s in sources]
+    lines = [f"`{names[s]}`. Licence: {licences.get(s, _UNKNOWN_LICENCE)}." for s in sources]
     for name, split in (prior.get("splits") or {}).items():
         counts = [f"{count:,} {what}" for what, count in split.items() if count is not None]
         lines.append(f"{name}: {', '.join(counts)}")
@@ -183,7 +140,6 @@ def _tuning(description: dict[str, Any]) -> str:
         f"temperature c: {_number(temperature['c'])} ({temperature['name']}); the reward is divided by it,"
         " so that a larger one stays closer to the prior",
         f"discount gamma: {_number(tuning['gamma'])}",
-        f"lambda: {_number(objective['lambda_'])}" if "lambda_" in objective else "",
         f"seed: {tuning['seed']}",
         f"steps: {tuning['steps']:,} tokens generated in training",
         f"sequences start with: {_call(start)}",
@@ -203,24 +159,20 @@ def _measured(table: str | None, metrics: dict[str, Any] | None) -> str:
     )
 
 
-def _samples(samples: dict[str, list[str]]) -> str:
+def _samples(samples: dict[str, list[str]], notes: Mapping[str, str]) -> str:
     if not samples:
         return "None were written."
     parts = [f"{heading}:\n\n{_fenced(chr(10).join(lines))}" for heading, lines in samples.items()]
-    notes = {
-        ".smi": "A string is followed by whether it is a valid molecule.",
-        "as notes": "A note is its name, its octave and, above 1, its sixteenths; rests are left out.",
-    }
     shown = [note for end, note in notes.items() if any(name.endswith(end) for name in samples)]
     return "\n\n".join(shown + parts)
 
 
-def _use(kind: str) -> str:
+def _use(outputs: str) -> str:
     code = (
         "import tensorflow as tf\n\n"
         'model = tf.saved_model.load("EXPORTED_FOLDER")\n'
         "made = model.generate(count=5, seed=1)\n"
-        f"print({_OUTPUTS.get(kind, _TOKENS_OUTPUT)})\n"
+        f"print({outputs})\n"
         'print(made["log_policy"] - made["log_prior"])  # in nats: by how much tuning made each likelier\n'
         'print(model.describe()["json"])'
     )

@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
-from rl_tuner.core.exploration import tempered
-from rl_tuner.core.rollout import log_probs, rollout, sequence_inputs
+from rl_tuner.core.rollout import log_probs, sequence_inputs
+from rl_tuner.core.sampling import sample_after
 from rl_tuner.core.stepper import State
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.serving.served_function import Untracked, require, served_function
+from rl_tuner.tasks.presentation import PADDING, presentation_of
 
 # A guard for servers, far above what a policy was tuned for.
 LONGEST = 16
-PADDING = -1
 
 _TOKENS = tf.TensorSpec([None, None], tf.int32)
+
+
+class Untracked:
+    """Hides a value from the export of the module that holds it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def served_function(
+    call: Callable[..., dict[str, tf.Tensor]], **inputs: tuple[tf.TensorSpec, tf.Tensor | None]
+) -> Any:
+    """A tf.function whose inputs keep their names and defaults in a SavedModel.
+
+    Args:
+        call: takes a tensor for every input, by name, and returns the outputs by name.
+        **inputs: by name, what an input looks like and its default; None for none. Inputs with a
+            default come last.
+    """
+    kind, empty = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
+
+    def function(*args: tf.Tensor, **kwargs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return call(**dict(zip(inputs, args)), **kwargs)
+
+    # TensorFlow reads names and defaults from here.
+    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(name, kind, default=empty if default is None else default)
+            for name, (_, default) in inputs.items()
+        ]
+    )
+    specs = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, (spec, _) in inputs.items()]
+    return tf.function(function, input_signature=specs)
+
+
+def require(condition: tf.Tensor, message: str) -> tf.Operation:
+    """Fails with an InvalidArgumentError that says `message` where a scalar condition does not hold."""
+    return tf.debugging.Assert(condition, [message])
 
 
 class ServedPolicy(tf.Module):
@@ -32,7 +70,7 @@ class ServedPolicy(tf.Module):
     `generate(count, temperature=1, seed=0, max_length=horizon, primer=[])` -> `prefix` int32 [count, P],
     `tokens` int32 [count, max_length], 0 past a sequence's end, `lengths` int32 [count] with the end
     token counted, `log_policy` and `log_prior` float32 [count], both at temperature 1, and what a
-    person wants (see `ServedForm.outputs`), primer included. Without a primer, int32 [P], a sequence
+    person wants (see `GraphCodec.decode`), primer included. Without a primer, int32 [P], a sequence
     begins as it did while tuning; with one, after the start token and the primer.
 
     `score(tokens, prefix=[[]])` int32 [B, T], int32 [B or 1, P] -> `log_policy`, `log_prior`, `log_ratio`
@@ -60,7 +98,7 @@ class ServedPolicy(tf.Module):
         texts = [json.dumps(part, indent=2) for part in (description, *description.values())]
         self._description = Untracked(dict(zip(["", *description], texts)))
         self.weights = [w.value for n in (tuner.online, tuner.prior) for w in n.weights]
-        self._form = Untracked(tuner.task.served_form())
+        self._codec = Untracked(presentation_of(tuner.task).graph_codec())
         prefix = (_TOKENS, tf.zeros([1, 0], tf.int32))
         scalar = tf.TensorSpec([], tf.int32)
         self.generate = served_function(
@@ -77,11 +115,11 @@ class ServedPolicy(tf.Module):
             self._describe, part=(tf.TensorSpec([], tf.string), tf.constant(""))
         )
         self._signatures = ["generate", "score", "next", "describe"]
-        if text := self._form.value.text_input:
+        if text := self._codec.value.text_name:
             self._signatures.append(f"score_{text}")
-            texts = {text: (tf.TensorSpec([None], tf.string), None)}
+            strings = {text: (tf.TensorSpec([None], tf.string), None)}
             setattr(
-                self, f"score_{text}", served_function(self._score_text, **texts, prefix=prefix)
+                self, f"score_{text}", served_function(self._score_text, **strings, prefix=prefix)
             )
 
     @property
@@ -100,7 +138,7 @@ class ServedPolicy(tf.Module):
         tuner, task = self._tuner.value, self._tuner.value.task
         checks = self._request_checks(count, temperature, max_length, primer)
         with tf.control_dependencies(checks):
-            # As `core.tuner.sample` does, so that a seed means the same there and here.
+            # As `core.sampling.sample` does, so that a seed means the same there and here.
             seeds = tf.random.experimental.stateless_split(tf.stack([seed, 0]), 2)
             count, max_length = tf.identity(count), tf.identity(max_length)
             temperature, primer = tf.identity(temperature), tf.identity(primer)
@@ -111,15 +149,8 @@ class ServedPolicy(tf.Module):
             lambda: tuner.start.prefix(count, start_token, seeds[0]),
         )
         prefix = tf.ensure_shape(prefix, [None, None])
-        episode = rollout(
-            tuner.online,
-            tuner.prior,
-            tuner.objective.policy_logits,
-            lambda log_policy: tempered(log_policy, temperature),
-            prefix,
-            max_length,
-            seeds[1],
-            task.end_token,
+        episode = sample_after(
+            tuner.policy, prefix, max_length, seeds[1], task.end_token, temperature
         )
         lengths = tf.cast(tf.reduce_sum(episode.mask, axis=1), tf.int32)
         opening = tf.tile(primer[tf.newaxis], [count, 1])
@@ -130,7 +161,7 @@ class ServedPolicy(tf.Module):
             "lengths": lengths,
             "log_policy": tf.reduce_sum(episode.log_policy, axis=1),
             "log_prior": tf.reduce_sum(episode.log_prior, axis=1),
-            **self._form.value.outputs(whole, tf.size(primer) + lengths),
+            **self._codec.value.decode(whole, tf.size(primer) + lengths),
         }
 
     def _request_checks(
@@ -152,7 +183,7 @@ class ServedPolicy(tf.Module):
                 tf.reduce_all((primer >= 0) & (primer < task.num_classes)),
                 f"tokens of a primer must lie between 0 and {task.num_classes - 1}",
             ),
-            self._goes_on(primer, "a primer"),
+            self._continues(primer, "a primer"),
         ]
 
     def _score(self, tokens: tf.Tensor, prefix: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -189,10 +220,10 @@ class ServedPolicy(tf.Module):
         check = require(tf.size(strings) > 0, f"{next(iter(texts))} must hold at least one string")
         with tf.control_dependencies([check]):
             strings = tf.identity(strings)
-        return self._score(self._form.value.read(strings), prefix)
+        return self._score(self._codec.value.encode(strings), prefix)
 
     def _next(self, tokens: tf.Tensor, prefix: tf.Tensor) -> dict[str, tf.Tensor]:
-        with tf.control_dependencies([self._goes_on(tokens, "next: tokens")]):
+        with tf.control_dependencies([self._continues(tokens, "next: tokens")]):
             tokens, prefix = self._checked(tf.identity(tokens), prefix, may_be_empty=True)
         inputs = tf.concat([prefix, tf.maximum(tokens, 0)], axis=1)
         sizes = tf.reduce_sum(tf.cast(tokens >= 0, tf.int32), axis=1)
@@ -253,7 +284,7 @@ class ServedPolicy(tf.Module):
             prefix = tf.broadcast_to(prefix, [rows, tf.shape(prefix)[1]])
             return tf.identity(tokens), tf.ensure_shape(prefix, [None, None])
 
-    def _goes_on(self, tokens: tf.Tensor, name: str) -> tf.Operation:
+    def _continues(self, tokens: tf.Tensor, name: str) -> tf.Operation:
         end_token = self._tuner.value.task.end_token
         if end_token is None:
             return tf.no_op()

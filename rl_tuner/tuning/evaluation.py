@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from rl_tuner.common.progress import Progress
-from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.protocols import Start
 from rl_tuner.core.rollout import Rollout
+from rl_tuner.core.sampling import Policy, prior_policy, sample
 from rl_tuner.core.task import HostTask, Task
-from rl_tuner.core.tuner import RLTuner, sample
+from rl_tuner.core.tuner import RLTuner
+from rl_tuner.datasets.reader import SequenceDataset
+from rl_tuner.tasks.presentation import presentation_of
 
-Sampler = Callable[[int, tf.Tensor], Rollout]
+# Models that are measured.
+PRIOR, TUNED = "prior", "tuned"
 
 
 class Measurement(NamedTuple):
@@ -32,31 +37,20 @@ class Measurement(NamedTuple):
     sequences: np.ndarray
 
 
-def tuned_sampler(tuner: RLTuner, temperature: float = 1.0) -> Sampler:
-    """Samples from the tuned policy."""
-    return lambda count, seed: tuner.sample(count, seed, temperature=temperature)
-
-
-def prior_sampler(prior: SequenceNetwork, task: Task, start: Any) -> Sampler:
-    """Samples from the prior itself."""
-    return lambda count, seed: sample(
-        prior, prior, lambda scores, log_prior: log_prior, start, task, count, seed
-    )
-
-
 class Meter:
-    """Draws and measures sequences of one policy; compiled once, whatever it is asked for later.
+    """Draws and measures sequences of one policy; compiled once.
 
     Args:
-        sampler: (batch size, int32 [2] seed) -> Rollout.
+        policy: whose sequences.
+        start: how they are started.
         task: gives rewards and metrics.
         batch_size: sequences drawn at a time.
     """
 
-    def __init__(self, sampler: Sampler, task: Task, batch_size: int) -> None:
+    def __init__(self, policy: Policy, start: Start, task: Task, batch_size: int) -> None:
         self._task = task
         self._batch_size = batch_size
-        self._draw = tf.function(lambda seed: sampler(batch_size, seed))
+        self._draw = tf.function(lambda seed: sample(policy, start, task, batch_size, seed))
         self._score = (
             _HostScorer(task)
             if isinstance(task, HostTask)
@@ -64,11 +58,10 @@ class Meter:
         )
 
     def measure(self, count: int, seed: int, progress: str | None = None) -> Measurement:
-        """Measures `count` sequences drawn with `seed`; `progress` names the bar to show."""
+        """Measure `count` sequences drawn with `seed`; `progress` names the bar to show."""
         totals: dict[str, float] = {}
         sequences: list[np.ndarray] = []
         pending: list[Callable[[], tuple[dict[str, Any], int]]] = []
-        bar = Progress(count, progress, "sequences") if progress else None
 
         def add_oldest() -> None:
             sums, size = pending.pop(0)()
@@ -77,15 +70,15 @@ class Meter:
             if bar:
                 bar.update(size)
 
-        for episode in self._episodes(count, seed):
-            sequences.append(episode.tokens.numpy())
-            pending.append(self._submit(episode))
-            # One batch is scored while the next is drawn.
-            if len(pending) > 1:
-                add_oldest()
-        add_oldest()
-        if bar:
-            bar.__exit__(None, None, None)
+        with contextlib.ExitStack() as stack:
+            bar = stack.enter_context(Progress(count, progress, "sequences")) if progress else None
+            for episode in self._episodes(count, seed):
+                sequences.append(episode.tokens.numpy())
+                pending.append(self._submit(episode))
+                # One batch is scored while the next is drawn.
+                if len(pending) > 1:
+                    add_oldest()
+            add_oldest()
         metrics = _metrics(self._task, totals, sequences)
         return Measurement(metrics, np.concatenate(sequences))
 
@@ -103,6 +96,40 @@ class Meter:
             return lambda: (wait(), size)
         sums = self._score(episode)
         return lambda: (sums, size)
+
+
+def corpus_of(task: Task, dataset_dir: str | None) -> list[Any] | None:
+    """Return what a task's set metrics compare with: the training examples of its dataset, if known."""
+    if dataset_dir is None:
+        return None
+    data, feature = SequenceDataset(dataset_dir), presentation_of(task).corpus_feature
+    return data.texts("train", feature) if feature else data.sequences("train")
+
+
+def compare(
+    tuner: RLTuner, count: int, batch_size: int, seed: int, corpus: Sequence[Any] | None
+) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
+    """Measure the prior and the tuned policy with the same seed.
+
+    Args:
+        tuner: a tuned policy with its prior.
+        count: sequences of each.
+        batch_size: sequences drawn at a time.
+        seed: seed of the draws.
+        corpus: what novelty is measured against, see `corpus_of`; None does not measure it.
+
+    Returns:
+        Metrics by model, and the sequences int32 [N, T] by model.
+    """
+    presentation = presentation_of(tuner.task)
+    columns, sequences = {}, {}
+    for name, policy in ((PRIOR, prior_policy(tuner.prior)), (TUNED, tuner.policy)):
+        meter = Meter(policy, tuner.start, tuner.task, min(batch_size, count))
+        measured = meter.measure(count, seed, f"evaluate {name}")
+        columns[name] = measured.metrics | presentation.set_metrics(measured.sequences, corpus)
+        columns[name]["sequences"] = count
+        sequences[name] = measured.sequences
+    return columns, sequences
 
 
 class _HostScorer:
@@ -147,7 +174,7 @@ def _metrics(
     metrics = task.metrics(own)
     for name, value in common.items():
         metrics[name] = value / (count if name.startswith("reward/") else steps)
-    metrics["task_reward"] = sum(metrics[f"reward/{name}"] for name in task.part_names)
+    metrics["task_reward"] = sum(common[f"reward/{name}"] / count for name in task.part_names)
     metrics["length"] = steps / count
     metrics["distinct"] = len({row.tobytes() for batch in sequences for row in batch}) / count
     return metrics

@@ -2,59 +2,51 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import gin
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner.common.errors import UserError
-from rl_tuner.common.files import write_text
-from rl_tuner.common.progress import Progress, say
-from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.common.errors import UserError, first_line
+from rl_tuner.common.progress import Progress, say, working
+from rl_tuner.common.run_folder import CHECKPOINTS, TENSORBOARD
+from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.rollout import Rollout
-from rl_tuner.core.task import HostTask, Scored, Task
+from rl_tuner.core.sampling import prior_policy
+from rl_tuner.core.task import Scored
 from rl_tuner.core.tuner import RLTuner
+from rl_tuner.tasks.presentation import presentation_of
 from rl_tuner.tuning.collapse import Collapse, Diversity
-from rl_tuner.tuning.evaluation import Measurement, Meter, prior_sampler, tuned_sampler
+from rl_tuner.tuning.evaluation import Measurement, Meter
+from rl_tuner.tuning.history import read_history, write_history
 
-HISTORY_FILE = "history.csv"
-CHECKPOINTS = "checkpoints"
+COUNTS = ("steps", "evaluate_every", "evaluation_sequences", "chunk", "listen_every")
 # What the history holds of every evaluation, besides the reward's parts.
 _HISTORY = ("task_reward", "log_prior", "log_policy", "kl", "entropy", "distinct", "length")
 
 
-@gin.configurable(
-    module="rl_tuner", denylist=["prior", "task", "run_dir", "seed", "corpus", "tuner"]
-)
+@gin.configurable(module="rl_tuner", denylist=["tuner", "run_dir", "corpus"])
 def tune(
-    prior: SequenceNetwork,
-    task: Task,
+    tuner: RLTuner,
     run_dir: str,
-    seed: int,
     steps: int = 3_000_000,
     evaluate_every: int = 100_000,
     evaluation_sequences: int = 100,
     chunk: int = 20,
-    checkpoint_seconds: float = 20.0,
-    listen_every: int = 10,
-    collapse: Collapse | None = None,
+    checkpoint_seconds: Cosmetic[float] = 20.0,
+    listen_every: Cosmetic[int] = 10,
+    collapse: Cosmetic[Collapse | None] = None,
     corpus: Sequence[np.ndarray] | None = None,
-    tuner: RLTuner | None = None,
-) -> RLTuner:
-    """Tunes a copy of the prior and returns the tuner; resumes from the last checkpoint if there is one.
+) -> None:
+    """Train a tuner; resumes from the last checkpoint if there is one.
 
     Args:
-        prior: the pre-trained network.
-        task: what is generated and rewarded.
+        tuner: what to train.
         run_dir: receives checkpoints, TensorBoard events and history.csv.
-        seed: seed of every random choice.
         steps: environment steps (tokens generated in training).
         evaluate_every: environment steps between evaluations.
         evaluation_sequences: sequences an evaluation.
@@ -63,19 +55,20 @@ def tune(
         listen_every: evaluations between two sets of pictures and sounds in TensorBoard.
         collapse: when the policy counts as collapsed and what follows; None is `Collapse()`.
         corpus: the tokens of training sequences, to look the policy's n-grams up in; None for none.
-        tuner: what to train, made of the same prior, task and seed; None makes one as gin says.
 
     Raises:
-        UserError: a number is out of its range, the loss is no longer a number, or the policy has
+        UserError: a number is out of its range, the loss became NaN or infinite, or the policy has
             collapsed and `collapse` stops then.
     """
-    if min(steps, evaluate_every, evaluation_sequences, chunk, listen_every) < 1:
-        raise UserError("tune: steps, cadences and counts must be at least 1")
-    if tuner is None:
-        tuner = RLTuner(prior=prior, task=task, seed=seed)
-    collapse = collapse or Collapse()
-    run = _Run(tuner, task, run_dir, seed, evaluation_sequences, listen_every, collapse, corpus)
-    per_iteration = tuner.collect_size * task.horizon
+    check_numbers(
+        steps=steps,
+        evaluate_every=evaluate_every,
+        evaluation_sequences=evaluation_sequences,
+        chunk=chunk,
+        listen_every=listen_every,
+    )
+    run = _Run(tuner, run_dir, evaluation_sequences, listen_every, collapse or Collapse(), corpus)
+    per_iteration = tuner.collect_size * tuner.task.horizon
     if not run.history:
         run.evaluate(0)
     done = int(tuner.environment_steps)
@@ -104,31 +97,36 @@ def tune(
                 run.save()
                 saved = time.monotonic()
     run.close()
-    return tuner
 
 
-def restore_tuner(prior: SequenceNetwork, task: Task, run_dir: str, seed: int) -> RLTuner:
-    """The tuner of a finished run.
+def check_numbers(**numbers: int) -> None:
+    """Refuse cadences and counts of `tune` below 1.
+
+    Raises:
+        UserError: one is, by its name.
+    """
+    for name, value in numbers.items():
+        if value < 1:
+            raise UserError(f"tune.{name} must be at least 1, not {value}")
+
+
+def restore(tuner: RLTuner, run_dir: str) -> None:
+    """Give a tuner the state of a finished run.
 
     Raises:
         UserError: the run has no checkpoint, or one of another shape.
     """
-    tuner = RLTuner(prior=prior, task=task, seed=seed)
     path = tf.train.latest_checkpoint(os.path.join(run_dir, CHECKPOINTS))
     if path is None:
-        raise UserError(
-            f"{run_dir} has no checkpoint; run python -m rl_tuner.train --run_dir={run_dir}"
-        )
+        raise UserError(f"{run_dir} has no checkpoint; rerun the command that made the run")
     _restore(_checkpoint(tuner), path)
-    return tuner
 
 
 def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
     try:
         checkpoint.restore(path).assert_consumed()
     except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"checkpoint {path} cannot be restored ({reason})") from error
+        raise UserError(f"checkpoint {path} cannot be restored ({first_line(error)})") from error
 
 
 def _checkpoint(tuner: RLTuner) -> tf.train.Checkpoint:
@@ -151,19 +149,20 @@ class _Run:
     def __init__(
         self,
         tuner: RLTuner,
-        task: Task,
         run_dir: str,
-        seed: int,
         sequences: int,
         listen_every: int,
         collapse: Collapse,
         corpus: Sequence[np.ndarray] | None,
     ) -> None:
-        self._task, self._run_dir, self._seed, self._sequences = task, run_dir, seed, sequences
+        task = tuner.task
+        self._presentation = presentation_of(task)
+        self._run_dir, self._seed, self._sequences = run_dir, tuner.seed, sequences
         self._listen_every, self._collapse = listen_every, collapse
-        self._tuned = Meter(tuned_sampler(tuner), task, sequences)
-        prior = Meter(prior_sampler(tuner.prior, task, tuner.start), task, sequences)
-        self._of_prior = prior.measure(sequences, self._evaluation_seed(0))
+        self._tuned = Meter(tuner.policy, tuner.start, task, sequences)
+        prior = Meter(prior_policy(tuner.prior), tuner.start, task, sequences)
+        with working("tune: compiling and measuring the prior"):
+            self._of_prior = prior.measure(sequences, self._evaluation_seed(0))
         self._diversity = Diversity(
             self._of_prior.sequences,
             task.num_classes,
@@ -177,7 +176,7 @@ class _Run:
             checkpoint, os.path.join(run_dir, CHECKPOINTS), max_to_keep=2
         )
         self.history: list[dict[str, float]] = []
-        self._journal = task.journal(run_dir) if isinstance(task, HostTask) else None
+        self._journal = self._presentation.journal(run_dir)
         if self._manager.latest_checkpoint:
             _restore(checkpoint, self._manager.latest_checkpoint)
             step = int(tuner.environment_steps)
@@ -186,11 +185,11 @@ class _Run:
                 self._journal.restore(step)
             say(f"tune: resuming after {step:,} steps")
         self._steps = tuner.environment_steps
-        self._writer = tf.summary.create_file_writer(os.path.join(run_dir, "tensorboard"))
+        self._writer = tf.summary.create_file_writer(os.path.join(run_dir, TENSORBOARD))
 
     def save(self) -> None:
         """Writes history, summaries and a checkpoint."""
-        self._write_history()
+        write_history(self._run_dir, self.history)
         if self._journal:
             self._journal.write()
         self._writer.flush()
@@ -214,7 +213,7 @@ class _Run:
     def evaluate(self, step: int) -> None:
         """Measures the policy without exploration and adds a row to the history."""
         measured = self._tuned.measure(self._sequences, self._evaluation_seed(step))
-        metrics = measured.metrics | self._task.set_metrics(measured.sequences, None)
+        metrics = measured.metrics | self._presentation.set_metrics(measured.sequences, None)
         row = {name: metrics[name] for name in _HISTORY}
         row |= {name: value for name, value in metrics.items() if name.startswith("reward/")}
         self.history.append({"step": step, **row})
@@ -242,7 +241,7 @@ class _Run:
         complaint = self._collapse.complaint(self.history[-1])
         if complaint and self._collapse.stop:
             self.save()
-            raise UserError(f"tune: {complaint}, or set Collapse.stop = False to go on")
+            raise UserError(f"tune: {complaint}, or set Collapse.stop = False to continue")
 
     def _evaluation_seed(self, step: int) -> int:
         # It depends on the step, so that an evaluation leaves training as it was.
@@ -250,8 +249,10 @@ class _Run:
 
     def _show(self, step: int, name: str, measured: Measurement) -> None:
         with self._writer.as_default(step=step):
-            tf.summary.image(f"pictures/{name}", self._task.images(measured.sequences))
-            sound = self._task.audio(measured.sequences[0])
+            pictures = self._presentation.images(measured.sequences)
+            if pictures is not None:
+                tf.summary.image(f"pictures/{name}", pictures)
+            sound = self._presentation.audio(measured.sequences[0])
             if sound is not None:
                 samples, rate = sound
                 tf.summary.audio(f"sound/{name}", samples[None, :, None], rate)
@@ -259,27 +260,3 @@ class _Run:
     def _show_classes(self, step: int, measured: Measurement) -> None:
         with self._writer.as_default(step=step):
             tf.summary.image("collapse/classes", self._diversity.picture(measured.sequences))
-
-    def _write_history(self) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(self.history[0]))
-        writer.writeheader()
-        writer.writerows(self.history)
-        write_text(os.path.join(self._run_dir, HISTORY_FILE), text.getvalue())
-
-
-def read_history(run_dir: str) -> list[dict[str, Any]]:
-    """The evaluations of a run: a dict of numbers each, by environment step.
-
-    Raises:
-        UserError: the run has no readable history.
-    """
-    path = os.path.join(run_dir, HISTORY_FILE)
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = [
-                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
-            ]
-        return [{**row, "step": int(row["step"])} for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error

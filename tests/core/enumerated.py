@@ -34,30 +34,6 @@ class TinyTask(Task):
             "table": tf.gather(tf.constant(self.table), tf.linalg.matvec(tokens, [27, 9, 3, 1]))
         }
 
-    def metric_sums(self, tokens, mask):
-        return {}
-
-    def metrics(self, sums):
-        return {}
-
-    def format_metrics(self, columns):
-        return ""
-
-    def set_metrics(self, sequences, corpus):
-        return {}
-
-    def read_primer(self, path):
-        return [0]
-
-    def write_samples(self, sequences, directory, prefix):
-        return []
-
-    def figures(self, columns):
-        return {}
-
-    def images(self, sequences):
-        return np.zeros([1, 2, 2, 3], np.uint8)
-
 
 def random_network(seed, scale=2.0, **kwargs):
     """A network whose outputs differ clearly from state to state."""

@@ -1,6 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
+from rl_tuner.core.losses import Paths
 from rl_tuner.core.objectives import Psi
 from rl_tuner.core.tuner import RLTuner
 from tests.core.enumerated import TinyTask, random_network
@@ -8,7 +9,7 @@ from tests.core.host_task import HostTinyTask
 
 
 def host_tuner(task, **kwargs):
-    return RLTuner(random_network(1), task, Psi(lambda_=1.0), updates=2, gamma=1.0, **kwargs)
+    return RLTuner(random_network(1), task, Psi(loss=Paths(1.0)), updates=2, gamma=1.0, **kwargs)
 
 
 def test_rewards_are_those_of_the_task_in_the_graph():
@@ -26,16 +27,16 @@ def test_how_long_scoring_takes_does_not_change_the_result():
         np.testing.assert_array_equal(a, b)
 
 
-def test_networks_learn_while_a_batch_is_scored_and_only_from_those_before_it():
+def test_networkslearn_from_replay_while_a_batch_is_scored_and_only_from_those_before_it():
     task = HostTinyTask()
     made = host_tuner(task)
-    learn = made._learn
+    learn = made.learn_from_replay
 
     def spy():
         task.events.append(f"learn from {int(made.replay.added)}")
         return learn()
 
-    made._learn = spy
+    made.learn_from_replay = spy
     made.train_iterations(3)
     assert task.events == [
         *("submit", "result", "learn from 32"),

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rl_tuner.core.likelihood import MLETrainer, cosine, stepwise
+from rl_tuner.core.likelihood import MLETrainer
 from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.schedules import cosine, stepwise
 
 TOKENS = tf.constant([[5, 1, 2, 3], [5, 3, 2, 1]])
 

@@ -7,17 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from rl_tuner.core.objectives import (
-    G,
-    Psi,
-    Q,
-    RewardOnly,
+from rl_tuner.core.losses import (
+    Paths,
+    WholeSequences,
     huber,
     masked_mean,
     next_values,
     path_errors,
     sequence_errors,
 )
+from rl_tuner.core.objectives import G, Psi, Q, RewardOnly
 from tests.core.enumerated import SEQUENCES, TinyTask, along, log_softmax, random_network, taken
 
 ONLINE, TARGET, PRIOR = (along(random_network(seed)) for seed in (10, 11, 12))
@@ -135,10 +134,28 @@ def test_huber_goes_on_along_its_tangent():
     np.testing.assert_allclose(huber(errors, None), np.square(errors))
 
 
-@pytest.mark.parametrize("kind", [Psi, G])
-def test_whole_sequences_need_a_lambda_of_one(kind):
-    with pytest.raises(ValueError, match="lambda_ = 1"):
-        kind(lambda_=0.5, whole=True)
+@pytest.mark.parametrize("kind", [Q, RewardOnly])
+def test_a_hard_maximum_is_learned_by_one_step_only(kind):
+    kind(loss=Paths(0.0))
+    for loss in (Paths(0.5), WholeSequences()):
+        with pytest.raises(ValueError, match="loss must be @OneStep"):
+            kind(loss=loss)
+
+
+def test_shapes_that_contradict_each_other_are_refused():
+    two, three, flat = tf.zeros([2, 3]), tf.zeros([2, 4]), tf.zeros([2])
+    with pytest.raises(ValueError, match="mask must have the shape of values"):
+        next_values(two, three)
+    with pytest.raises(ValueError, match="values must have rank 2"):
+        masked_mean(flat, flat)
+    with pytest.raises(ValueError, match="rewards_t"):
+        path_errors(two, three, two, two, 1.0)
+    with pytest.raises(ValueError, match="values_t"):
+        sequence_errors(two, two, three, two)
+    with pytest.raises(ValueError, match="scores must have rank 3"):
+        Psi().value(two, None)
+    with pytest.raises(ValueError, match="log_prior must have the shape"):
+        G().value(tf.zeros([2, 3, 4]), tf.zeros([2, 3, 5]))
 
 
 def test_no_gradient_flows_through_targets():
@@ -191,8 +208,7 @@ def test_a_soft_value_lies_between_the_maximum_and_log_a_above_it(scores):
     assert np.all(soft >= hard - 1e-9) and np.all(soft <= hard + np.log(4) + 1e-9)
 
 
-@pytest.mark.parametrize("kind", [Psi, G])
 @pytest.mark.parametrize("lambda_", [-0.1, 1.5])
-def test_lambda_outside_its_range_is_refused(kind, lambda_):
-    with pytest.raises(ValueError, match="lambda_ must lie between 0 and 1"):
-        kind(lambda_=lambda_)
+def test_lambda_outside_its_range_is_refused(lambda_):
+    with pytest.raises(ValueError, match="lambda_ must be between 0 and 1"):
+        Paths(lambda_)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rl_tuner.core.losses import Paths, WholeSequences
 from rl_tuner.core.objectives import G, Psi, Q, RewardOnly
 from rl_tuner.core.replay import ReplayBatch
 from rl_tuner.core.temperature import FixedTemperature
@@ -86,14 +87,14 @@ def test_dynamic_programming_agrees_with_enumeration():
 @pytest.mark.parametrize("lambda_", [0.0, 0.5, 0.9, 1.0])
 @pytest.mark.parametrize("kind", [Psi, G])
 def test_psi_and_g_reach_the_soft_optimum(kind, lambda_):
-    tuner = learned(kind(lambda_=lambda_))
+    tuner = learned(kind(loss=Paths(lambda_)))
     assert distance(tuner, 0.7) < 0.02
 
 
 @pytest.mark.parametrize("rows", [None, ROWS], ids=["all", "of another policy"])
 @pytest.mark.parametrize("kind", [Psi, G])
 def test_whole_sequences_reach_the_soft_optimum(kind, rows):
-    assert distance(learned(kind(lambda_=1.0, whole=True), rows=rows), 0.7) < 0.03
+    assert distance(learned(kind(loss=WholeSequences()), rows=rows), 0.7) < 0.03
 
 
 @pytest.mark.parametrize("kind", [Psi, G])
@@ -104,7 +105,7 @@ def test_an_uncalibrated_start_reaches_the_same_optimum(kind):
 @pytest.mark.parametrize("lambda_", [0.0, 0.9, 1.0])
 def test_data_of_another_policy_leads_to_the_same_optimum(lambda_):
     assert len(set(ROWS)) < 81
-    assert distance(learned(Psi(lambda_=lambda_), rows=ROWS), 0.7) < 0.05
+    assert distance(learned(Psi(loss=Paths(lambda_)), rows=ROWS), 0.7) < 0.05
 
 
 def test_psi_is_log_p_plus_g():

@@ -3,16 +3,20 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.core.exploration import EpsilonGreedy
+from rl_tuner.core.losses import Paths, WholeSequences
 from rl_tuner.core.objectives import G, Psi, Q, RewardOnly
 from rl_tuner.core.replay import PrioritisedReplay, UniformReplay
 from rl_tuner.core.rollout import sequence_inputs
+from rl_tuner.core.sampling import sample
 from rl_tuner.core.starts import RandomToken, StartToken
 from rl_tuner.core.tuner import RLTuner, soft_update
 from tests.core.enumerated import A, TinyTask, full_batch, log_softmax, random_network
 
 TASK = TinyTask()
 EVERY_OBJECTIVE = pytest.mark.parametrize(
-    "objective", [Q(), Psi(), Psi(lambda_=0.5), G(), RewardOnly()], ids=lambda o: type(o).__name__
+    "objective",
+    [Q(), Psi(), Psi(loss=Paths(0.5)), G(), RewardOnly()],
+    ids=lambda o: type(o).__name__,
 )
 
 
@@ -95,7 +99,7 @@ def test_evaluation_leaves_training_as_it_was():
     for made in (plain, measured):
         made.train_iterations(2)
         if made is measured:
-            made.sample(50, tf.constant([1, 1]))
+            sample(made.policy, made.start, made.task, 50, tf.constant([1, 1]))
         made.train_iterations(2)
     for a, b in zip(plain.online.get_weights(), measured.online.get_weights()):
         np.testing.assert_array_equal(a, b)
@@ -141,7 +145,7 @@ def test_a_batch_of_one_learns():
 
 
 def test_padding_never_changes_the_loss():
-    made = tuner(Psi(lambda_=0.5))
+    made = tuner(Psi(loss=Paths(0.5)))
     batch = full_batch(TASK, made.prior)
     mask = np.tile([1.0, 1.0, 0.0, 0.0], [81, 1]).astype(np.float32)
     losses = []
@@ -152,7 +156,7 @@ def test_padding_never_changes_the_loss():
             log_prior=batch.log_prior - garbage * (1 - mask),
             tokens=tf.where(mask > 0, batch.tokens, int(garbage > 0)),
         )
-        fresh = tuner(Psi(lambda_=0.5))
+        fresh = tuner(Psi(loss=Paths(0.5)))
         losses.append(float(fresh.learn(spoiled)[0]["learn/loss"]))
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
@@ -192,7 +196,7 @@ def test_numbers_out_of_range_are_refused(bad, message):
 
 
 def test_whole_sequences_need_a_discount_of_one_and_one_start():
-    whole = Psi(lambda_=1.0, whole=True)
+    whole = Psi(loss=WholeSequences())
     with pytest.raises(ValueError, match="gamma = 1"):
         tuner(whole, gamma=0.5, start=StartToken())
     with pytest.raises(ValueError, match="RandomToken"):
@@ -201,7 +205,7 @@ def test_whole_sequences_need_a_discount_of_one_and_one_start():
 
 @pytest.mark.parametrize("kind", [Psi, G])
 def test_whole_sequences_learn_what_their_errors_say(kind):
-    made = tuner(kind(lambda_=1.0, whole=True), gamma=1.0, start=StartToken(), huber=0.5)
+    made = tuner(kind(loss=WholeSequences()), gamma=1.0, start=StartToken(), huber=0.5)
     episode = made.act()
     parts = made.task.reward_parts(episode.tokens, episode.mask)
     made.store(episode, parts)

@@ -117,7 +117,7 @@ def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path):
 def test_a_killed_run_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):
     code = (
         "import os, signal, sys\n"
-        "from pipelines import records\n"
+        "from rl_tuner.datasets import writer\n"
         "with writer.whole_folder(sys.argv[1], overwrite=False) as folder:\n"
         "    open(os.path.join(folder, 'train'), 'w').write('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -172,4 +172,4 @@ def test_description_and_rejections(tmp_path):
     writer.write_rejections(str(tmp_path), rejections)
     lines = (tmp_path / "rejected.csv").read_text().splitlines()
     assert lines == ["file,reason,detail", "a\\udcff,x,y", '"b,c",x,']
-    assert writer.count_reasons([*rejections, writer.Rejection("d", "w")]) == {"x": 2, "w": 1}
+    assert writer.why([*rejections, writer.Rejection("d", "w")]) == " (rejected: 2 x, 1 w)"

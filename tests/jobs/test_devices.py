@@ -23,7 +23,7 @@ from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import Psi
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.jobs.devices import device
-from rl_tuner.tuning.evaluation import Meter, tuned_sampler
+from rl_tuner.tuning.evaluation import Meter
 from tests.core.enumerated import TinyTask
 print(device(placement="cpu"))
 assert len(tf.config.list_logical_devices("CPU")) == 2
@@ -33,7 +33,7 @@ for name in ("/CPU:0", "/CPU:1"):
         keras.utils.set_random_seed(0)
         tuner = RLTuner(SequenceNetwork(3, [4]), TinyTask(), Psi(), collect_size=4, learn_size=4)
         metrics = tuner.train_iterations(3)
-        measured = Meter(tuned_sampler(tuner), tuner.task, 8).measure(20, seed=0)
+        measured = Meter(tuner.policy, tuner.start, tuner.task, 8).measure(20, seed=0)
     held = [*tuner.online.weights, *tuner.target.weights, *tuner.prior.weights, *tuner.replay.columns]
     places = {variable.value.device if hasattr(variable.value, "device") else variable.device
               for variable in held}

@@ -9,7 +9,6 @@ from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.jobs import (
     configuration,
     frontier,
-    registry,  # noqa: F401
 )
 from tests.tiny_job import TINY, command
 

@@ -10,7 +10,6 @@ from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import Psi
 from rl_tuner.jobs import (
     configuration,
-    registry,  # noqa: F401
 )
 from rl_tuner.tasks.molecule import tokens
 from rl_tuner.tasks.molecule.task import MoleculeTask
@@ -104,16 +103,16 @@ def tune(folder, steps):
     configuration.configure(
         [os.path.join(ROOT, "tests/jobs/molecules.gin")], ["RLTuner.learning_rate = 1e-2"]
     )
-    return loop.tune(
-        prior,
-        task,
+    tuner = configuration.build("RLTuner", prior=prior, task=task, seed=3)
+    loop.tune(
+        tuner,
         str(folder),
-        3,
         steps=steps,
         evaluate_every=600,
         evaluation_sequences=10,
         chunk=3,
     )
+    return tuner
 
 
 def test_a_resumed_run_equals_one_that_never_stopped(tmp_path):

@@ -63,7 +63,7 @@ def test_errors_are_exit_code_1_and_one_line(tmp_path):
         (["--input=pyproject.toml", f"--output_dir={tmp_path}/d"], "unknown file type"),
         (["--input=music21:essenFolksong", f"--output_dir={tmp_path}/d"], "non-commercial"),
         ([f"--input={DATA}/good", f"--output_dir={tmp_path}/full"], f"{tmp_path}/full"),
-        ([f"--input={DATA}/bad/text.mid", f"--output_dir={tmp_path}/d"], "1 unreadable midi"),
+        ([f"--input={DATA}/bad/text.mid", f"--output_dir={tmp_path}/full/d"], "1 unreadable midi"),
         ([f"--input={DATA}/good", f"--output_dir={tmp_path}/d", "--test_ratio=2"], "test_ratio"),
     ]:
         done = command(*arguments)
@@ -71,7 +71,8 @@ def test_errors_are_exit_code_1_and_one_line(tmp_path):
         assert message in done.stderr
         assert done.stderr.startswith("error: ")
         assert len(done.stderr.splitlines()) == 1
-    assert os.listdir(tmp_path / "d") == ["rejected.csv"]
+    assert os.listdir(tmp_path) == ["full"]
+    assert os.listdir(tmp_path / "full" / "d") == ["rejected.csv"]
 
 
 def test_help_lists_the_flags():

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from pipelines import parallel
+from rl_tuner.common import workers
 
 
 def run(function, items, **changes):
@@ -31,7 +32,7 @@ def test_no_items():
 def test_an_exception_is_the_outcome_of_its_item_only():
     outcomes = run(math.sqrt, [4, -1, 9])
     assert [o.value for o in outcomes] == [2, None, 3]
-    assert outcomes[1].failure == parallel.FAILED
+    assert outcomes[1].failure == workers.FAILED
     assert outcomes[1].detail.startswith("ValueError")
 
 
@@ -40,9 +41,9 @@ def test_a_hang_is_killed_and_the_rest_goes_on():
     outcomes = run(time.sleep, [0, 3600, 0, 3600, 0], timeout_seconds=1.0)
     assert [o.failure for o in outcomes] == [
         None,
-        parallel.TIMED_OUT,
+        workers.TIMED_OUT,
         None,
-        parallel.TIMED_OUT,
+        workers.TIMED_OUT,
         None,
     ]
     assert time.monotonic() - start < 20
@@ -51,28 +52,28 @@ def test_a_hang_is_killed_and_the_rest_goes_on():
 def test_c_code_that_ignores_signals_is_killed():
     endless = functools.partial(re.match, r"(a+)+$")
     outcomes = run(endless, ["b", "a" * 64 + "b"], timeout_seconds=1.0)
-    assert [o.failure for o in outcomes] == [None, parallel.TIMED_OUT]
+    assert [o.failure for o in outcomes] == [None, workers.TIMED_OUT]
 
 
 def test_a_dying_worker_is_replaced():
     outcomes = run(os._exit, [3, 0], num_processes=1)
-    assert [o.failure for o in outcomes] == [parallel.CRASHED] * 2
+    assert [o.failure for o in outcomes] == [workers.CRASHED] * 2
     assert outcomes[0].detail == "exit code 3"
     (outcome,) = run(signal.raise_signal, [signal.SIGKILL])
-    assert (outcome.failure, outcome.detail) == (parallel.CRASHED, "signal 9")
+    assert (outcome.failure, outcome.detail) == (workers.CRASHED, "signal 9")
 
 
 def test_memory_is_limited():
     allocate = functools.partial(operator.mul, b"0")
     outcomes = run(allocate, [4 * 2**30, 3], memory_mb=1024)
-    assert outcomes[0].failure == parallel.FAILED
+    assert outcomes[0].failure == workers.FAILED
     assert outcomes[0].detail.startswith("MemoryError")
     assert outcomes[1].value == b"000"
 
 
 def test_a_result_that_cannot_travel_is_a_failure():
     (outcome,) = run(open, [os.devnull])
-    assert outcome.failure == parallel.FAILED
+    assert outcome.failure == workers.FAILED
 
 
 def test_a_worker_that_cannot_start_is_an_error():

@@ -30,7 +30,7 @@ def test_success(tmp_path):
         "--nokeep_stereo",
     )
     assert done.returncode == 0, done.stderr
-    assert "4 unreadable SMILES" in done.stdout
+    assert "3 unreadable SMILES" in done.stdout
     description = json.loads((tmp_path / "d" / "dataset.json").read_text())
     assert f"{description['molecules']} molecules" in done.stdout
     assert description["source"] == [
@@ -68,7 +68,6 @@ def test_wrong_usage_is_exit_code_2_and_one_line(arguments, message):
         (["--input=pyproject.toml"], "unknown file type"),
         (["--input=builtin:everything"], "builtin:nci"),
         ([f"--input={DATA}/good/table.csv", "--column=structure"], "id, SMILES, remark"),
-        ([f"--input={DATA}/bad/empty.smi"], "1 empty file"),
         ([f"--input={DATA}/good", "--test_ratio=2"], "test_ratio"),
         ([f"--input={DATA}/good", "--elements=C,Xx"], "Xx"),
     ],
@@ -80,6 +79,14 @@ def test_errors_are_exit_code_1_and_one_line(tmp_path, arguments, message):
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
     assert not os.listdir(tmp_path)
+
+
+def test_a_loss_of_everything_is_exit_code_1_and_a_list(tmp_path):
+    done = command(f"--input={DATA}/bad/empty.smi", f"--output_dir={tmp_path}/d")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "1 empty file" in line and f"{tmp_path}/d/rejected.csv" in line
+    assert "empty.smi,empty file" in (tmp_path / "d" / "rejected.csv").read_text()
 
 
 def test_help_lists_the_flags():

@@ -9,15 +9,20 @@ import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.networks import SequenceNetwork
-from rl_tuner.jobs.job import load_matching_prior
-from rl_tuner.priors import training
+from rl_tuner.priors.files import load_matching_prior, load_prior
 from rl_tuner.priors.importing import keras_models
+from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 from rl_tuner.tasks.melody.task import MelodyTask
 from tests.datasets.test_reader import write
 from tests.tiny_job import command
 
 CLASSES = 38
 layers = keras.layers
+
+
+def import_keras(model, output_dir, **options):
+    encoding = MELODY_ENCODING if options.get("kind", "melody") == "melody" else None
+    return keras_models.import_keras(model, output_dir, encoding=encoding, **options)
 
 
 def one_hot(*rest, width=CLASSES):
@@ -78,7 +83,7 @@ def test_scores_are_the_models(name, tmp_path):
     path = str(tmp_path / "m.keras")
     model.save(path)
     tokens = np.random.default_rng(1).integers(0, CLASSES, [3, 20])
-    keras_models.import_keras(path, str(tmp_path / "prior"))
+    import_keras(path, str(tmp_path / "prior"))
     prior = load_matching_prior(str(tmp_path / "prior"), MelodyTask())
     np.testing.assert_allclose(
         tf.nn.log_softmax(prior(tokens)), expected(model, tokens), atol=1e-5, rtol=0
@@ -135,7 +140,7 @@ def test_what_would_not_be_exact_is_refused(rest, width, message, tmp_path):
         path
     )
     with pytest.raises(UserError, match=message) as caught:
-        keras_models.import_keras(path, str(tmp_path / "prior"))
+        import_keras(path, str(tmp_path / "prior"))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "prior").exists()
 
@@ -152,7 +157,7 @@ def test_files_that_are_no_harmless_model(tmp_path):
     path = str(tmp_path / "lambda.keras")
     one_hot(layers.Lambda(lambda x: x), layers.LSTM(4), layers.Dense(CLASSES)).save(path)
     with pytest.raises(UserError, match="cannot be loaded"):
-        keras_models.import_keras(path, str(tmp_path))
+        import_keras(path, str(tmp_path))
     (tmp_path / "damaged.keras").write_bytes(b"PK\x03\x04 no model")
     (tmp_path / "old.h5").write_bytes(b"\x89HDF")
     for name, message in [
@@ -161,7 +166,7 @@ def test_files_that_are_no_harmless_model(tmp_path):
         ("none.keras", "exist"),
     ]:
         with pytest.raises(UserError, match=message) as caught:
-            keras_models.import_keras(str(tmp_path / name), str(tmp_path))
+            import_keras(str(tmp_path / name), str(tmp_path))
         assert "\n" not in str(caught.value)
 
 
@@ -170,14 +175,10 @@ def test_other_kinds_take_their_encoding_from_a_dataset(tmp_path):
     path = str(tmp_path / "m.keras")
     MODELS["one-hot"]().save(path)
     with pytest.raises(UserError, match="dataset_dir"):
-        keras_models.import_keras(path, str(tmp_path / "prior"), kind="chords")
+        import_keras(path, str(tmp_path / "prior"), kind="chords")
     with pytest.raises(UserError, match="not chords ones"):
-        keras_models.import_keras(
-            path, str(tmp_path), kind="chords", dataset_dir=str(tmp_path / "data")
-        )
-    _, prior = keras_models.import_keras(
-        path, str(tmp_path / "p"), dataset_dir=str(tmp_path / "data")
-    )
+        import_keras(path, str(tmp_path), kind="chords", dataset_dir=str(tmp_path / "data"))
+    _, prior = import_keras(path, str(tmp_path / "p"), dataset_dir=str(tmp_path / "data"))
     assert prior.metadata["encoding"]["num_classes"] == CLASSES
 
 
@@ -197,9 +198,9 @@ def test_an_adapter_of_ones_own(tmp_path):
     path, tokens = str(tmp_path / "m.keras"), np.array([[14, 0, 0, 1, 37]])
     model.save(path)
     with pytest.raises(UserError, match="adapter"):
-        keras_models.import_keras(path, str(tmp_path))
+        import_keras(path, str(tmp_path))
     chosen = [keras_models.LSTMStack(), Nested()]
-    _, prior = keras_models.import_keras(path, str(tmp_path), adapters=chosen)
+    _, prior = import_keras(path, str(tmp_path), adapters=chosen)
     np.testing.assert_allclose(prior(tokens), model(tf.one_hot(tokens, CLASSES)), atol=1e-5)
     assert prior.metadata["provenance"]["imported"]["adapter"] == "Nested"
 
@@ -209,4 +210,4 @@ def test_the_command(tmp_path):
     MODELS["one-hot"]().save(path)
     done = command("rl_tuner.import_keras", f"--model={path}", f"--output_dir={tmp_path}/prior")
     assert "38 classes, cells [8]" in done.stdout
-    assert isinstance(training.load_prior(str(tmp_path / "prior")), SequenceNetwork)
+    assert isinstance(load_prior(str(tmp_path / "prior")), SequenceNetwork)

@@ -11,9 +11,9 @@ import pytest
 from note_seq.protobuf import generator_pb2
 
 from rl_tuner.common.errors import UserError
-from rl_tuner.jobs.job import load_matching_prior
-from rl_tuner.priors import training
+from rl_tuner.priors.files import load_matching_prior, load_prior
 from rl_tuner.priors.importing import magenta_networks
+from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 from rl_tuner.tasks.melody.task import MelodyTask
 from tests.priors import tf1_networks
 from tests.tiny_job import command
@@ -25,6 +25,10 @@ NOTE_RNN = {
     "head": ("fully_connected/weights", "fully_connected/bias"),
     "old_format": True,
 }
+
+
+def import_magenta(checkpoint, output_dir, **options):
+    return magenta_networks.import_magenta(checkpoint, output_dir, MELODY_ENCODING, **options)
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +49,8 @@ def stepped(network, tokens):
 
 def check(checkpoint, expected, folder, tokens=MELODIES, **options):
     """Imports a checkpoint, reads the prior back, and compares every step's logits."""
-    magenta_networks.import_magenta(str(checkpoint), str(folder), **options)
-    prior = training.load_prior(str(folder))
+    import_magenta(str(checkpoint), str(folder), **options)
+    prior = load_prior(str(folder))
     np.testing.assert_allclose(prior(tokens), expected, atol=1e-5, rtol=0)
     np.testing.assert_allclose(stepped(prior, tokens), expected, atol=1e-5, rtol=0)
     return prior
@@ -166,16 +170,16 @@ def test_one_of_several_networks_is_chosen_by_its_scope(tmp_path):
         }
     other = tf1_networks.write(tmp_path / "m", scope="q_network/", extras=extras, seed=5)
     with pytest.raises(UserError, match=r"several networks.*'q_network', 'reward_rnn'"):
-        magenta_networks.import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
+        import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
     check(tmp_path / "m", run(MELODIES), tmp_path / "prior", scope="reward_rnn")
     check(tmp_path / "m", other(MELODIES), tmp_path / "prior", scope="q_network/")
     with pytest.raises(UserError, match="no network in --scope='rnn_model'"):
-        magenta_networks.import_magenta(str(tmp_path / "m"), str(tmp_path / "p"), scope="rnn_model")
+        import_magenta(str(tmp_path / "m"), str(tmp_path / "p"), scope="rnn_model")
 
 
 def test_a_melody_network_fits_the_melody_task_and_another_does_not(tmp_path):
     tf1_networks.write(tmp_path / "m")
-    magenta_networks.import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
+    import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
     prior = load_matching_prior(str(tmp_path / "prior"), MelodyTask())
     assert prior.metadata["encoding"]["num_classes"] == 38
     assert prior.metadata["provenance"]["class_histogram"] is None
@@ -191,9 +195,7 @@ def test_a_melody_network_fits_the_melody_task_and_another_does_not(tmp_path):
     with pytest.raises(UserError, match="tokens sequences of 13 classes"):
         load_matching_prior(str(tmp_path / "tokens"), MelodyTask())
     with pytest.raises(UserError, match="swap_special_classes"):
-        magenta_networks.import_magenta(
-            str(tmp_path / "other"), str(tmp_path / "p"), swap_special_classes=True
-        )
+        import_magenta(str(tmp_path / "other"), str(tmp_path / "p"), swap_special_classes=True)
 
 
 MATRIX = np.ones([12, 38], np.float32)
@@ -216,7 +218,7 @@ CELL = "rnn/multi_rnn_cell/cell_0"
 def test_what_is_no_plain_network_is_refused(options, message, tmp_path):
     tf1_networks.write(tmp_path / "m", **options)
     with pytest.raises(UserError, match=message) as caught:
-        magenta_networks.import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
+        import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "prior").exists()
 
@@ -231,7 +233,7 @@ def test_an_attention_network_of_one_layer_is_refused_as_such(tmp_path):
     finally:
         del tf1_networks.NAMINGS["attention"]
     with pytest.raises(UserError, match="attention network"):
-        magenta_networks.import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
+        import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
@@ -240,7 +242,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
     extras |= {"s/d/bias": MATRIX[0]}
     tf1_networks.write(tmp_path / "m", extras=extras)
     with pytest.raises(UserError, match="not finite"):
-        magenta_networks.import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"), scope="s")
+        import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"), scope="s")
 
 
 def test_damaged_files_are_one_line(tmp_path):
@@ -257,7 +259,7 @@ def test_damaged_files_are_one_line(tmp_path):
         path = tmp_path / ("v1" if number % 2 else "v2.index")
         path.write_bytes(data)
         try:
-            magenta_networks.import_magenta(str(path), str(tmp_path / "prior"))
+            import_magenta(str(path), str(tmp_path / "prior"))
         except UserError as error:
             assert "\n" not in str(error)
     bundle(tmp_path / "empty.mag", b"")
@@ -267,7 +269,7 @@ def test_damaged_files_are_one_line(tmp_path):
     (tmp_path / "folder" / "checkpoint").write_bytes(b"\xff\xfe no text")
     for name in ("empty.mag", "text.mag", "none.mag", "missing", "missing.mag", "folder"):
         with pytest.raises(UserError) as caught:
-            magenta_networks.import_magenta(str(tmp_path / name), str(tmp_path / "prior"))
+            import_magenta(str(tmp_path / name), str(tmp_path / "prior"))
         assert "\n" not in str(caught.value)
 
 

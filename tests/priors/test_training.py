@@ -9,8 +9,8 @@ import tensorflow as tf
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.likelihood import MLETrainer
 from rl_tuner.core.networks import SequenceNetwork
-from rl_tuner.jobs.job import load_matching_prior
 from rl_tuner.priors import training
+from rl_tuner.priors.files import load_matching_prior, load_prior
 from rl_tuner.tasks.melody.task import MelodyTask
 from tests.datasets.test_reader import write
 
@@ -35,7 +35,7 @@ def test_a_prior_learns_and_reports_what_it_learned(dataset, tmp_path):
     scores = training.pretrain(dataset, str(tmp_path), max_epochs=12, **SETTINGS)
     assert scores["validation_log_perplexity"] < 0.7 * np.log(36)
     assert scores["validation_accuracy"] > 0.4
-    prior = training.load_prior(str(tmp_path))
+    prior = load_prior(str(tmp_path))
     assert prior.metadata["provenance"]["scores"] == scores
     assert prior.metadata["encoding"]["num_classes"] == 38
     trainer = MLETrainer(prior, 1e-3, 1.0, 0.0)
@@ -50,7 +50,7 @@ def test_an_interrupted_prior_ends_as_if_it_had_never_stopped(dataset, tmp_path)
     shutil.rmtree(tmp_path / "whole")
     training.pretrain(dataset, str(tmp_path / "whole"), max_epochs=4, **SETTINGS)
     training.pretrain(dataset, str(tmp_path / "stopped"), max_epochs=4, **SETTINGS)
-    one, two = (training.load_prior(str(tmp_path / name)) for name in ("whole", "stopped"))
+    one, two = (load_prior(str(tmp_path / name)) for name in ("whole", "stopped"))
     assert one.metadata["provenance"]["scores"]["epochs"] == 4
     for a, b in zip(one.get_weights(), two.get_weights()):
         np.testing.assert_array_equal(a, b)
@@ -94,7 +94,7 @@ def test_a_prior_that_cannot_be_read_is_one_line(tmp_path, content, message):
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=message) as error:
-        training.load_prior(str(path))
+        load_prior(str(path))
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 

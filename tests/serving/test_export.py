@@ -16,14 +16,15 @@ from tensorflow.core.protobuf import saved_model_pb2
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import G, Psi, Q, RewardOnly
+from rl_tuner.core.sampling import sample
 from rl_tuner.core.starts import Primer, RandomToken
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.priors.importing.provenance import MELODY_ENCODING
 from rl_tuner.serving import saved_model
 from rl_tuner.tasks.melody import encoding
+from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 from rl_tuner.tasks.melody.task import MelodyTask
 from rl_tuner.tasks.molecule import tokens as molecule_tokens
-from rl_tuner.tasks.molecule.graph_codec import ServedMolecule
+from rl_tuner.tasks.molecule.graph_codec import MoleculeCodec
 from rl_tuner.tasks.molecule.task import MoleculeTask
 from tests.tiny_job import ROOT
 
@@ -185,12 +186,14 @@ def in_process(tuner, count, seed, start, temperature):
     """The tuner's own sample with the sums of its log-probabilities, compiled as training is."""
 
     @tf.function
-    def sample():
-        episode = tuner.sample(count, tf.constant([seed, 0]), start, temperature)
+    def draw():
+        begins = start or tuner.start
+        pair = tf.constant([seed, 0])
+        episode = sample(tuner.policy, begins, tuner.task, count, pair, temperature)
         logs = {name: getattr(episode, name) for name in ("log_policy", "log_prior")}
         return episode, {name: tf.reduce_sum(log, axis=1) for name, log in logs.items()}
 
-    return sample()
+    return draw()
 
 
 @MODEL
@@ -273,7 +276,11 @@ def test_notes_of_every_short_melody():
 
     rows = np.array(list(itertools.product([0, 1, 2, 37], repeat=5)), np.int32)
     pitches, starts, ends = (
-        MelodyTask().served_form().outputs(tf.constant(rows), tf.fill([len(rows)], 5)).values()
+        MelodyTask()
+        .presentation()
+        .graph_codec()
+        .decode(tf.constant(rows), tf.fill([len(rows)], 5))
+        .values()
     )
     for row, *columns in zip(rows, pitches.numpy(), starts.numpy(), ends.numpy()):
         found = [note for note in zip(*columns) if note[0] >= 0]
@@ -314,7 +321,7 @@ def test_strings_are_read_in_graph_as_by_the_vocabulary(representation):
         texts = SMILES
     split = [molecule_tokens.split(text, representation) for text in texts]
     vocabulary = molecule_tokens.Vocabulary.of_tokens(split, representation)
-    form = ServedMolecule(vocabulary)
+    form = MoleculeCodec(vocabulary)
     strings = ["".join(tokens) for tokens in split]
     found = tf.function(form.read)(tf.constant(strings)).numpy()
     wanted = [vocabulary.encode_tokens(tokens) for tokens in split]

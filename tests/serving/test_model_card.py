@@ -3,15 +3,20 @@
 import json
 import os
 
-import pytest
-
+from rl_tuner.common.settings import named
 from rl_tuner.core.objectives import Psi
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.serving import description, model_card
+from rl_tuner.datasets.licences import known_licences
+from rl_tuner.serving import model_card
 from rl_tuner.serving.description import describe
 from rl_tuner.tasks.melody import rendering
+from rl_tuner.tasks.melody.task import MelodyTask
+from rl_tuner.tasks.molecule.presentation import MoleculePresentation
 from rl_tuner.tasks.molecule.reward import ComponentReward, FunctionReward
+from rl_tuner.tasks.presentation import CardNotes, Presentation
 from tests.core.enumerated import TinyTask, random_network
+
+MOLECULES = MoleculePresentation.card_notes
 
 
 def described(**changes):
@@ -30,7 +35,7 @@ def described(**changes):
         "encoding": None,
         "start": {"name": "StartToken"},
         "limits": {"max_length": 960},
-        "objective": {"name": "Psi", "calibrated": True, "lambda_": 0.5},
+        "objective": {"name": "Psi", "calibrated": True, "loss": {"name": "Paths", "lambda_": 0.5}},
         "tuning": {
             "seed": 7,
             "steps": 1_234_567,
@@ -56,7 +61,7 @@ def test_a_card_says_what_the_model_is_made_of_and_how_well_it_does():
     table = "               prior  tuned\nValid            90%    95%"
     metrics = {"prior": {"sequences": 500}, "tuned": {"sequences": 500}}
     samples = {"samples/tuned.smi": ["CCO", "c1ccccc1"]}
-    card = model_card.model_card(described(metrics=metrics), table, samples)
+    card = model_card.model_card(described(metrics=metrics), table, samples, MOLECULES)
     for wanted in (
         "# Model card: a molecule model tuned with Psi",
         "up to 60 tokens",
@@ -65,7 +70,7 @@ def test_a_card_says_what_the_model_is_made_of_and_how_well_it_does():
         "train: 4,000 sequences, 99,000 tokens",
         "LSTM layers of [256] cells",
         "validation log perplexity: 0.7123, nats a step",
-        "objective: `Psi(calibrated=True, lambda_=0.5)`",
+        "objective: `Psi(calibrated=True, loss=Paths(lambda_=0.5))`",
         "rewarded for: druglikeness, validity",
         "reward: `Sum(parts=[QED(weight=2.0)], scale=None)`",
         "the reward is divided by it",
@@ -73,13 +78,12 @@ def test_a_card_says_what_the_model_is_made_of_and_how_well_it_does():
         'print(made["smiles"])',
         "temperature c: 0.02 (FixedTemperature)",
         "discount gamma: 0.99",
-        "lambda: 0.5",
         "seed: 7",
         "steps: 1,234,567",
         "sequences start with: `StartToken()`",
         f"```text\n{table}\n```",
         "samples/tuned.smi:\n\n```text\nCCO\nc1ccccc1\n```",
-        "says nothing of activity, toxicity",
+        "says nothing about activity, toxicity",
         "tf.saved_model.load",
         "- tensorflow 2.21.0",
     ):
@@ -88,7 +92,7 @@ def test_a_card_says_what_the_model_is_made_of_and_how_well_it_does():
 
 def test_a_card_says_so_where_nothing_is_known():
     task = described()["task"] | {"kind": "chord", "end_token": None, "rewarded_for": []}
-    card = model_card.model_card(described(prior={}, task=task), None, {})
+    card = model_card.model_card(described(prior={}, task=task), None, {}, CardNotes())
     for wanted in (
         "writes chord sequences of 60 tokens",
         "does not say what it was trained on",
@@ -104,7 +108,7 @@ def test_a_card_says_so_where_nothing_is_known():
 
 def test_an_imported_prior_says_where_it_came_from():
     prior = {"cells": [9], "imported": {"file": "note_rnn.ckpt", "sha256": "ab12"}}
-    card = model_card.model_card(described(prior=prior), None, {})
+    card = model_card.model_card(described(prior=prior), None, {}, CardNotes())
     assert "imported from `note_rnn.ckpt`, SHA-256 ab12" in card
     assert "Its scores are not known." in card
 
@@ -113,33 +117,30 @@ def test_melodies_are_shown_as_notes(tmp_path):
     for index in range(6):
         rendering.write_midi(f"{tmp_path}/tuned_00{index}.mid", [14, 0, 15, 1, 37, 0, 0])
     (tmp_path / "prior_000.mid").write_bytes(b"no MIDI")
-    found = model_card.read_samples(str(tmp_path))
-    assert found["samples/tuned_*.mid, as notes"] == ["C4:2 C#4 B5:3"] * 5
-    assert len(found["Files in the run's folder"]) == 7 and len(found) == 2
+    found = model_card.read_samples(str(tmp_path), MelodyTask().presentation())
+    assert found["samples/tuned_*.mid"] == ["C4:2 C♯4 B5:3"] * 5
+    assert len(found) == 1
 
 
 def test_a_reward_is_described_with_what_it_is_made_of():
     from rl_tuner.tasks.molecule import components
 
     reward = ComponentReward(components=[components.QED(weight=2.0)])
-    found = description._plain(reward)
+    found = named(reward)
     assert found["name"] == "ComponentReward" and found["components"][0]["weight"] == 2.0
-    own = description._plain(FunctionReward(function=described))
+    own = named(FunctionReward(function=described))
     assert own["function"].endswith("test_model_card.described")
     assert json.loads(json.dumps([found, own])) == [found, own]
 
 
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("music21:oneills1850", "music21's corpus licence"),
-        ("builtin:nci", "public-domain"),
-        ("music21:essenFolksong", "yours to state"),
-        ("my_tunes", "yours to state"),
-    ],
-)
-def test_licences_are_known_by_name_or_the_users_to_state(source, words):
-    assert words in model_card.data_licence(source)
+def test_licences_are_known_by_name_or_the_users_to_state():
+    prior = {"source": ["music21:oneills1850", "music21:essenFolksong", "my_tunes"]}
+    card = model_card.model_card(described(prior=prior), None, {}, CardNotes())
+    assert "music21:oneills1850`. Licence: the tunes are in the public domain" in card
+    assert card.count("Licence: yours to state") == 2
+    prior["licence"] = {"my_tunes": "mine"}
+    card = model_card.model_card(described(prior=prior), None, {}, CardNotes())
+    assert "`my_tunes`. Licence: mine." in card
 
 
 def test_every_named_source_that_can_be_read_without_a_flag_has_a_licence():
@@ -147,13 +148,24 @@ def test_every_named_source_that_can_be_read_without_a_flag_has_a_licence():
     from pipelines.molecule.readers import BUILTIN_SETS
 
     named = [f"music21:{name}" for name in FREE_MUSIC21_COLLECTIONS]
-    for source in [*named, *(f"builtin:{name}" for name in BUILTIN_SETS)]:
-        assert "yours to state" not in model_card.data_licence(source), source
+    named += [f"builtin:{name}" for name in BUILTIN_SETS]
+    assert set(known_licences(named)) == set(named)
+
+
+class ShownSequences(Presentation):
+    def format_metrics(self, columns):
+        return f"Table of {', '.join(columns)}"
+
+    def sample_lines(self, path):
+        if not path.endswith(".smi"):
+            return None
+        with open(path, encoding="utf-8") as file:
+            return file.read().splitlines()
 
 
 class MeasuredTask(TinyTask):
-    def format_metrics(self, columns):
-        return f"Table of {', '.join(columns)}"
+    def presentation(self):
+        return ShownSequences(self)
 
 
 def test_a_runs_card_holds_its_table_and_its_samples(tmp_path):

@@ -7,13 +7,11 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.run_folder import CHECKPOINTS
 from rl_tuner.core.networks import SequenceNetwork
-from rl_tuner.jobs import registry  # noqa: F401
-from rl_tuner.tuning import (
-    collapse,
-    loop,
-)
+from rl_tuner.tuning import collapse
 from rl_tuner.tuning.collapse import Collapse, Diversity
+from rl_tuner.tuning.history import read_history
 from tests.tiny_job import TINY
 
 GOOD = {"step": 1000, "distinct": 0.9, "entropy": 0.8}
@@ -106,7 +104,7 @@ def test_the_picture_is_an_image():
 @pytest.fixture
 def configured():
     """The tiny job without dataset and prior."""
-    from rl_tuner.jobs import configuration
+    from rl_tuner.jobs import configuration, job  # noqa: F401  (gin knows `job` by importing it)
 
     def tune(run_dir, *params):
         settings = ["tune.steps = 2048", "tune.evaluate_every = 512", *params]
@@ -114,7 +112,9 @@ def configured():
         task = configuration.build("job").task
         keras.utils.set_random_seed(0)
         prior = SequenceNetwork(task.num_classes, [8])
-        return configuration.build("tune", prior=prior, task=task, run_dir=str(run_dir), seed=0)
+        tuner = configuration.build("RLTuner", prior=prior, task=task, seed=0)
+        configuration.build("tune", tuner=tuner, run_dir=str(run_dir))
+        return tuner
 
     yield tune
     gin.clear_config()
@@ -141,10 +141,10 @@ def test_a_collapsed_run_may_stop_and_go_on_later(configured, tmp_path):
     with pytest.raises(UserError, match=r"Collapse\.stop = False") as error:
         configured(tmp_path, *falling, "Collapse.stop = True")
     # gin appends where it was called from; commands show the first line.
-    assert "Collapse.stop = False to go on" in str(error.value).splitlines()[0]
-    steps = loop.read_history(str(tmp_path))[-1]["step"]
+    assert "Collapse.stop = False to continue" in str(error.value).splitlines()[0]
+    steps = read_history(str(tmp_path))[-1]["step"]
     assert 0 < steps < 2048
-    assert tf.train.latest_checkpoint(os.path.join(tmp_path, loop.CHECKPOINTS))
+    assert tf.train.latest_checkpoint(os.path.join(tmp_path, CHECKPOINTS))
     with pytest.raises(UserError, match=f"after {steps:,} steps"):
         configured(tmp_path, *falling, "Collapse.stop = True")
     tuner = configured(tmp_path, *falling)

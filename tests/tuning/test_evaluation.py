@@ -5,8 +5,9 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.core.objectives import G, Psi
+from rl_tuner.core.sampling import prior_policy, sample
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.tuning.evaluation import Meter, prior_sampler, tuned_sampler
+from rl_tuner.tuning.evaluation import Meter
 from tests.core.enumerated import SEQUENCES, TinyTask, along, log_softmax, random_network, taken
 
 
@@ -31,6 +32,10 @@ def tuner_away_from_its_prior(objective):
     return tuner
 
 
+def meter_of(tuner, batch_size):
+    return Meter(tuner.policy, tuner.start, TASK, batch_size)
+
+
 @pytest.mark.parametrize("objective", [Psi(), G(calibrated=False)], ids=["Psi", "G"])
 def test_means_are_those_of_the_policy_over_whole_sequences(objective):
     tuner = tuner_away_from_its_prior(objective)
@@ -38,7 +43,7 @@ def test_means_are_those_of_the_policy_over_whole_sequences(objective):
     log_pi = log_softmax(objective.policy_logits(scores, tf.constant(LOG_P)).numpy())
     weight = np.exp(taken(log_pi).sum(1))
     kl = (np.exp(log_pi) * (log_pi - LOG_P)).sum(-1)
-    metrics = Meter(tuned_sampler(tuner), TASK, 4_000).measure(20_000, seed=1).metrics
+    metrics = meter_of(tuner, 4_000).measure(20_000, seed=1).metrics
     # The whole sequence's reward, not its last step's.
     assert metrics["task_reward"] == pytest.approx(weight @ TASK.table.sum(1), abs=0.05)
     assert metrics["log_prior"] == pytest.approx(weight @ taken(LOG_P).mean(1), abs=0.02)
@@ -49,20 +54,20 @@ def test_means_are_those_of_the_policy_over_whole_sequences(objective):
 
 def test_a_cold_temperature_is_greedy():
     tuner = tuner_away_from_its_prior(Psi())
-    measured = Meter(tuned_sampler(tuner, temperature=1e-3), TASK, 50).measure(50, seed=0)
-    assert measured.metrics["distinct"] == pytest.approx(1 / 50)
+    drawn = sample(tuner.policy, tuner.start, TASK, 50, tf.constant([0, 0]), temperature=1e-3)
+    assert len(np.unique(drawn.tokens.numpy(), axis=0)) == 1
 
 
 def test_the_prior_is_at_no_distance_from_itself():
     tuner = RLTuner(PRIOR, TASK, Psi())
-    metrics = Meter(prior_sampler(PRIOR, TASK, tuner.start), TASK, 50).measure(100, seed=0).metrics
+    metrics = Meter(prior_policy(PRIOR), tuner.start, TASK, 50).measure(100, seed=0).metrics
     assert metrics["kl"] == pytest.approx(0.0, abs=1e-6)
     assert metrics["log_policy"] == pytest.approx(metrics["log_prior"])
 
 
 def test_a_count_that_is_no_multiple_of_the_batch_is_met_exactly():
     tuner = RLTuner(PRIOR, TASK, Psi())
-    meter = Meter(tuned_sampler(tuner), TASK, 40)
+    meter = meter_of(tuner, 40)
     measured = meter.measure(100, seed=3)
     assert measured.sequences.shape == (100, 4)
     assert measured.metrics["sequences"] == 100 and measured.metrics["length"] == 4
@@ -73,7 +78,7 @@ def test_a_count_that_is_no_multiple_of_the_batch_is_met_exactly():
 
 def test_distinct_counts_sequences_unlike_each_other():
     tuner = RLTuner(PRIOR, TASK, Psi())
-    measured = Meter(tuned_sampler(tuner), TASK, 500).measure(500, seed=0)
+    measured = meter_of(tuner, 500).measure(500, seed=0)
     unique = len({tuple(row) for row in measured.sequences})
     assert unique <= len(SEQUENCES)
     assert measured.metrics["distinct"] == pytest.approx(unique / 500)
@@ -81,13 +86,16 @@ def test_distinct_counts_sequences_unlike_each_other():
 
 def test_sequences_are_those_of_one_draw_after_another():
     tuner = tuner_away_from_its_prior(Psi())
-    drawn = [tuner.sample(30, tf.constant([5, index])).tokens.numpy() for index in range(4)]
-    measured = Meter(tuned_sampler(tuner), TASK, 30).measure(100, seed=5)
+    drawn = [
+        sample(tuner.policy, tuner.start, tuner.task, 30, tf.constant([5, index])).tokens.numpy()
+        for index in range(4)
+    ]
+    measured = meter_of(tuner, 30).measure(100, seed=5)
     np.testing.assert_array_equal(measured.sequences, np.concatenate(drawn)[:100])
 
 
 def test_measuring_again_traces_nothing():
-    meter = Meter(tuned_sampler(tuner_away_from_its_prior(Psi())), TASK, 40)
+    meter = meter_of(tuner_away_from_its_prior(Psi()), 40)
     meter.measure(100, seed=0)
     traces = counts_of(meter)
     meter.measure(200, seed=1)

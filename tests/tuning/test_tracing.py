@@ -6,13 +6,15 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.core.likelihood import MLETrainer
+from rl_tuner.core.losses import Paths
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import G, Psi
+from rl_tuner.core.sampling import prior_policy
 from rl_tuner.core.starts import RandomToken
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.tasks.melody.task import MelodyTask
-from rl_tuner.tuning.evaluation import Meter, prior_sampler, tuned_sampler
+from rl_tuner.tuning.evaluation import Meter
 from tests import small_data
 from tests.core.enumerated import random_network
 from tests.core.host_task import HostTinyTask
@@ -34,7 +36,7 @@ def traces():
 def music():
     prior = SequenceNetwork(38, [5])
     sizes = {"collect_size": 4, "learn_size": 3, "updates": 2}
-    return RLTuner(prior, MelodyTask(), Psi(lambda_=0.5), start=RandomToken(2, 37), **sizes)
+    return RLTuner(prior, MelodyTask(), Psi(loss=Paths(0.5)), start=RandomToken(2, 37), **sizes)
 
 
 def host_scored():
@@ -45,8 +47,8 @@ def host_scored():
 def test_training_and_evaluating_trace_once(make):
     tuner = make()
     meters = [
-        Meter(tuned_sampler(tuner), tuner.task, 6),
-        Meter(prior_sampler(tuner.prior, tuner.task, tuner.start), tuner.task, 6),
+        Meter(tuner.policy, tuner.start, tuner.task, 6),
+        Meter(prior_policy(tuner.prior), tuner.start, tuner.task, 6),
     ]
 
     def work(iterations, seed):

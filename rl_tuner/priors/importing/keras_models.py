@@ -81,7 +81,7 @@ class LSTMStack:
             name="prior",
         )
         first = _with_start(first, num_classes)
-        if embedding:
+        if network.embedding is not None:
             network.embedding.set_weights([first])
         for ours, theirs in zip(network.lstms, lstms):
             is_first = theirs is lstms[0] and not embedding
@@ -100,6 +100,7 @@ def import_keras(
     output_dir: str,
     kind: str = "melody",
     dataset_dir: str | None = None,
+    encoding: dict[str, Any] | None = None,
     adapters: Sequence[PriorAdapter] = (LSTMStack(),),
 ) -> tuple[str, SequenceNetwork]:
     """Makes a prior of a saved Keras model; loading it executes nothing that the file holds.
@@ -108,7 +109,9 @@ def import_keras(
         model: path of a .keras file.
         output_dir: receives prior.keras.
         kind: kind of sequences that the model generates.
-        dataset_dir: a dataset in the model's encoding; only melodies, in our 38 classes, do without.
+        dataset_dir: a dataset in the model's encoding; None takes `encoding`.
+        encoding: the encoding of the kind where it does not depend on data, such as
+            `rl_tuner.tasks.melody.encoding.MELODY_ENCODING`.
         adapters: asked in this order; the first that matches converts.
 
     Returns:
@@ -129,7 +132,7 @@ def import_keras(
         network = adapter.convert(loaded)
     except ValueError as error:
         raise UserError(f"{model} cannot be a prior: {error}") from error
-    encoding = find_encoding(kind, network.num_classes, dataset_dir)
+    encoding = find_encoding(kind, network.num_classes, dataset_dir, encoding)
     with open(model, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     first = network.embedding or network.lstms[0]

@@ -19,12 +19,13 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.networks import SequenceNetwork
-from rl_tuner.priors.importing.provenance import MELODY_ENCODING, ZERO_START, save_imported
+from rl_tuner.priors.importing.provenance import ZERO_START, save_imported
 from rl_tuner.priors.importing.tf1_checkpoints import Checkpoint, open_checkpoint
 
 _CELL = re.compile(
@@ -69,13 +70,15 @@ class _Weights:
 def import_magenta(
     checkpoint: str,
     output_dir: str,
+    melody_encoding: dict[str, Any],
     scope: str | None = None,
     swap_special_classes: bool = False,
 ) -> tuple[str, SequenceNetwork]:
     """Makes a prior of a TensorFlow 1 checkpoint or a bundle.
 
-    Its scores are the checkpoint's logits after every class. Magenta's networks are given their first
-    class; after our start token, which they lack, a prior answers as to an input of zeros.
+    Its scores are the checkpoint's logits after every class. Magenta's networks have no start token: their
+    first input is the first note. We therefore feed an all-zero input in place of our start token, which
+    the network never saw in training.
 
     A network of 38 classes becomes a prior of kind "melody"; any other becomes one of kind "tokens",
     for a task of one's own.
@@ -83,6 +86,7 @@ def import_magenta(
     Args:
         checkpoint: prefix or file of a checkpoint, folder with a file "checkpoint", or .mag bundle.
         output_dir: receives prior.keras.
+        melody_encoding: `rl_tuner.tasks.melody.encoding.MELODY_ENCODING`.
         scope: variable scope of the network, needed where the checkpoint holds several; "" for none.
         swap_special_classes: whether the checkpoint means "note off" by class 0 and "no event" by
             class 1, the other way round than Magenta's melody encoding and ours.
@@ -96,24 +100,24 @@ def import_magenta(
     """
     with open_checkpoint(checkpoint) as opened:
         network, scope = read_network(opened, scope)
-        facts = {
+        facts: dict[str, Any] = {
             "importer": "magenta",
             "file": opened.name,
             "sha256": opened.sha256,
             "scope": scope,
             "bundle": opened.bundle or None,
         }
-    is_melody = network.num_classes == MELODY_ENCODING["num_classes"]
+    is_melody = network.num_classes == melody_encoding["num_classes"]
     if swap_special_classes:
         if not is_melody:
             raise UserError(
                 f"{checkpoint} has {network.num_classes} classes; --swap_special_classes knows only the "
-                f"{MELODY_ENCODING['num_classes']} of melodies"
+                f"{melody_encoding['num_classes']} of melodies"
             )
         swap_classes(network, 0, 1)
     facts |= {"swapped_special_classes": swap_special_classes, "start_token": ZERO_START}
     kind, encoding = (
-        ("melody", MELODY_ENCODING)
+        ("melody", melody_encoding)
         if is_melody
         else ("tokens", {"num_classes": network.num_classes})
     )

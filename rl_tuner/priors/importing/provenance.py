@@ -8,42 +8,40 @@ from typing import Any
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import replacing
+from rl_tuner.common.run_folder import PRIOR_FILE
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.datasets.reader import SequenceDataset
-from rl_tuner.priors.training import PRIOR_FILE
-from rl_tuner.tasks.melody import encoding
 
-MELODY_ENCODING = {
-    "min_note": encoding.MIN_NOTE,
-    "max_note": encoding.MAX_NOTE,
-    "num_classes": encoding.NUM_CLASSES,
-    "steps_per_quarter": encoding.STEPS_PER_QUARTER,
-    "transpose_to_key": encoding.TRANSPOSE_TO_KEY,
-}
 ZERO_START = "zeros: as if no class had come before, since the imported network has no start token"
 
 
-def find_encoding(kind: str, num_classes: int, dataset_dir: str | None = None) -> dict[str, Any]:
-    """The encoding that an imported network of this kind speaks.
+def find_encoding(
+    kind: str,
+    num_classes: int,
+    dataset_dir: str | None = None,
+    encoding: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the encoding of an imported network.
 
     Args:
         kind: kind of sequences, such as "melody".
         num_classes: classes that the network generates.
-        dataset_dir: a dataset of the same kind and classes; only melodies do without one.
+        dataset_dir: a dataset of the same kind and classes; None takes `encoding`.
+        encoding: the encoding of the kind, where it does not depend on data.
 
     Raises:
         UserError: kind, classes and dataset do not fit together.
     """
     if dataset_dir is None:
-        if kind != "melody":
+        if encoding is None:
             raise UserError(
-                f"the encoding of {kind!r} is not known: give --dataset_dir of a dataset of that kind"
+                f"the encoding of {kind!r} depends on its data: give the dataset_dir of such a dataset"
             )
-        found, where = MELODY_ENCODING, "the melody encoding has"
+        found, where = encoding, f"the encoding of {kind!r} has"
     else:
         dataset = SequenceDataset(dataset_dir)
         if dataset.kind != kind:
-            raise UserError(f"{dataset_dir} holds {dataset.kind} sequences, not {kind} ones")
+            raise UserError(f"{dataset_dir} contains {dataset.kind} sequences, not {kind} ones")
         found, where = dataset.description["encoding"], f"{dataset_dir} has"
     if found["num_classes"] != num_classes:
         raise UserError(
@@ -59,7 +57,7 @@ def save_imported(
     encoding: dict[str, Any],
     imported: dict[str, Any],
 ) -> str:
-    """Writes output_dir/prior.keras, in place of one that is there.
+    """Write output_dir/prior.keras, replacing an earlier one.
 
     Args:
         network: the prior; its metadata are filled in.

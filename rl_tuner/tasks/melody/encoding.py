@@ -20,6 +20,19 @@ NUM_CLASSES = NUM_SPECIAL_CLASSES + MAX_NOTE - MIN_NOTE
 PITCH_OFFSET = MIN_NOTE - NUM_SPECIAL_CLASSES
 STEPS_PER_QUARTER = 4
 TRANSPOSE_TO_KEY = 0
+# The "encoding" of a dataset of melodies.
+MELODY_ENCODING = {
+    "min_note": MIN_NOTE,
+    "max_note": MAX_NOTE,
+    "num_classes": NUM_CLASSES,
+    "steps_per_quarter": STEPS_PER_QUARTER,
+    "transpose_to_key": TRANSPOSE_TO_KEY,
+}
+
+# The rules' key is C major, its tonic middle C.
+TONIC_PITCH = 60
+MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
+_NOTE_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 _NOTE_SEQ_NO_EVENT = -2
 _NOTE_SEQ_NOTE_OFF = -1
@@ -54,6 +67,11 @@ def pitch_to_class(pitch: int) -> int:
     return int(pitch) - PITCH_OFFSET
 
 
+def note_name(pitch: int) -> str:
+    """Return the name of a MIDI pitch: 60 is C4."""
+    return f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
 def encode_events(events: Iterable[int]) -> list[int]:
     """Returns the classes of note-seq melody events (-2 no event, -1 note off, else a pitch).
 
@@ -62,16 +80,6 @@ def encode_events(events: Iterable[int]) -> list[int]:
     """
     specials = {_NOTE_SEQ_NO_EVENT: NO_EVENT, _NOTE_SEQ_NOTE_OFF: NOTE_OFF}
     return [specials[e] if e in specials else pitch_to_class(e) for e in events]
-
-
-def decode_events(classes: Iterable[int]) -> list[int]:
-    """Returns the note-seq melody events (-2 no event, -1 note off, else a pitch) of classes.
-
-    Raises:
-        ValueError: if a class is not in 0..NUM_CLASSES - 1.
-    """
-    specials = {NO_EVENT: _NOTE_SEQ_NO_EVENT, NOTE_OFF: _NOTE_SEQ_NOTE_OFF}
-    return [specials[c] if c in specials else class_to_pitch(c) for c in classes]
 
 
 def notes_from_classes(classes: Iterable[int]) -> list[tuple[int, int, int]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from rl_tuner.core.task import ServedForm
 from rl_tuner.tasks.melody.encoding import NO_EVENT, NUM_SPECIAL_CLASSES, PITCH_OFFSET
+from rl_tuner.tasks.presentation import GraphCodec
 
 
-class ServedMelody(ServedForm):
+class MelodyCodec(GraphCodec):
     """Notes beside the classes."""
 
-    def outputs(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+    def decode(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """`pitches`, `starts`, `ends`, see `notes`."""
         pitches, starts, ends = notes(tokens, lengths)
         return {"pitches": pitches, "starts": starts, "ends": ends}

@@ -5,24 +5,24 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner.common.tables import aligned
+from rl_tuner.common.tables import Row
 from rl_tuner.tasks.melody import intervals, rules
 
 _LAGS = (1, 2, 3)
 
 # The rows in the paper's order: metric, label, and how it is written.
 TABLE1_ROWS = (
-    ("repeated_notes", "Repeated notes", "share"),
-    ("autocorrelation_lag_1", "Mean autocorrelation, lag 1", "mean"),
-    ("autocorrelation_lag_2", "Mean autocorrelation, lag 2", "mean"),
-    ("autocorrelation_lag_3", "Mean autocorrelation, lag 3", "mean"),
-    ("not_in_key", "Notes not in key", "share"),
-    ("starts_with_tonic", "Starts with tonic", "share"),
-    ("leaps_resolved", "Leaps resolved", "share"),
-    ("unique_max", "Unique max note", "share"),
-    ("unique_min", "Unique min note", "share"),
-    ("motif", "Notes in motif", "share"),
-    ("repeated_motif", "Notes in repeated motif", "share"),
+    Row("repeated_notes", "Repeated notes", "share"),
+    Row("autocorrelation_lag_1", "Mean autocorrelation, lag 1", "mean"),
+    Row("autocorrelation_lag_2", "Mean autocorrelation, lag 2", "mean"),
+    Row("autocorrelation_lag_3", "Mean autocorrelation, lag 3", "mean"),
+    Row("not_in_key", "Notes not in key", "share"),
+    Row("starts_with_tonic", "Starts with tonic", "share"),
+    Row("leaps_resolved", "Leaps resolved", "share"),
+    Row("unique_max", "Unique max note", "share"),
+    Row("unique_min", "Unique min note", "share"),
+    Row("motif", "Notes in motif", "share"),
+    Row("repeated_motif", "Notes in repeated motif", "share"),
 )
 TABLE1_METRICS = tuple(metric for metric, _, _ in TABLE1_ROWS)
 
@@ -116,58 +116,6 @@ def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
     outcomes = sums["leaps_resolved"] + sums["leaps_doubled"]
     metrics["leaps_resolved"] = sums["leaps_resolved"] / outcomes if outcomes else None
     return metrics
-
-
-def format_table1(columns: Mapping[str, Mapping[str, float | None]]) -> str:
-    """Returns Table 1 as text: a row a metric, the given columns and then the paper's.
-
-    Args:
-        columns: metrics as `table1` returns them, by the name of what was measured.
-
-    Returns:
-        lines of equal length, no newline at the end; a metric that is None or absent reads n/a.
-    """
-    paper = {f"paper {name}": metrics for name, metrics in PAPER_TABLE1.items()}
-    table = [["", *columns, *paper]]
-    for metric, label, kind in TABLE1_ROWS:
-        cells = [_cell(column.get(metric), kind) for column in (*columns.values(), *paper.values())]
-        table.append([label, *cells])
-    return aligned(table)
-
-
-def _cell(value: float | None, kind: str) -> str:
-    if value is None:
-        return "n/a"
-    if kind == "mean":
-        return f"{value:z.2f}"
-    # As in the paper, shares near zero keep the digits that tell them apart.
-    percent = 100 * value
-    decimals = 1 if percent == 0 or percent >= 1 else 2 if percent > 0.0095 else 3
-    return f"{percent:.{decimals}f}%"
-
-
-def part_shares(parts: Mapping[str, tf.Tensor]) -> dict[str, float]:
-    """Returns, for each part of a reward, the share of steps at which it is not 0.
-
-    Args:
-        parts: one `[B, T]` a part, as a reward returns them.
-
-    Returns:
-        a share for each part.
-    """
-    return {name: float(np.mean(np.asarray(part) != 0)) for name, part in parts.items()}
-
-
-def distinct_share(melodies: np.ndarray) -> float:
-    """Returns how many melodies differ from each other, as a share of all: 1 if no two are equal.
-
-    Args:
-        melodies: integer `[N, T]`.
-
-    Raises:
-        ValueError: if `melodies` is not of rank 2, or empty.
-    """
-    return len(set(_rows(melodies))) / len(melodies)
 
 
 def novelty(melodies: np.ndarray, corpus: Sequence[np.ndarray]) -> float:

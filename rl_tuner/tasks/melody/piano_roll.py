@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rl_tuner.tasks.melody.encoding import (
+    MAJOR_SCALE,
     MAX_NOTE,
     MIN_NOTE,
     STEPS_PER_QUARTER,
+    TONIC_PITCH,
+    note_name,
     notes_from_classes,
 )
 
@@ -20,24 +23,18 @@ if TYPE_CHECKING:
 
 QUARTERS_PER_BAR = 4
 _STEPS_PER_BAR = QUARTERS_PER_BAR * STEPS_PER_QUARTER
-_TONIC_PITCH = 60
-_SCALE = (0, 2, 4, 5, 7, 9, 11)
-_NOTE_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 _IN_KEY, _OUT_OF_KEY = "#2f6db5", "#d1495b"
 _KEY_SHADE, _TONIC_LINE, _BEAT_LINE, _BAR_LINE = "#eaeff6", "#c98b1a", "#dfe3e8", "#8c96a3"
 
 
-def note_name(pitch: int) -> str:
-    """Returns the name of a MIDI pitch: 60 is C4."""
-    return f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
 def _in_scale(pitch: int) -> bool:
-    return pitch % 12 in _SCALE
+    return pitch % 12 in MAJOR_SCALE
 
 
-def piano_roll_figure(columns: Mapping[str, Sequence[Iterable[int]]], title: str = "") -> Figure:
+def piano_roll_figure(
+    columns: Mapping[str, Sequence[Iterable[int]] | np.ndarray], title: str = ""
+) -> Figure:
     """Draws melodies as piano rolls on one pitch axis and one time axis, a column a model.
 
     Rows of C major are lightly shaded, middle C has its line, and notes outside the key have
@@ -98,7 +95,7 @@ def _add_legend(figure: Figure) -> None:
 def _pitch_range(melodies: Sequence[Sequence[int]]) -> tuple[int, int]:
     """Returns the lowest and highest pitch to show: whole scales around all notes and middle C."""
     pitches = [note[0] for melody in melodies for note in notes_from_classes(melody)]
-    low, high = min([*pitches, _TONIC_PITCH]), max([*pitches, _TONIC_PITCH + 12])
+    low, high = min([*pitches, TONIC_PITCH]), max([*pitches, TONIC_PITCH + 12])
     return max(low - 2, MIN_NOTE - 1), min(high + 2, MAX_NOTE)
 
 
@@ -106,7 +103,7 @@ def _draw(axis: Axes, melody: Sequence[int], low: int, high: int, length: int) -
     for pitch in range(low, high + 1):
         if _in_scale(pitch):
             axis.axhspan(pitch - 0.5, pitch + 0.5, color=_KEY_SHADE, linewidth=0, zorder=0)
-    axis.axhline(_TONIC_PITCH, color=_TONIC_LINE, linewidth=0.9, zorder=1)
+    axis.axhline(TONIC_PITCH, color=_TONIC_LINE, linewidth=0.9, zorder=1)
     for step in range(0, length + 1, STEPS_PER_QUARTER):
         is_bar = step % _STEPS_PER_BAR == 0
         colour, width = (_BAR_LINE, 0.9) if is_bar else (_BEAT_LINE, 0.6)
@@ -170,7 +167,7 @@ def _roll_pixels(melody: Sequence[int], scale: int) -> np.ndarray:
     scale_rows = [_in_scale(pitch) for pitch in range(MIN_NOTE, MAX_NOTE)]
     roll = np.where(np.array(scale_rows)[:, np.newaxis, np.newaxis], 252, 236).astype(np.uint8)
     roll = np.tile(roll, (1, len(melody), 3))
-    roll[_TONIC_PITCH - MIN_NOTE] = (250, 226, 160)
+    roll[TONIC_PITCH - MIN_NOTE] = (250, 226, 160)
     roll = roll.repeat(scale, axis=0).repeat(scale, axis=1)
     roll[:, :: _STEPS_PER_BAR * scale] = (140, 150, 163)
     for pitch, start, end in notes_from_classes(melody):

@@ -21,10 +21,12 @@ import numpy as np
 import tensorflow as tf
 
 from rl_tuner.tasks.melody.encoding import (
+    MAJOR_SCALE,
     NO_EVENT,
     NOTE_OFF,
     NUM_CLASSES,
     NUM_SPECIAL_CLASSES,
+    TONIC_PITCH,
     is_pitch,
     pitch_to_class,
 )
@@ -38,8 +40,7 @@ from rl_tuner.tasks.melody.timeline import (
     to_timeline,
 )
 
-TONIC = pitch_to_class(60)
-MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
+TONIC = pitch_to_class(TONIC_PITCH)
 MOTIF_STEPS = 8
 MOTIF_PITCHES = 3
 

@@ -9,9 +9,9 @@ import functools
 import importlib.util
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from rdkit import Chem, RDConfig, RDLogger
 from rdkit.Chem import Crippen, rdMolDescriptors, rdqueries
@@ -59,7 +59,10 @@ class Probe(Protocol):
         key: what its number is found under in `Properties.probed`.
     """
 
-    key: str
+    @property
+    def key(self) -> str:
+        """The name of its number in `Properties.probed`."""
+        ...
 
     def __call__(self, mol: Chem.Mol) -> float:
         """The number of a sanitised molecule, which is not to be changed."""
@@ -189,7 +192,7 @@ def _is_stereo_centre() -> Chem.QueryAtom:
 
 
 @functools.cache
-def _fragments() -> tuple[dict[int, float], Callable]:
+def _fragments() -> tuple[dict[int, float], Any]:
     """The contributions of fragments and the fingerprint that finds them."""
     scorer = sascorer()
     if scorer._fscores is None:
@@ -202,6 +205,8 @@ def sascorer() -> ModuleType:
     """RDKit's contributed module of that name, which is on no import path."""
     path = os.path.join(RDConfig.RDContribDir, "SA_Score", "sascorer.py")
     specification = importlib.util.spec_from_file_location("sascorer", path)
+    if specification is None or specification.loader is None:
+        raise ImportError(f"RDKit has no {path}")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

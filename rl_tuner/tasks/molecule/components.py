@@ -170,13 +170,13 @@ class Similarity(Component):
             raise ValueError(f"Similarity: no radius {self.radius} with {self.bits} bits")
 
     @property
-    def probe(self) -> SimilarityProbe:
+    def probe(self) -> Probe | None:
         """The similarity is measured by a worker, which has the molecule."""
         return SimilarityProbe(self.reference, self.radius, self.bits)
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
         """The similarity."""
-        return _array(p.probed[self.probe.key] for p in properties)
+        return _probed(self.probe, properties)
 
 
 @gin.configurable(module="rl_tuner")
@@ -205,14 +205,20 @@ class Substructure(Component):
             raise ValueError(f"Substructure.smarts is a SMARTS, not {self.smarts!r}")
 
     @property
-    def probe(self) -> SubstructureProbe:
+    def probe(self) -> Probe | None:
         """The match is made by a worker, which has the molecule."""
         return SubstructureProbe(self.smarts)
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
         """1 or 0."""
-        found = _array(p.probed[self.probe.key] for p in properties)
+        found = _probed(self.probe, properties)
         return found if self.required else 1.0 - found
+
+
+def _probed(probe: Probe | None, properties: Sequence[Properties]) -> np.ndarray:
+    if probe is None:
+        raise ValueError("a component without a probe has no probed values")
+    return _array(p.probed[probe.key] for p in properties)
 
 
 def ring_penalty(properties: Sequence[Properties]) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from rl_tuner.core.task import ServedForm
 from rl_tuner.tasks.molecule.tokens import END, Vocabulary
+from rl_tuner.tasks.presentation import GraphCodec
 
 # The same tokens as `tokens.split` finds, in the syntax of TensorFlow's regular expressions.
 _TOKENS = {
@@ -17,7 +17,7 @@ _TOKENS = {
 _SEPARATOR = "\x01"
 
 
-class ServedMolecule(ServedForm):
+class MoleculeCodec(GraphCodec):
     """Strings beside the classes: SMILES, or SELFIES where that is what the classes spell.
 
     SELFIES are not turned into SMILES: their grammar is a package's and no graph's.
@@ -28,9 +28,9 @@ class ServedMolecule(ServedForm):
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self.text_input = "selfies" if vocabulary.representation == "selfies" else "smiles"
+        self.text_name: str = "selfies" if vocabulary.representation == "selfies" else "smiles"
 
-    def outputs(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+    def decode(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """`smiles` (or `selfies`) string [B], before the end token, and `finished` bool [B].
 
         A sequence that is not finished has no end token, and its string need not be a molecule's.
@@ -40,11 +40,11 @@ class ServedMolecule(ServedForm):
         spelled = inside & tf.equal(tf.cumsum(tf.cast(ends, tf.int32), axis=1), 0)
         words = tf.gather(tf.constant(["", *self._vocabulary.tokens]), tf.where(spelled, tokens, 0))
         return {
-            self.text_input: tf.strings.reduce_join(words, axis=1),
+            self.text_name: tf.strings.reduce_join(words, axis=1),
             "finished": tf.reduce_any(ends, axis=1),
         }
 
-    def read(self, texts: tf.Tensor) -> tf.Tensor:
+    def encode(self, texts: tf.Tensor) -> tf.Tensor:
         """The classes of strings [B] as `Vocabulary.encode_tokens`: int32 [B, T], padded with -1.
 
         Raises:
@@ -58,7 +58,7 @@ class ServedMolecule(ServedForm):
         same = tf.equal(words.flat_values[:, tf.newaxis], tf.constant(self._vocabulary.tokens))
         known = tf.reduce_any(same, axis=1)
         unknown = tf.boolean_mask(words.flat_values, ~known)
-        sentence = f"{self.text_input}: this token is not in the vocabulary of the training data:"
+        sentence = f"{self.text_name}: this token is not in the vocabulary of the training data:"
         check = tf.debugging.Assert(tf.reduce_all(known), [sentence, unknown], summarize=1)
         with tf.control_dependencies([check]):
             classes = words.with_flat_values(tf.argmax(same, axis=1, output_type=tf.int32) + 1)

@@ -3,26 +3,43 @@
 import collections
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-# Bins are this wide and begin at multiples of it, so that those of two datasets can be laid over
-# each other.
-BIN_WIDTHS = {
-    "logP": 0.25,
-    "QED": 0.02,
-    "SA": 0.1,
-    "largest_ring": 1.0,
-    "weight": 10.0,
-    "heavy_atoms": 1.0,
-    "length": 1.0,
-}
+
+class Quantity(NamedTuple):
+    """Something measured on a molecule, and how its histogram is drawn.
+
+    Attributes:
+        name: What a dataset's description calls it.
+        attribute: Its attribute of `chemistry.Properties`; "" for the tokens of the string, which
+            depend on the representation.
+        label: What an axis calls it.
+        width: Bins are this wide and begin at multiples of it, so that those of two datasets can be
+            laid over each other.
+    """
+
+    name: str
+    attribute: str
+    label: str
+    width: float
+
+
+QUANTITIES = (
+    Quantity("logP", "logp", "logP", 0.25),
+    Quantity("QED", "qed", "QED", 0.02),
+    Quantity("SA", "sa", "SA score", 0.1),
+    Quantity("largest_ring", "largest_ring", "atoms of the largest ring", 1.0),
+    Quantity("weight", "molecular_weight", "molecular weight (Da)", 10.0),
+    Quantity("heavy_atoms", "heavy_atoms", "heavy atoms", 1.0),
+    Quantity("length", "", "tokens", 1.0),
+)
 
 
 def histograms(rows: Sequence[Sequence[float]]) -> dict[str, dict[str, Any]]:
-    """Returns the histogram of every property in BIN_WIDTHS.
+    """Returns the histogram of every quantity.
 
     Args:
-        rows: The properties of every molecule, in the order of BIN_WIDTHS.
+        rows: The quantities of every molecule, in the order of `QUANTITIES`.
 
     Returns:
         For each name, n + 1 bin "edges" (a value on one belongs to the bin it begins), n "counts",
@@ -30,14 +47,19 @@ def histograms(rows: Sequence[Sequence[float]]) -> dict[str, dict[str, Any]]:
     """
     columns = zip(*rows, strict=True)
     return {
-        name: histogram(values, width)
-        for (name, width), values in zip(BIN_WIDTHS.items(), columns, strict=False)
+        quantity.name: histogram(values, quantity.width)
+        for quantity, values in zip(QUANTITIES, columns, strict=False)
     }
+
+
+def bin_of(value: float, width: float) -> int:
+    """Returns the number of the bin that a value is in: that which it begins, if it is on an edge."""
+    return math.floor(value / width + 1e-9)
 
 
 def histogram(values: Sequence[float], width: float) -> dict[str, Any]:
     """Returns edges, counts, mean and standard deviation of at least one value."""
-    bins = collections.Counter(math.floor(value / width + 1e-9) for value in values)
+    bins = collections.Counter(bin_of(value, width) for value in values)
     first, last = min(bins), max(bins)
     # fsum is exact, so the order of the molecules leaves no trace.
     mean = math.fsum(values) / len(values)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from rdkit import Chem
 
-from rl_tuner.common.tables import aligned
+from rl_tuner.common.tables import Row
 from rl_tuner.tasks.molecule import chemistry
 from rl_tuner.tasks.molecule.chemistry import Properties
 from rl_tuner.tasks.molecule.components import USUAL_RING
@@ -18,18 +18,18 @@ WANTED = chemistry.DEFAULT_WANTED
 
 # The rows in the paper's order: metric, label, and how it is written.
 TABLE2_ROWS = (
-    ("valid", "Percent valid", "share"),
-    ("logp", "Mean logP", "mean"),
-    ("qed", "Mean QED", "fine"),
-    ("sa_penalty", "Mean SA penalty", "mean"),
-    ("ring_penalty", "Mean ring penalty", "fine"),
+    Row("valid", "Percent valid", "share"),
+    Row("logp", "Mean logP", "mean"),
+    Row("qed", "Mean QED", "score"),
+    Row("sa_penalty", "Mean SA penalty", "mean"),
+    Row("ring_penalty", "Mean ring penalty", "score"),
 )
 SET_ROWS = (
-    ("unique_at_1000", "Unique of 1,000", "share"),
-    ("unique_at_10000", "Unique of 10,000", "share"),
-    ("novelty", "Novel", "share"),
-    ("internal_diversity", "Internal diversity", "fine"),
-    ("scaffolds", "Scaffolds", "count"),
+    Row("unique_at_1000", "Unique of 1,000", "share"),
+    Row("unique_at_10000", "Unique of 10,000", "share"),
+    Row("novelty", "Novel", "share"),
+    Row("internal_diversity", "Internal diversity", "score"),
+    Row("scaffolds", "Scaffolds", "count"),
 )
 TABLE2_METRICS = tuple(metric for metric, _, _ in TABLE2_ROWS)
 
@@ -89,33 +89,6 @@ def table2(sums: Mapping[str, float]) -> dict[str, float | None]:
         metric: sums[metric] / sums["valid"] if sums["valid"] else None for metric in TABLE2_METRICS
     }
     return means | {"valid": sums["valid"] / sums["molecules"]}
-
-
-def format_table2(columns: Mapping[str, Mapping[str, float | None]]) -> str:
-    """Returns Table 2 as text: a row a metric, the given columns and then the paper's.
-
-    Below it stand the metrics of `set_metrics`, where a column has them.
-
-    Args:
-        columns: metrics as `table2` and `set_metrics` return them, by what was measured.
-
-    Returns:
-        lines of equal length, no newline at the end; a metric that is None or absent reads n/a.
-    """
-    paper = {f"paper {name}": metrics for name, metrics in PAPER_TABLE2.items()}
-    shown = [row for row in SET_ROWS if any(row[0] in column for column in columns.values())]
-    table = [["", *columns, *paper]]
-    for metric, label, kind in (*TABLE2_ROWS, *shown):
-        cells = [_cell(column.get(metric), kind) for column in (*columns.values(), *paper.values())]
-        table.append([label, *cells])
-    return aligned(table)
-
-
-def _cell(value: float | None, kind: str) -> str:
-    if value is None:
-        return "n/a"
-    formats = {"share": "{:.1%}", "mean": "{:z.2f}", "fine": "{:z.3f}", "count": "{:,.0f}"}
-    return formats[kind].format(value)
 
 
 def set_metrics(

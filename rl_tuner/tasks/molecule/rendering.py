@@ -13,6 +13,7 @@ from rdkit.Chem import rdDepictor
 from rl_tuner.common.files import replacing, write_text
 from rl_tuner.tasks.molecule import chemistry
 from rl_tuner.tasks.molecule.chemistry import Properties
+from rl_tuner.tasks.molecule.histograms import QUANTITIES, bin_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,15 +22,8 @@ if TYPE_CHECKING:
 _PANEL = (240, 200)
 _MEASURED = ("logp", "qed", "sa", "molecular_weight")
 
-# Attribute of Properties, name in a dataset's histograms, label and width of a bin.
-_HISTOGRAMS = (
-    ("logp", "logP", "logP", 0.25),
-    ("qed", "QED", "QED", 0.02),
-    ("sa", "SA", "SA score", 0.1),
-    ("largest_ring", "largest_ring", "atoms of the largest ring", 1.0),
-    ("molecular_weight", "weight", "molecular weight (Da)", 10.0),
-    ("heavy_atoms", "heavy_atoms", "heavy atoms", 1.0),
-)
+# The string's length is the representation's, not the molecule's.
+_HISTOGRAMS = tuple(quantity for quantity in QUANTITIES if quantity.attribute)
 _COLOURS = ("#2f6db5", "#d1495b", "#3b8f5a", "#8a5fb0")
 _DATA_COLOUR = "#c9ced6"
 
@@ -128,15 +122,18 @@ def histogram_figure(
         a matplotlib Figure that no global state knows of.
     """
     figure = _new_figure((12.0, 6.4))
-    for axis, (attribute, name, label, width) in zip(figure.subplots(2, 3).flat, _HISTOGRAMS):
-        if training and name in training:
-            edges, counts = training[name]["edges"], np.array(training[name]["counts"], float)
+    for axis, quantity in zip(figure.subplots(2, 3).flat, _HISTOGRAMS):
+        if training and quantity.name in training:
+            known = training[quantity.name]
+            edges, counts = known["edges"], np.array(known["counts"], float)
             density = counts / max(1.0, counts.sum()) / np.diff(edges)
             axis.stairs(density, edges, fill=True, color=_DATA_COLOUR, label="data")
         for (model, found), colour in zip(columns.items(), _cycle(_COLOURS, len(columns))):
-            values = np.array([getattr(p, attribute) for p in found if p is not None], float)
-            _draw_outline(axis, values[np.isfinite(values)], width, model, colour)
-        axis.set_xlabel(label, fontsize=9)
+            values = np.array(
+                [getattr(p, quantity.attribute) for p in found if p is not None], float
+            )
+            _draw_outline(axis, values[np.isfinite(values)], quantity.width, model, colour)
+        axis.set_xlabel(quantity.label, fontsize=9)
         axis.tick_params(labelsize=8)
         axis.set_yticks([])
         for side in ("top", "left", "right"):
@@ -150,8 +147,7 @@ def histogram_figure(
 def _draw_outline(axis: Axes, values: np.ndarray, width: float, label: str, colour: str) -> None:
     if not len(values):
         return
-    # A bin begins at multiples of its width, as the data's do.
-    bins = np.floor(values / width + 1e-9).astype(int)
+    bins = np.array([bin_of(value, width) for value in values])
     counts = np.bincount(bins - bins.min())
     edges = (bins.min() + np.arange(len(counts) + 1)) * width
     axis.stairs(counts / len(values) / width, edges, color=colour, linewidth=1.5, label=label)

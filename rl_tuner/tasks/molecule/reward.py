@@ -6,7 +6,6 @@ import abc
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 import gin
 import numpy as np
@@ -37,8 +36,15 @@ class MoleculeReward(abc.ABC):
     w_short: float = 0.0
     w_carbon: float = 0.0
 
-    wanted: ClassVar[frozenset[str]] = frozenset()
-    probes: ClassVar[tuple[Probe, ...]] = ()
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The properties that the reward needs."""
+        return frozenset()
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What has to be measured for it beside `wanted`."""
+        return ()
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -77,7 +83,7 @@ class MoleculeReward(abc.ABC):
         if not len(strings) == len(properties) == len(finished):
             raise ValueError("a reward needs the properties and the end of every string")
         valid = np.array([p is not None for p in properties], bool) & np.asarray(finished, bool)
-        molecules = [p for p, is_valid in zip(properties, valid) if is_valid]
+        molecules = [p for p, is_valid in zip(properties, valid) if p is not None and is_valid]
         own = self._own_parts(molecules)
         # A molecule that could not be rewarded counts as invalid.
         rewarded = valid.copy()
@@ -136,7 +142,10 @@ class PaperReward(MoleculeReward):
     w_short: float = 4.0
     w_carbon: float = 4.0
 
-    wanted = chemistry.DEFAULT_WANTED
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The properties of Table 2."""
+        return chemistry.DEFAULT_WANTED
 
     def _own_names(self) -> tuple[str, ...]:
         return ("valid", "logp", "qed", "sa", "ring")
@@ -267,7 +276,8 @@ class FunctionReward(MoleculeReward):
         return ("function",)
 
     def _own_parts(self, molecules: list[Properties]) -> dict[str, np.ndarray]:
-        return {"function": self._guarded([p.canonical for p in molecules])}
+        guarded: UserFunction = self._guarded  # type: ignore[attr-defined]
+        return {"function": guarded([p.canonical for p in molecules])}
 
     def _invalid_reward(self) -> float:
         return self.invalid

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing import connection
+from typing import Any
 
 from rdkit import Chem
 
@@ -165,7 +166,7 @@ class ScoringPool:
         """Waits until something happens, and deals with it."""
         deadline = min(worker.deadline for worker in self._workers)
         timeout = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
-        waited = [self._wake_read, *(worker.pipe for worker in self._workers)]
+        waited: list[Any] = [self._wake_read, *(worker.pipe for worker in self._workers)]
         ready = connection.wait(waited, timeout)
         if self._wake_read in ready:
             os.read(self._wake_read, 65536)

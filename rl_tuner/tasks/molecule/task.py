@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gin
 import numpy as np
 
-from rl_tuner.common.errors import UserError
 from rl_tuner.core.task import HostTask, Scored
-from rl_tuner.tasks.molecule import metrics, rendering, tokens
+from rl_tuner.tasks.molecule import metrics, tokens
 from rl_tuner.tasks.molecule.chemistry import Properties
-from rl_tuner.tasks.molecule.graph_codec import ServedMolecule
-from rl_tuner.tasks.molecule.journal import (
-    LEARNING_FILE,
-    MOLECULES_FILE,
-    MoleculeJournal,
-    learning_figure,
-    read_learning,
-)
+from rl_tuner.tasks.molecule.presentation import MoleculePresentation
 from rl_tuner.tasks.molecule.reward import PaperReward
 from rl_tuner.tasks.molecule.scoring import ScoringPool
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_SHOWN = 12
-_PICTURED = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +51,6 @@ class MoleculeTask(HostTask):
 
     kind = "molecule"
     end_token = tokens.END
-    corpus_feature = "smiles"
-    run_files = (MOLECULES_FILE, LEARNING_FILE)
 
     def __init__(
         self,
@@ -82,13 +65,13 @@ class MoleculeTask(HostTask):
         self.reward = reward or PaperReward()
         self.part_names = tuple(self.reward.part_names)
         self._given_horizon = horizon
-        self._pool_arguments = {
+        self._pool_arguments: dict[str, Any] = {
             "num_processes": num_processes,
             "timeout_seconds": timeout_seconds,
             "cache_size": cache_size,
         }
         self._pool: ScoringPool | None = None
-        self._training_histograms: dict[str, Any] | None = None
+        self.training_histograms: dict[str, Any] | None = None
 
     def adopt(self, metadata: dict[str, Any]) -> None:
         """Takes vocabulary, limits and property histograms of the training data; see `Task.adopt`."""
@@ -96,7 +79,7 @@ class MoleculeTask(HostTask):
         self.vocabulary = self.encoding.vocabulary
         self.num_classes = self.vocabulary.num_classes
         self.horizon = self._given_horizon or self.encoding.longest
-        self._training_histograms = (metadata.get("provenance") or {}).get("properties")
+        self.training_histograms = (metadata.get("provenance") or {}).get("properties")
 
     def submit(self, sequences: np.ndarray, mask: np.ndarray) -> Any:
         """Starts scoring the molecules of int [B, T] sequences; see `HostTask.submit`."""
@@ -143,7 +126,7 @@ class MoleculeTask(HostTask):
         found: list[Properties | None] = []
         for first in range(0, len(sequences), 5_000):
             rows = sequences[first : first + 5_000]
-            strings, finished = self.decode(rows, self._mask(rows))
+            strings, finished = self.decode(rows, self.mask_of(rows))
             ticket = pool.submit([text if done else "" for text, done in zip(strings, finished)])
             found += pool.result(ticket)
         return found
@@ -152,88 +135,12 @@ class MoleculeTask(HostTask):
         """The paper's Table 2."""
         return metrics.table2(sums)
 
-    def format_metrics(self, columns: dict[str, dict[str, float | None]]) -> str:
-        """Table 2 as text beside the paper's columns."""
-        return metrics.format_table2(columns)
+    def presentation(self) -> MoleculePresentation:
+        """Return how people see molecules."""
+        return MoleculePresentation(self)
 
-    def set_metrics(self, sequences: np.ndarray, corpus: list[Any] | None) -> dict[str, Any]:
-        """Uniqueness, novelty, internal diversity and scaffolds of int [N, T] sequences."""
-        training = None if corpus is None else set(corpus)
-        return metrics.set_metrics(self.properties_of(sequences), training)
-
-    def journal(self, run_dir: str) -> MoleculeJournal:
-        """Keeps molecules.csv and learning.csv."""
-        return MoleculeJournal(run_dir, self.part_names)
-
-    def read_primer(self, path: str) -> list[int]:
-        """The classes of the first string in a file of SMILES, as a beginning to go on from."""
-        try:
-            with open(path, encoding="utf-8") as file:
-                words = file.read().split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"primer {path}: {error}") from error
-        if not words:
-            raise UserError(f"primer {path} holds no SMILES")
-        return self.read_prompt(words[0])
-
-    def read_prompt(self, text: str) -> list[int]:
-        """The classes of the beginning of a SMILES string, such as "c1ccc2"."""
-        try:
-            classes = self.vocabulary.encode(text)[:-1]
-        except (UserError, ValueError) as error:
-            raise UserError(f"prompt {text!r}: {error}") from error
-        if not 0 < len(classes) < self.horizon:
-            raise UserError(f"prompt {text!r} must be of 1 to {self.horizon - 1} tokens")
-        return classes
-
-    def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
-        """PREFIX.smi with every string, PREFIX.sdf with the valid molecules."""
-        strings, _ = self.decode(sequences, self._mask(sequences))
-        properties = self.properties_of(sequences)
-        paths = [os.path.join(directory, f"{prefix}{ending}") for ending in (".smi", ".sdf")]
-        rendering.write_smi(paths[0], strings, properties)
-        rendering.write_sdf(paths[1], properties)
-        return paths
-
-    def figures(self, columns: dict[str, np.ndarray]) -> dict[str, Figure]:
-        """Molecules drawn at random, the best-rewarded ones, and histograms of their properties."""
-        found = {name: self.properties_of(rows) for name, rows in columns.items()}
-        some = {
-            name: [one.canonical for one in molecules if one][:_SHOWN]
-            for name, molecules in found.items()
-        }
-        best = {name: self._best(rows) for name, rows in columns.items()}
-        return {
-            "samples": rendering.grid_figure(some),
-            "best": rendering.grid_figure(best),
-            "properties": rendering.histogram_figure(found, self._training_histograms),
-        }
-
-    def run_figures(self, run_dir: str) -> dict[str, Figure]:
-        """Reward, validity and uniqueness against molecules scored."""
-        return {"learning": learning_figure({"tuned": read_learning(run_dir)})}
-
-    def images(self, sequences: np.ndarray) -> np.ndarray:
-        """One picture with some of the molecules."""
-        valid = [one.canonical for one in self.properties_of(sequences[:_PICTURED]) if one]
-        return rendering.grid_image(valid)[np.newaxis]
-
-    def served_form(self) -> ServedMolecule:
-        """Strings beside the classes."""
-        return ServedMolecule(self.vocabulary)
-
-    def _best(self, sequences: np.ndarray) -> list[str]:
-        scored = self.result(self.submit(sequences, self._mask(sequences)))
-        totals = sum(scored.details.rewards.values())
-        ranked: dict[str, None] = {}
-        for index in np.argsort(-totals, kind="stable"):
-            if (one := scored.details.properties[index]) is not None:
-                ranked.setdefault(one.canonical)
-            if len(ranked) == _SHOWN:
-                break
-        return list(ranked)
-
-    def _mask(self, sequences: np.ndarray) -> np.ndarray:
+    def mask_of(self, sequences: np.ndarray) -> np.ndarray:
+        """Return float32 [N, T], 1 up to and with the end token of int [N, T] sequences."""
         # The first end token belongs to the sequence.
         ended = np.cumsum(sequences == tokens.END, axis=1) - (sequences == tokens.END)
         return (ended == 0).astype(np.float32)

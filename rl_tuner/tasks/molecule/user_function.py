@@ -27,10 +27,11 @@ class UserFunction:
     """
 
     def __init__(self, function: ScoringFunction | str | None) -> None:
-        self._function = _import(function) if isinstance(function, str) else function
-        if not callable(self._function):
+        found = _import(function) if isinstance(function, str) else function
+        if not callable(found):
             hint = "a function or its name, such as 'my_reward.score'"
-            raise ValueError(f"FunctionReward.function is {hint}, not {function!r}")
+            raise ValueError(f"FunctionReward.function must be {hint}, not {function!r}")
+        self._function: ScoringFunction = found
         self._logged: set[str] = set()
 
     def __call__(self, smiles: Sequence[str]) -> np.ndarray:

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from pipelines import errors
 from pipelines.melody import abc_book, abc_fields, abc_tune, text
 from pipelines.melody.score import TICKS_PER_QUARTER
+from rl_tuner.datasets.writer import RejectedError
 
 HEADER = "M:4/4\nL:1/4\nK:C"
 SCALE = "C4 D4 E4 F4"
@@ -293,10 +293,10 @@ def test_a_book_is_split_and_its_fields_are_shared():
     ["A && B |", "|" + ":" * 50 + " A " + ":" * 50 + "|", "Z9999|"],
 )
 def test_what_cannot_be_read_is_rejected(body):
-    with pytest.raises(errors.RejectedError):
+    with pytest.raises(RejectedError):
         heard(tune(body))
 
 
 def test_nested_parts_are_not_played_for_ever():
-    with pytest.raises(errors.RejectedError, match="too long"):
+    with pytest.raises(RejectedError, match="too long"):
         heard(tune("P:A\nC|", f"P:((((A99)99)99)99)99\n{HEADER}"))

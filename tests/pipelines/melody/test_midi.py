@@ -3,8 +3,8 @@ import struct
 
 import pytest
 
-from pipelines import errors
 from pipelines.melody import midi
+from rl_tuner.datasets.writer import RejectedError
 
 PITCHES = [62, 64, 66, 67, 69, 71, 73, 74, 69, 66]
 QUARTER = 480
@@ -205,5 +205,5 @@ def test_metres_are_remembered():
 
 @pytest.mark.parametrize("data", [b"", b"no music", b"MThd\0\0\0\6", file(LINE, division=0)])
 def test_what_is_no_midi_is_rejected(data):
-    with pytest.raises(errors.RejectedError, match="unreadable midi"):
+    with pytest.raises(RejectedError, match="unreadable midi"):
         midi.read_songs(data)

@@ -3,9 +3,9 @@ import zipfile
 
 import pytest
 
-from pipelines import errors
 from pipelines.melody import musicxml, xml_files
 from pipelines.melody.score import TICKS_PER_QUARTER
+from rl_tuner.datasets.writer import RejectedError
 
 MAX_BYTES = 10**6
 BARS = ["C4 D4 E4 F4", "G4 A4 B4 C5", "D5 C5 B4 A4", "E4 G4 C5 E5", "A4 F4 D4 B3"]
@@ -324,5 +324,5 @@ def test_what_is_left_out_is_counted():
     ],
 )
 def test_what_is_no_score_is_rejected(document, detail):
-    with pytest.raises(errors.RejectedError, match=detail):
+    with pytest.raises(RejectedError, match=detail):
         heard(document)

@@ -1,7 +1,7 @@
 import pytest
 
-from pipelines import errors
 from pipelines.melody.play_order import Mark, play_order
+from rl_tuner.datasets.writer import RejectedError
 
 # One character per sign, in the spaces between the bars A, B, C ...:
 # [ opens a repeat, ] closes one, 1 2 3 begin endings, = is a double bar; S segno, O coda, T to coda,
@@ -84,5 +84,5 @@ def test_jumps(score, played):
 
 
 def test_absurd_repeats_are_rejected():
-    with pytest.raises(errors.RejectedError, match="repeat"):
+    with pytest.raises(RejectedError, match="repeat"):
         play_order([Mark(), Mark(backward=50)])

@@ -5,9 +5,9 @@ import zipfile
 
 import pytest
 
-from pipelines import errors
 from pipelines.melody import readers, tunes
 from rl_tuner.common.errors import UserError
+from rl_tuner.datasets.writer import RejectedError
 
 GOOD = os.path.join(os.path.dirname(__file__), "..", "..", "..", "testdata", "melodies", "good")
 MAX_BYTES = 10**6
@@ -104,7 +104,7 @@ def test_midi_and_notesequences():
 def test_bad_files_are_rejected(name, file_format):
     path = os.path.join(GOOD, "..", "bad", name)
     tune = tunes.Tune(name, file_format, 1, path=path, offset=12)
-    with pytest.raises(errors.RejectedError, match=f"unreadable {file_format}"):
+    with pytest.raises(RejectedError, match=f"unreadable {file_format}"):
         readers.read_tune(tune, max_bytes=MAX_BYTES)
 
 
@@ -119,7 +119,7 @@ def test_a_zip_bomb_is_rejected_before_it_is_unpacked(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("score.xml", b"0" * (MAX_BYTES + 1))
     tune = tunes.Tune("bomb", "musicxml", path.stat().st_size, path=str(path))
-    with pytest.raises(errors.RejectedError, match="too large"):
+    with pytest.raises(RejectedError, match="too large"):
         readers.read_tune(tune, max_bytes=MAX_BYTES)
 
 

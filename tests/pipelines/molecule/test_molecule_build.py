@@ -13,6 +13,8 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from pipelines import parallel
 from pipelines.molecule import build
+from pipelines.molecule.settings import SPLITTINGS
+from rl_tuner.common import workers
 from rl_tuner.common.errors import UserError
 from rl_tuner.tasks.molecule import histograms, tokens
 from tests.pipelines.molecule.molecules import (
@@ -80,23 +82,30 @@ def test_every_rejection_is_listed(everything):
     assert description["inputs"] == description["molecules"] + sum(
         " " in detail and detail.split()[0] in ("line", "record")
         for _, reason, detail in rows
-        if reason != "no SMILES"
+        if reason not in ("no SMILES", "unreadable row")
     )
     for row in [
         ("bad/lines.smi", "duplicate", "line 2: OCC (of bad/lines.smi#1 ethanol)"),
         ("bad/lines.smi", "element not allowed", "line 11: CC[Hg]Cl (Hg)"),
         ("bad/lines.smi", "unreadable SMILES", "line 9: C(("),
-        ("bad/lines.smi", "unreadable SMILES", "line 15: ünïcöde"),
+        (
+            "bad/lines.smi",
+            "unreadable SMILES",
+            "line 15: ünïcöde (has U+00FC, LATIN SMALL LETTER U WITH DIAERESIS)",
+        ),
+        ("bad/lines.smi", "reaction", "line 12: CCO>>CC=O"),
+        ("bad/lines.smi", "R-group or dummy atom", "line 13: *CC (has *)"),
         ("bad/lines.smi", "too few heavy atoms", "line 14: [H][H] (0)"),
         ("bad/empty.smi", "empty file", ""),
         ("bad/junk.smi", "no text file", ""),
-        ("bad/cut.sdf", "unreadable record", "record 1: indole"),
-        ("bad/quote.csv", "unreadable row", "lines 3-4: unexpected end of data"),
+        ("bad/cut.sdf", "unreadable record", "record 1: indole (no M  END)"),
+        ("bad/notes.txt", "no list of SMILES", ""),
+        ("bad/quote.csv", "unreadable row", "line 3: a quote is never closed"),
         ("good/table.csv", "no SMILES", "line 5"),
     ]:
         assert row in rows
     reasons = {file: reason for file, reason, _ in rows}
-    assert reasons["bad/truncated.smi.gz"] == reasons["bad/text.smi.gz"] == "unreadable gzip"
+    assert reasons["bad/truncated.smi.gz"] == "unreadable gzip"
     details = {detail.split(":")[0]: reason for f, reason, detail in rows if "lines" in f}
     assert [details[f"line {n}"] for n in (6, 7, 8)] == ["invalid molecule"] * 3
     assert details["line 16"] == "too long"
@@ -115,7 +124,7 @@ def test_result_does_not_depend_on_processes_order_or_place(everything, tmp_path
 def test_scaffolds_do_not_cross_splits(tmp_path):
     ratios = {"validation_ratio": 0.3, "test_ratio": 0.3, "property_histograms": False}
     splits = collections.defaultdict(set)
-    for split in build.SPLITTINGS:
+    for split in SPLITTINGS:
         folder = tmp_path / split
         folder.mkdir()
         build_lines(nci_lines(600), folder, split=split, **ratios)
@@ -208,9 +217,9 @@ def test_what_fails_in_a_chunk_fails_alone():
     found = {outcome.item: (outcome.value, outcome.failure) for outcome in outcomes}
     assert found == {
         **{item: (item.upper(), None) for item in "abcd"},
-        "crash": (None, parallel.CRASHED),
-        "hang": (None, parallel.TIMED_OUT),
-        "raise": (None, parallel.FAILED),
+        "crash": (None, workers.CRASHED),
+        "hang": (None, workers.TIMED_OUT),
+        "raise": (None, workers.FAILED),
     }
     assert time.monotonic() - start < 30
 
@@ -223,11 +232,26 @@ def test_builtin_molecules_need_no_files(tmp_path):
 
 
 def test_nothing_to_train_on_says_why(tmp_path):
+    with pytest.raises(UserError, match=r"no molecules in .*1 empty file.*d/rejected.csv lists"):
+        make([os.path.join(BAD, "empty.smi")], tmp_path / "d")
+    assert os.listdir(tmp_path / "d") == ["rejected.csv"]
+    # What that left is not in the way.
     with pytest.raises(UserError, match=r"no molecule to train on in 2 entries.*2 unreadable"):
         build_lines(["((", "(("], tmp_path)
-    with pytest.raises(UserError, match=r"no molecules in .*1 empty file"):
-        make([os.path.join(BAD, "empty.smi")], tmp_path / "d")
-    assert not (tmp_path / "d").exists()
+    assert rejected(tmp_path / "d") == [
+        ("in.smi", "unreadable SMILES", f"line {number}: ((") for number in (1, 2)
+    ]
+    build_lines(["CCO"], tmp_path)
+    assert smiles_of(tmp_path / "d") == {"CCO"}
+
+
+def test_nothing_to_train_on_leaves_an_older_dataset_alone(tmp_path):
+    build_lines(["CCO", "C(("], tmp_path)
+    before = files(tmp_path / "d")
+    with pytest.raises(UserError, match=r"d\.rejected\.csv lists"):
+        build_lines(["(("], tmp_path, overwrite=True)
+    assert files(tmp_path / "d") == before
+    assert "((" in (tmp_path / "d.rejected.csv").read_text()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ import os
 import pytest
 from rdkit import Chem
 
-from pipelines import parallel
+from pipelines.molecule import parsing, standard
+from pipelines.molecule.entries import smiles_entry
+from rl_tuner.common import workers
+from rl_tuner.tasks.molecule import chemistry, histograms
 from tests.pipelines.molecule.molecules import (
     ALL_TRAIN,
     GOOD,
@@ -45,6 +48,31 @@ def test_random_spellings_hang_on_the_seed_and_the_molecule_only(tmp_path):
     }
 
 
+def test_measures_are_those_of_rdkit_bit_for_bit():
+    from rdkit.Chem import QED, Crippen, Descriptors
+
+    quantities = [quantity.name for quantity in histograms.QUANTITIES]
+    for text in [
+        *nci_lines(200),
+        "C[C@H]1CC2CCC1(C)C2",
+        "C1CCCCCCCCCC1",
+        "[2H]c1ccccc1[N+](=O)[O-]",
+    ]:
+        entry = smiles_entry("a.smi", 1, text)
+        smiles, mol = standard.canonicalise(parsing.parse(entry))
+        found = dict(zip(quantities, standard.measure(mol, smiles, length=7), strict=True))
+        fresh = Chem.MolFromSmiles(smiles)
+        assert found == {
+            "logP": Crippen.MolLogP(fresh),
+            "QED": QED.qed(fresh),
+            "SA": chemistry.sascorer().calculateScore(fresh),
+            "largest_ring": max(map(len, fresh.GetRingInfo().AtomRings()), default=0),
+            "weight": Descriptors.MolWt(fresh),
+            "heavy_atoms": fresh.GetNumHeavyAtoms(),
+            "length": 7,
+        }
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
@@ -61,6 +89,35 @@ def test_standardisation(tmp_path, settings, expected):
     lines = ["[Na+].CC(=O)[O-]", "[Cl-].C[NH+](C)C", "C[C@H](N)O", "C[C@@H](N)O", "C(O)C"]
     build_lines(lines, tmp_path, **settings)
     assert smiles_of(tmp_path / "d") == {Chem.CanonSmiles(smiles) for smiles in expected}
+
+
+def test_isotopes_and_tautomers_are_switches(tmp_path):
+    lines = ["[2H]OC", "[13CH3]O", "CO", "CC(=O)CC(C)=O", "CC(O)=CC(C)=O"]
+    build_lines(lines, tmp_path)
+    assert smiles_of(tmp_path / "d") == {Chem.CanonSmiles(smiles) for smiles in lines}
+    description = build_lines(
+        lines, tmp_path, keep_isotopes=False, merge_tautomers=True, overwrite=True
+    )
+    assert smiles_of(tmp_path / "d") == {"CO", "CC(=O)CC(C)=O"}
+    assert description["rejections"] == {"duplicate": 3}
+
+
+def test_what_a_molecule_lost_is_counted(tmp_path):
+    lines = ["CCO.Cl", "[CH3:1]N", "C[C@H](O)N |&1:1|", "CC[O-]", "[13CH3]OC", "CCC"]
+    settings = {"neutralise": True, "keep_isotopes": False, "keep_stereo": False}
+    changes = build_lines(lines, tmp_path, **settings)["changes"]
+    assert changes == dict.fromkeys(
+        [
+            "fragments left out",
+            "atom maps left out",
+            "CXSMILES extension left out",
+            "stereochemistry left out",
+            "isotopes left out",
+        ],
+        1,
+    )
+    # Ethanol came twice, and the first of them had its charge.
+    assert ("in.smi", "duplicate", "line 4: CC[O-] (of in.smi#1)") in rejected(tmp_path / "d")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +147,7 @@ def test_a_molecule_too_much_for_rdkit_is_the_only_one_lost(tmp_path):
     )
     assert smiles_of(tmp_path / "d") == {"CCO", "CCN", "CCC"}
     assert description["rejections"].pop("too large") == 1
-    assert set(description["rejections"]) <= {parallel.CRASHED, parallel.TIMED_OUT}
+    assert set(description["rejections"]) <= {workers.CRASHED, workers.TIMED_OUT}
     ((_, detail),) = [(r, d) for _, r, d in rejected(tmp_path / "d") if r != "too large"]
     assert detail.startswith("line 2: CCC")
 

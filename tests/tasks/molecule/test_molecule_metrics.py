@@ -9,6 +9,11 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from rl_tuner.tasks.molecule import chemistry, metrics
 from rl_tuner.tasks.molecule.chemistry import Properties
+from rl_tuner.tasks.molecule.task import MoleculeTask
+
+
+def text_table(columns):
+    return MoleculeTask().presentation().format_metrics(columns)
 
 
 def molecule(canonical="C", ring=0, logp=1.0, qed=0.5, sa=2.0):
@@ -68,13 +73,17 @@ def test_the_papers_columns():
 
 def test_the_table_as_text():
     table = metrics.table2(metrics.table2_sums([molecule(), None]))
-    lines = metrics.format_table2({"prior": table}).split("\n")
+    lines = text_table({"prior": table}).split("\n")
     assert lines[0].split() == ["prior", "paper", "MLE", "paper", "tuned"]
     assert lines[1].split() == ["Percent", "valid", "50.0%", "30.3%", "35.8%"]
     assert lines[3].split() == ["Mean", "QED", "0.500", "0.678", "0.417"]
     assert len(lines) == 6
     assert len({len(line) for line in lines}) == 1
-    text = metrics.format_table2({"prior": table | {"scaffolds": 1234, "novelty": None}})
+    text = (
+        MoleculeTask()
+        .presentation()
+        .format_metrics({"prior": table | {"scaffolds": 1234, "novelty": None}})
+    )
     assert "Scaffolds" in text
     assert "1,234" in text
     assert [line.split()[1] for line in text.split("\n") if line.startswith("Novel")] == ["n/a"]

@@ -216,6 +216,6 @@ def test_the_book_handles_a_canonical_smiles_that_has_another():
         number, questions = book.take(1)
         assert questions
         replies = [spelled.get(q) or chemistry.Properties(q[0], 1, 1.0, 0) for q in questions]
-        book.settle(number, score_book.processes.Outcome(questions, value=replies))
+        book.settle(number, score_book.workers.Outcome(questions, value=replies))
     assert [ticket.answers[s].canonical for s in "ABC"] == ["B", "C", "C"]
     assert book.num_scored == 2

@@ -92,31 +92,31 @@ def test_two_batches_may_be_on_their_way(task):
 
 def test_set_metrics_know_the_training_set(task):
     sequences, _ = batch(task, ["CCO", "OCC", "CCCO", "C(("])
-    found = task.set_metrics(sequences, TRAINING)
+    found = task.presentation().set_metrics(sequences, TRAINING)
     assert found["novelty"] == pytest.approx(1 / 2)
-    assert "novelty" not in task.set_metrics(sequences, None)
+    assert "novelty" not in task.presentation().set_metrics(sequences, None)
 
 
 def test_a_prompt_is_the_beginning_of_a_string(task, tmp_path):
-    classes = task.read_prompt("c1ccc")
+    classes = task.presentation().read_prompt("c1ccc")
     assert task.vocabulary.decode(classes) == "c1ccc"
     with pytest.raises(UserError, match="not in the vocabulary"):
-        task.read_prompt("[Xe]")
+        task.presentation().read_prompt("[Xe]")
     with pytest.raises(UserError, match="tokens"):
-        task.read_prompt("C" * 100)
+        task.presentation().read_prompt("C" * 100)
     path = tmp_path / "start.smi"
     path.write_text("c1ccc a name\nCC\n")
-    assert task.read_primer(str(path)) == classes
+    assert task.presentation().read_primer(str(path)) == classes
     path.write_text("")
     with pytest.raises(UserError, match="holds no SMILES"):
-        task.read_primer(str(path))
+        task.presentation().read_primer(str(path))
 
 
 def test_samples_are_a_smiles_file_and_an_sdf_file(task, tmp_path):
     from rdkit import Chem
 
     sequences, _ = batch(task, ["CCO", "C(C", "CC(=O)O"])
-    smi, sdf = task.write_samples(sequences, str(tmp_path), "tuned")
+    smi, sdf = task.presentation().write_samples(sequences, str(tmp_path), "tuned")
     with open(smi, encoding="utf-8") as file:
         lines = [line.split("\t")[0] for line in file]
     assert lines == ["CCO", "C(C", "CC(=O)O"]
@@ -125,9 +125,9 @@ def test_samples_are_a_smiles_file_and_an_sdf_file(task, tmp_path):
 
 def test_pictures_show_molecules_and_properties(task):
     sequences, _ = batch(task, ["CCO", "C(C", "CC(=O)O"])
-    figures = task.figures({"prior": sequences[:2], "tuned": sequences})
+    figures = task.presentation().figures({"prior": sequences[:2], "tuned": sequences})
     assert set(figures) == {"samples", "best", "properties"}
-    images = task.images(sequences)
+    images = task.presentation().images(sequences)
     assert images.dtype == np.uint8 and images.ndim == 4 and images.shape[-1] == 3
 
 
@@ -149,7 +149,7 @@ def rows_of(path):
 
 
 def test_the_journal_keeps_each_molecule_where_it_was_first_seen(task, tmp_path):
-    journal = task.journal(str(tmp_path))
+    journal = task.presentation().journal(str(tmp_path))
     for step, strings in ((10, ["CCO", "C(C"]), (20, ["OCC", "CCN"])):
         journal.add(*episode(task, strings), step)
     journal.write()
@@ -170,20 +170,20 @@ def test_the_journal_keeps_each_molecule_where_it_was_first_seen(task, tmp_path)
 
 def test_a_restored_journal_goes_on_as_if_it_had_never_stopped(task, tmp_path):
     batches = [(10, ["CCO", "C(C"]), (20, ["OCC", "CCN"]), (30, ["CCCl", "CCN"])]
-    whole = task.journal(str(tmp_path / "whole"))
+    whole = task.presentation().journal(str(tmp_path / "whole"))
     (tmp_path / "whole").mkdir()
     (tmp_path / "stopped").mkdir()
-    stopped = task.journal(str(tmp_path / "stopped"))
+    stopped = task.presentation().journal(str(tmp_path / "stopped"))
     for step, strings in batches:
         whole.add(*episode(task, strings), step)
         stopped.add(*episode(task, strings), step)
     whole.write()
     stopped.write()
-    again = task.journal(str(tmp_path / "stopped"))
+    again = task.presentation().journal(str(tmp_path / "stopped"))
     again.restore(20)
     again.add(*episode(task, batches[2][1]), 30)
     again.write()
-    for name in task.run_files:
+    for name in task.presentation().run_files:
         assert (tmp_path / "whole" / name).read_bytes() == (
             tmp_path / "stopped" / name
         ).read_bytes()

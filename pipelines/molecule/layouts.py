@@ -1,0 +1,253 @@
+"""Where a text file keeps its SMILES strings: the delimiter, the column and the header.
+
+Names decide where a header has one that is known; else the content of the first lines does.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+
+from absl import logging
+
+from pipelines.molecule.rows import Row, join_rows, split_line
+from rl_tuner.common.errors import UserError
+from rl_tuner.datasets.writer import RejectedError
+
+# What a column of SMILES is called, the first choice first; case, blanks and marks do not count.
+_USUAL_NAMES = ("smiles", "canonicalsmiles", "isomericsmiles", "cxsmiles", "smi")
+# What it is called too, where its content agrees.
+_POSSIBLE_NAMES = {"structure", "molecule", "mol", "compound", "drug", "ligand"}
+_BLANKS = None
+_SAMPLE = 100
+# Longer strings are no evidence, and may take long.
+_MAX_PROBED_CHARACTERS = 1_000
+_SEPARATOR_LINE = re.compile(r"sep=([,;\t ])\s*$", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where the SMILES strings of a file stand.
+
+    Attributes:
+        delimiter: What parts the cells; None for any number of blanks.
+        column: The cell with the SMILES string; -1 for the last one.
+        first: The index of the first line after the header.
+        width: How many cells a row has; 0 where they may differ.
+    """
+
+    delimiter: str | None
+    column: int
+    first: int
+    width: int = 0
+
+
+def list_layout(lines: Sequence[str]) -> Layout:
+    """Returns the layout of a list of molecules, a line each.
+
+    A list has a SMILES string and then its name, parted by blanks; where that makes no sense of most
+    lines, but another delimiter or column does, the list has that.
+    """
+    sample = _sample(lines)
+    header = _list_header(sample)
+    first = sample[0][0] + 1 if header else 0
+    texts = [text for _, text in sample[1 if header else 0 :]]
+    usual = Layout(_BLANKS, 0, first)
+    candidates = [usual]
+    for delimiter in ("\t", ",", ";", _BLANKS):
+        rows = [split_line(text, delimiter) for text in texts]
+        columns = range(max(map(len, rows), default=0))
+        candidates += [Layout(delimiter, column, first) for column in [*columns, -1]]
+    if header:
+        delimiter, column = header
+        # Blanks before the string are no empty first cell.
+        is_usual = (delimiter, column) == ("\t", 0)
+        candidates.insert(0, usual if is_usual else Layout(delimiter, column, first))
+    counts = [_count(texts, candidate) for candidate in candidates]
+    for candidate, count in zip(candidates[:2], counts):
+        if 2 * count >= len(texts):
+            return candidate
+    best = counts.index(max(counts))
+    return candidates[best] if 2 * counts[best] >= len(texts) else candidates[0]
+
+
+def is_list(lines: Sequence[str]) -> bool:
+    """Returns whether most of the first lines of a text hold a molecule."""
+    layout = list_layout(lines)
+    texts = [text for index, text in _sample(lines) if index >= layout.first]
+    return 2 * _count(texts, layout) > len(texts)
+
+
+def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -> Layout:
+    """Returns the layout of a table of molecules, a row each.
+
+    Args:
+        path: What to call the file.
+        lines: Its lines.
+        column: The name of the column of SMILES, or its number from 1; "" finds it.
+        delimiter: The delimiter that the file's ending promises.
+
+    Raises:
+        UserError: if there is no such column, or several could be meant.
+        RejectedError: if the header cannot be read.
+    """
+    start = 0
+    delimiters = [delimiter, *(each for each in (",", "\t", ";", _BLANKS) if each != delimiter)]
+    if lines and (match := _SEPARATOR_LINE.match(lines[0])):
+        start, delimiters = 1, [match[1]]
+    tried = [(each, _rows(lines, each, start)) for each in delimiters]
+    samples = [(each, rows) for each, rows in tried if rows]
+    if column:
+        return _asked(path, samples, column)
+    for find in (_named, _likely, _bare):
+        for each, rows in samples:
+            if found := find(path, each, rows):
+                return found
+    if delimiters[0] not in dict(samples):
+        raise RejectedError("unreadable header")
+    raise UserError(_no_column(path, "smiles", samples, "; --column=NAME takes another"))
+
+
+def holds_molecule(text: str) -> bool:
+    """Returns whether a text begins with the SMILES string of a molecule."""
+    from rdkit import Chem
+
+    smiles = text.split(maxsplit=1)[0] if text.strip() else ""
+    if not 0 < len(smiles) <= _MAX_PROBED_CHARACTERS or not smiles.isascii():
+        return False
+    return Chem.MolFromSmiles(smiles) is not None
+
+
+def _sample(lines: Iterable[str]) -> list[tuple[int, str]]:
+    """Returns the first lines that are not blank, each with its index."""
+    found = []
+    for index, line in enumerate(lines):
+        if line.strip():
+            found.append((index, line))
+            if len(found) > _SAMPLE:
+                break
+    return found
+
+
+def _list_header(sample: list[tuple[int, str]]) -> tuple[str | None, int] | None:
+    """Returns the delimiter and the column of the SMILES by a first line that names them."""
+    for delimiter in ("\t", ",", ";", _BLANKS) if sample else ():
+        names = _names(split_line(sample[0][1].strip(), delimiter))
+        for usual in _USUAL_NAMES:
+            if usual in names:
+                return delimiter, names.index(usual)
+    return None
+
+
+def _count(texts: Sequence[str], layout: Layout) -> int:
+    cells = (_cell(split_line(text, layout.delimiter), layout.column) for text in texts)
+    return sum(map(holds_molecule, cells))
+
+
+def _cell(cells: Sequence[str], column: int) -> str:
+    return cells[column] if column < len(cells) and cells else ""
+
+
+def _rows(lines: Sequence[str], delimiter: str | None, start: int) -> list[Row]:
+    """Returns the first rows of a table that hold anything; none if the first cannot be read."""
+    rows: list[Row] = []
+    for row in join_rows(lines, delimiter, start):
+        if row.problem and not rows:
+            break
+        if any(cell.strip() for cell in row.cells):
+            rows.append(row)
+            if len(rows) > _SAMPLE:
+                break
+    return rows
+
+
+def _named(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
+    """Returns the layout by a header with a usual name; the first of several is taken."""
+    names = [name.strip() for name in rows[0].cells]
+    folded = _names(names)
+    several = [name for name, fold in zip(names, folded) if fold in _USUAL_NAMES]
+    for usual in _USUAL_NAMES:
+        if usual not in folded:
+            continue
+        column = names.index(usual) if usual in names else folded.index(usual)
+        if usual not in names and folded.count(usual) > 1:
+            raise UserError(_ambiguous(path, several))
+        layout = _below_header(delimiter, column, rows)
+        # A name of two words is no two columns.
+        if delimiter is _BLANKS and _share(rows[1:], layout.column) < 0.5:
+            continue
+        if len(several) > 1:
+            logging.warning("%s; %r is read", _ambiguous(path, several), names[column])
+        return layout
+    return None
+
+
+def _likely(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
+    """Returns the layout by the one column of molecules whose name speaks of SMILES or the like."""
+    names = _names(rows[0].cells)
+    likely = [
+        column
+        for column, name in enumerate(names)
+        if ("smiles" in name or name in _POSSIBLE_NAMES)
+        and _share(rows[1:], _below_header(delimiter, column, rows).column) >= 0.5
+    ]
+    if len(likely) > 1:
+        raise UserError(_ambiguous(path, [rows[0].cells[column].strip() for column in likely]))
+    return _below_header(delimiter, likely[0], rows) if likely else None
+
+
+def _bare(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
+    """Returns the layout of a table without a header: only one column holds molecules, from line 1."""
+    width = len(rows[0].cells)
+    columns = [column for column in range(width) if _share(rows, column) >= 0.8]
+    if len(columns) != 1 or not holds_molecule(rows[0].cells[columns[0]]):
+        return None
+    return Layout(delimiter, columns[0], rows[0].number - 1, width if delimiter else 0)
+
+
+def _asked(path: str, samples: list[tuple[str | None, list[Row]]], column: str) -> Layout:
+    """Returns the layout with the column of a given name or, where none has it, number."""
+    for fold in (str.strip, lambda name: name.strip().lower()):
+        for delimiter, rows in samples:
+            names = [fold(name) for name in rows[0].cells]
+            if fold(column) in names:
+                return _below_header(delimiter, names.index(fold(column)), rows)
+    number = int(column) - 1 if column.isdigit() else -1
+    for delimiter, rows in samples:
+        if 0 <= number < len(rows[0].cells):
+            first = rows[0].number - holds_molecule(rows[0].cells[number])
+            return Layout(delimiter, number, first, len(rows[0].cells) if delimiter else 0)
+    raise UserError(_no_column(path, column, samples, ""))
+
+
+def _below_header(delimiter: str | None, column: int, rows: Sequence[Row]) -> Layout:
+    width = len(rows[0].cells)
+    body = [row.cells for row in rows[1:]]
+    # R writes a column of row names without a name in the header.
+    if body and all(len(cells) == width + 1 and cells[-1].strip() for cells in body):
+        column, width = column + 1, width + 1
+    first = rows[0].number - 1 + rows[0].size
+    return Layout(delimiter, column, first, width if delimiter else 0)
+
+
+def _share(rows: Sequence[Row], column: int) -> float:
+    """Returns the share of molecules among the cells of a column that are not empty."""
+    cells = [cell for row in rows if (cell := _cell(row.cells, column)).strip()]
+    return sum(map(holds_molecule, cells)) / len(cells) if cells else 0.0
+
+
+def _names(cells: Iterable[str]) -> list[str]:
+    return [re.sub(r"[\W_]", "", cell).lower() for cell in cells]
+
+
+def _ambiguous(path: str, names: Sequence[str]) -> str:
+    several = ", ".join(names)
+    return f"{path} has several columns of SMILES ({several}): --column=NAME takes one"
+
+
+def _no_column(
+    path: str, wanted: str, samples: list[tuple[str | None, list[Row]]], remedy: str
+) -> str:
+    headers = [rows[0].cells for delimiter, rows in samples if delimiter is not _BLANKS]
+    names = max(headers, key=len, default=())
+    columns = ", ".join(name.strip() for name in names)[:300]
+    return f"{path} has no column {wanted!r} (it has: {columns}){remedy}"

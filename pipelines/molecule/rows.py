@@ -1,0 +1,78 @@
+"""Lines to rows of cells, so that a quote that is never closed costs its own row only."""
+
+import csv
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+# A cell may hold line ends, but not this many.
+_MAX_LINES = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        number: Its first line, from 1.
+        cells: Its cells; none if it cannot be read.
+        problem: Why it cannot be read.
+        size: How many lines it takes.
+    """
+
+    number: int
+    cells: tuple[str, ...]
+    problem: str = ""
+    size: int = 1
+
+
+def split_line(line: str, delimiter: str | None) -> list[str]:
+    """Returns the cells of one line, quotes not regarded; None splits at any number of blanks."""
+    return line.split() if delimiter is None else line.strip("\n").split(delimiter)
+
+
+def join_rows(
+    lines: Sequence[str],
+    delimiter: str | None,
+    first: int,
+    is_row: Callable[[Sequence[str]], bool] = lambda cells: False,
+) -> Iterator[Row]:
+    """Yields the rows of the lines from an index on.
+
+    Args:
+        lines: All lines of the file.
+        delimiter: What parts cells; None for any number of blanks, where quotes mean nothing.
+        first: The index of the first line to read.
+        is_row: Whether cells are those of a whole row; a quoted cell cannot hold such a line.
+    """
+    index = first
+    while index < len(lines):
+        if delimiter is not None and '"' in lines[index]:
+            row = _quoted_row(lines, delimiter, index, is_row)
+        else:
+            row = Row(index + 1, tuple(split_line(lines[index], delimiter)))
+        yield row
+        index += row.size
+
+
+def _quoted_row(
+    lines: Sequence[str], delimiter: str, first: int, is_row: Callable[[Sequence[str]], bool]
+) -> Row:
+    text = ""
+    for index in range(first, min(first + _MAX_LINES, len(lines))):
+        line = lines[index]
+        if index > first and is_row(split_line(line, delimiter)):
+            break
+        text += line
+        # Only another quote can close an open one.
+        if index > first and '"' not in line:
+            continue
+        try:
+            (cells,) = csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True)
+        except csv.Error as error:
+            if "unexpected end" in str(error):
+                continue
+            if index == first:
+                return Row(first + 1, (), str(error))
+            break
+        return Row(first + 1, tuple(cells), size=index - first + 1)
+    return Row(first + 1, (), "a quote is never closed")

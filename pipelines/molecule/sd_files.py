@@ -1,0 +1,75 @@
+"""SD files and molfiles to records, each put into the one form that RDKit reads."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pipelines.molecule.entries import Entry
+from rl_tuner.datasets.writer import Rejection
+
+_END_OF_RECORD = "$$$$"
+_END_OF_TABLE = "M  END\n"
+_HEADER_LINES = 3
+_COUNTS = re.compile(r"\s*\d.*V[23]000\s*$")
+_TABLE_END = re.compile(r"M\s+END\s*$")
+
+
+def records(file: str, lines: Sequence[str]) -> Iterator[Entry | Rejection]:
+    """Yields the records of a file, empty ones as rejections; the last may lack its end.
+
+    A record ends with a line that holds nothing but $$$$, or where another molfile begins without it.
+    """
+    number = 0
+    for record, is_ended in _split(lines):
+        if any(line.strip() for line in record):
+            for part in _part(record):
+                number += 1
+                yield _entry(file, number, part)
+        elif is_ended:
+            number += 1
+            yield Rejection(file, "empty record", f"record {number}")
+
+
+def _split(lines: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
+    record: list[str] = []
+    for line in lines:
+        if line.rstrip() == _END_OF_RECORD:
+            yield record, True
+            record = []
+        else:
+            record.append(line)
+    yield record, False
+
+
+def _part(record: list[str]) -> Iterator[list[str]]:
+    """Yields the molfiles of a record: several, where the ends of records were forgotten."""
+    start, is_ended = 0, False
+    for index, line in enumerate(record):
+        if is_ended and _COUNTS.match(line):
+            yield record[start : index - _HEADER_LINES]
+            start, is_ended = index - _HEADER_LINES, False
+        elif _TABLE_END.match(line):
+            is_ended = True
+        elif line.startswith(">"):
+            # A value may be a molfile.
+            break
+    yield record[start:]
+
+
+def _entry(file: str, number: int, record: list[str]) -> Entry:
+    counts = next((i for i, line in enumerate(record) if _COUNTS.match(line)), None)
+    if counts is not None:
+        record = [*_header(record[:counts]), *_body(record[counts:])]
+    name = record[0].strip() if record else ""
+    return Entry(file, number, "sdf", "".join(record), name)
+
+
+def _header(lines: list[str]) -> list[str]:
+    """Returns three header lines: blank lines before the first are not part of it."""
+    while len(lines) > _HEADER_LINES and not lines[0].strip():
+        lines = lines[1:]
+    return [*lines, *["\n"] * (_HEADER_LINES - len(lines))]
+
+
+def _body(lines: list[str]) -> list[str]:
+    """Returns the counts and what follows, with the end of the table as RDKit wants it."""
+    return [_END_OF_TABLE if _TABLE_END.match(line) else line for line in lines]

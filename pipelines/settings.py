@@ -1,0 +1,152 @@
+"""The settings of a pipeline: each written once, with its type, default, range and meaning.
+
+From a dataclass of settings come the parameters of the function that gin and Python call, the flags
+of the command, the range checks and the part of dataset.json that says what was asked for.
+"""
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from rl_tuner.common.errors import UserError
+
+_META = ("help", "least", "above", "choices", "cosmetic")
+
+
+def setting(
+    default: Any,
+    text: str,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    choices: Iterable[str] = (),
+    cosmetic: bool = False,
+) -> Any:
+    """Returns a field of a dataclass of settings.
+
+    Args:
+        default: Its default.
+        text: What it means, in a sentence or two.
+        least: The least number that makes sense.
+        above: The number that it has to exceed.
+        choices: The only texts that make sense.
+        cosmetic: Whether the output is the same for any value.
+    """
+    values = (text, least, above, tuple(choices), cosmetic)
+    return dataclasses.field(default=default, metadata=dict(zip(_META, values, strict=True)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetSettings:
+    """What every pipeline can be asked for.
+
+    Raises:
+        UserError: if a value is out of its range.
+    """
+
+    recursive: bool = setting(True, "Look into folders within folders.")
+    validation_ratio: float = setting(0.1, "The share of the data for validation.", least=0)
+    test_ratio: float = setting(0.1, "The share of the data for testing.", least=0)
+    num_shards: int = setting(1, "Files per split.", least=1)
+    num_processes: int = setting(
+        0, "Worker processes; 0 for one a processor.", least=0, cosmetic=True
+    )
+    overwrite: bool = setting(
+        False, "Replace an existing dataset, once the new one is complete.", cosmetic=True
+    )
+
+    def __post_init__(self) -> None:
+        """Checks every value against its range."""
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+        if self.validation_ratio + self.test_ratio >= 1:
+            raise UserError("validation_ratio and test_ratio leave nothing to train on")
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what changes the output, as dataset.json says it."""
+        values = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if not field.metadata["cosmetic"]
+        }
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+    @classmethod
+    def cosmetic(cls) -> frozenset[str]:
+        """Returns the names of the settings that do not change the output."""
+        return frozenset(f.name for f in dataclasses.fields(cls) if f.metadata["cosmetic"])
+
+
+Build = Callable[[list[str], str, Any], dict[str, Any]]
+
+
+def builder(settings_class: type[DatasetSettings]) -> Callable[[Build], Callable[..., dict]]:
+    """Returns a decorator that turns (inputs, output_dir, settings) into a function of keywords.
+
+    The function has an explicit parameter per setting, which gin and `inspect.signature` see, and the
+    attributes `settings_class` and `cosmetic_settings`, the names of what does not change the output.
+    """
+
+    def decorate(function: Build) -> Callable[..., dict[str, Any]]:
+        fields = dataclasses.fields(settings_class)
+
+        @functools.wraps(function)
+        def build(inputs: Sequence[str], output_dir: str, **given: Any) -> dict[str, Any]:
+            unknown = given.keys() - {field.name for field in fields}
+            if unknown:
+                names = ", ".join(sorted(unknown))
+                raise TypeError(f"{function.__name__}() has no setting {names}")
+            inputs = [inputs] if isinstance(inputs, str) else list(inputs)
+            return function(inputs, output_dir, settings_class(**given))
+
+        # gin looks behind a wrapper, where the settings are no parameters yet.
+        del build.__wrapped__
+        build.__doc__ = _documentation(function, fields)
+        attributes = {
+            "__signature__": _signature(function, fields),
+            "settings_class": settings_class,
+            "cosmetic_settings": settings_class.cosmetic(),
+        }
+        vars(build).update(attributes)
+        return build
+
+    return decorate
+
+
+def _check(field: dataclasses.Field, value: Any) -> None:
+    least, above, choices = (field.metadata[name] for name in ("least", "above", "choices"))
+    if choices and value not in choices:
+        raise UserError(f"{field.name} must be one of {', '.join(choices)}, not {value!r}")
+    if (least, above) == (None, None):
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UserError(f"{field.name} must be a number, not {value!r}")
+    if least is not None and not value >= least:
+        raise UserError(f"{field.name} must be at least {least}, not {value}")
+    if above is not None and not value > above:
+        raise UserError(f"{field.name} must be above {above}, not {value}")
+
+
+def _signature(function: Build, fields: Iterable[dataclasses.Field]) -> inspect.Signature:
+    kind = inspect.Parameter
+    parameters = [
+        kind("inputs", kind.POSITIONAL_OR_KEYWORD, annotation=Sequence[str]),
+        kind("output_dir", kind.POSITIONAL_OR_KEYWORD, annotation=str),
+    ]
+    parameters += [
+        kind(field.name, kind.KEYWORD_ONLY, default=field.default, annotation=field.type)
+        for field in fields
+    ]
+    returned = typing.get_type_hints(function)["return"]
+    return inspect.Signature(parameters, return_annotation=returned)
+
+
+def _documentation(function: Build, fields: Iterable[dataclasses.Field]) -> str:
+    """Returns the function's docstring with a line per setting instead of `settings`."""
+    text = inspect.getdoc(function) or ""
+    lines = "\n".join(f"    {field.name}: {field.metadata['help']}" for field in fields)
+    start, found, rest = text.partition("    settings: ")
+    return f"{start}{lines}\n{rest.partition(chr(10))[2]}" if found else text

@@ -1,0 +1,210 @@
+"""gin files: where they are, and what is wrong with them, found before anything heavy is imported."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from gin import config_parser
+
+from rl_tuner.common.errors import UserError
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+# The working directory; an installed package has gin/ inside, a checkout beside.
+ROOTS = ("", _PACKAGE, os.path.dirname(_PACKAGE))
+CATALOGUE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "configurables.json")
+
+_TYPES = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "True or False"),
+    "str": ((str,), "a text in quotes"),
+}
+_UNQUOTED = re.compile(r"=\s*([A-Za-z_./~][\w./:~-]*)\s*(?:#.*)?$")
+_SHIPPED = ("rl_tuner.", "pipelines.")
+
+
+class Reference(NamedTuple):
+    """A value such as @Psi() or %name.
+
+    Attributes:
+        selector: the name after @; "" for a macro.
+    """
+
+    selector: str
+
+
+class Statement(NamedTuple):
+    """A binding or an import.
+
+    Attributes:
+        where: file and line, for an error.
+        selector: what is configured; "" for an import or a macro.
+        parameter: which of its parameters.
+        value: the value; the module of an import.
+    """
+
+    where: str
+    selector: str
+    parameter: str
+    value: Any
+
+
+class _Delegate(config_parser.ParserDelegate):
+    def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> Reference:
+        return Reference(scoped_configurable_name.rpartition("/")[2])
+
+    def macro(self, macro_name: str) -> Reference:
+        return Reference("")
+
+
+def find(name: str) -> str:
+    """Return the path of a gin file: here, or one that comes with this program, also by its bare name.
+
+    Raises:
+        UserError: there is none; the message says which come close.
+    """
+    names = [name, f"{name}.gin", os.path.join("gin", name), os.path.join("gin", f"{name}.gin")]
+    for root in ROOTS:
+        for candidate in names:
+            path = os.path.join(root, candidate)
+            if os.path.isfile(path):
+                return path
+    known = shipped()
+    bare = os.path.splitext(os.path.basename(name))[0]
+    close = difflib.get_close_matches(bare, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"this program has {', '.join(known)}"
+    raise UserError(f"gin file {name} does not exist; {hint}")
+
+
+def shipped() -> list[str]:
+    """Return the names of the gin files that come with this program, such as psi_music."""
+    for root in ROOTS[1:]:
+        paths = glob.glob(os.path.join(root, "gin", "*.gin"))
+        if paths:
+            return sorted(os.path.splitext(os.path.basename(path))[0] for path in paths)
+    return []
+
+
+def check(files: Sequence[str], params: Sequence[str] = ()) -> list[str]:
+    """Find gin files and check their names and types against what this program can configure.
+
+    A name that is unknown here may belong to a module of the user's own that a file imports; gin itself
+    checks those later.
+
+    Args:
+        files: names of gin files.
+        params: single bindings.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        UserError: a file does not exist, a line cannot be read, or a name or value is wrong.
+    """
+    paths = [find(name) for name in files]
+    statements = [statement for path in paths for statement in _read(path)]
+    statements += [s for param in params for s in _parse(param, f"--gin_param={param!r}")]
+    catalogue = read_catalogue()
+    imported = [s.value for s in statements if not s.parameter and not s.selector]
+    own_modules = any(not module.startswith(_SHIPPED) for module in imported)
+    for statement in statements:
+        if statement.parameter:
+            _check(statement, catalogue, own_modules)
+    return paths
+
+
+def read_catalogue() -> dict[str, dict[str, str]]:
+    """Return the parameters of everything that gin can configure here: name -> parameter -> type."""
+    with open(CATALOGUE, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def mistyped(annotation: str, value: Any) -> str | None:
+    """Return what a parameter of this type takes, if that is not this value; None when it fits."""
+    kinds, meaning = _TYPES.get(annotation, (None, ""))
+    # A bool is an int to Python, but no count or rate to a user.
+    if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+        return meaning
+    return None
+
+
+def _read(path: str, seen: tuple[str, ...] = ()) -> Iterator[Statement]:
+    if path in seen:
+        raise UserError(f"gin file {path} includes itself; remove the include")
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"gin file {path} cannot be read: {error}") from error
+    yield from _parse(text, path, (*seen, path))
+
+
+def _parse(text: str, name: str, seen: tuple[str, ...] = ()) -> Iterator[Statement]:
+    lines = text.splitlines()
+    try:
+        parser = config_parser.ConfigParser(text, _Delegate())
+        for found in parser:
+            line = found.location.line_num
+            where = f"{name} line {line}" if seen else name
+            if isinstance(found, config_parser.IncludeStatement):
+                yield from _read(find(found.filename), seen)
+            elif isinstance(found, config_parser.ImportStatement):
+                yield Statement(where, "", "", found.module)
+            elif isinstance(found, config_parser.BindingStatement):
+                yield Statement(where, found.selector, found.arg_name, found.value)
+    except SyntaxError as error:
+        line = error.lineno or 1
+        shown = lines[line - 1].strip() if line <= len(lines) else ""
+        where = f"{name} line {line}" if seen else name
+        unquoted = _UNQUOTED.search(shown)
+        if unquoted:
+            raise UserError(
+                f"{where}: a text needs quotes: {shown[: unquoted.start(1)]}'{unquoted[1]}'"
+            ) from error
+        raise UserError(f"{where}: gin cannot read {shown!r}: {error.msg}") from error
+    except Exception as error:
+        # The tokenizer of Python raises errors of its own for an open bracket or quote.
+        raise UserError(f"{name}: gin cannot read {text.strip()[:80]!r}: {error}") from error
+
+
+def _check(statement: Statement, catalogue: dict[str, dict[str, str]], own_modules: bool) -> None:
+    where, selector, parameter, value = statement
+    name = selector.rpartition(".")[2]
+    if name in ("", "macro"):
+        return
+    if name not in catalogue:
+        if not own_modules:
+            raise UserError(f"{where}: nothing is called {name!r}{_close(name, catalogue)}")
+        return
+    parameters = catalogue[name]
+    if parameter not in parameters:
+        has = ", ".join(parameters) or "none"
+        raise UserError(
+            f"{where}: {name} has no setting {parameter!r}{_close(parameter, parameters)} (it has {has})"
+        )
+    for reference in _references(value):
+        found = reference.selector.rpartition(".")[2]
+        if found and found not in catalogue and not own_modules:
+            raise UserError(f"{where}: nothing is called {found!r}{_close(found, catalogue)}")
+    if not isinstance(value, Reference) and (takes := mistyped(parameters[parameter], value)):
+        raise UserError(f"{where}: {name}.{parameter} takes {takes}, not {value!r}")
+
+
+def _references(value: Any) -> Iterator[Reference]:
+    if isinstance(value, Reference):
+        yield value
+    elif isinstance(value, dict):
+        yield from (found for item in value.values() for found in _references(item))
+    elif isinstance(value, (list, tuple)):
+        yield from (found for item in value for found in _references(item))
+
+
+def _close(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""

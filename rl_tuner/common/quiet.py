@@ -1,0 +1,54 @@
+"""Importing TensorFlow without the lines that it writes about its own build and about missing GPUs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+# Written before TensorFlow knows its log level; errors of other kinds are shown.
+_NOISE = re.compile(
+    r"^(?:[IWE]\d{4} [\d:.]+\s+\d+ (?:port|cudart_stub|cuda_\w+|cpu_feature_guard|computation_placer)\.cc"
+    r"|WARNING: All log messages before absl::InitializeLog"
+    r"|To enable the following instructions: )"
+)
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Import TensorFlow inside this block: what it says about itself is left out, anything else is shown."""
+    if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _captured_stderr() as lines:
+        yield
+    for line in lines:
+        if not _NOISE.match(line):
+            sys.stderr.write(line)
+
+
+@contextlib.contextmanager
+def _captured_stderr() -> Iterator[list[str]]:
+    """Collect what this process writes to file descriptor 2, from C++ too."""
+    lines: list[str] = []
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, AttributeError, ValueError):
+        # There is no standard error, so nothing to keep quiet.
+        yield lines
+        return
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            file.seek(0)
+            lines += file.read().decode(errors="replace").splitlines(keepends=True)

@@ -1,0 +1,37 @@
+"""What the files and folders of a run are called."""
+
+from __future__ import annotations
+
+import os
+
+from rl_tuner.common.errors import UserError
+
+# What was asked for, what tuning used of it, and where the dataset is.
+CONFIG_FILE, OPERATIVE_CONFIG_FILE, RUN_FILE = "config.gin", "operative_config.gin", "run.json"
+PRIOR_FILE, SCORES_FILE = "prior.keras", "scores.json"
+CHECKPOINTS, TENSORBOARD, HISTORY_FILE = "checkpoints", "tensorboard", "history.csv"
+METRICS_JSON, METRICS_TEXT = "metrics.json", "metrics.txt"
+SAMPLES, PLOTS, EXPORT = "samples", "plots", "export"
+# Manifests of the stages, and output of earlier runs with other settings.
+STAGES, PREVIOUS = "stages", "previous"
+TUNE_MANIFEST = os.path.join(STAGES, "tune.json")
+# In work_dir, shared by runs with the same settings.
+DATASETS, PRIORS = "datasets", "priors"
+
+
+def check_finished(run_dir: str) -> None:
+    """Make sure that a folder contains a finished run of a gin file.
+
+    Raises:
+        UserError: it does not.
+    """
+    if not os.path.isdir(run_dir):
+        raise UserError(f"run folder {run_dir} does not exist; give the folder of a training run")
+    if not os.path.isfile(os.path.join(run_dir, CONFIG_FILE)):
+        raise UserError(
+            f"{run_dir} does not contain a run (no {CONFIG_FILE}); give the folder of a training run"
+        )
+    if not os.path.isfile(os.path.join(run_dir, TUNE_MANIFEST)):
+        raise UserError(
+            f"{run_dir} contains an unfinished run; rerun the command that started it to resume"
+        )

@@ -1,0 +1,85 @@
+"""What a tuner expects of the objects that gin injects into it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import tensorflow as tf
+
+from rl_tuner.core.replay import ReplayBatch
+
+
+class Start(Protocol):
+    """How sequences are started.
+
+    Attributes:
+        fixed: whether every sequence has the same start.
+    """
+
+    fixed: bool
+
+    def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:
+        """Return int32 [B, P >= 1], the inputs before the first token, drawn with an int32 [2] seed."""
+        ...
+
+    def prefixes(self, start_token: int) -> tf.Tensor:
+        """Return int32 [K, P], every prefix that may be drawn, all equally likely."""
+        ...
+
+
+class Exploration(Protocol):
+    """How actions are chosen while collecting."""
+
+    def probabilities(self, log_policy: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
+        """Return the probabilities [A, B] to draw from, for policy log-probabilities [A, B]."""
+        ...
+
+    def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
+        """Return the share of actions that are random rather than the policy's, a float32 scalar."""
+        ...
+
+
+class Temperature(Protocol):
+    """The temperature c, which weighs the task reward against staying close to the prior.
+
+    Attributes:
+        c: scalar float32 variable; the reward is r_T / c.
+    """
+
+    c: tf.Variable
+
+    def update(self, kl: tf.Tensor) -> None:
+        """Take note of the exact KL of the latest rollout, in nats per step."""
+        ...
+
+    def metrics(self) -> dict[str, tf.Tensor]:
+        """Return float32 scalars for the summaries."""
+        ...
+
+
+class Replay(Protocol):
+    """What keeps sequences to learn from.
+
+    Attributes:
+        capacity: sequences held at most.
+        added: int64 scalar, sequences added so far.
+    """
+
+    capacity: int
+    added: tf.Variable
+
+    def build(self, prefix_length: int, horizon: int) -> None:
+        """Allocate the memory."""
+        ...
+
+    def add(self, batch: ReplayBatch) -> tf.Tensor:
+        """Append B sequences and return their rows, int64 [B]."""
+        ...
+
+    def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[ReplayBatch, tf.Tensor, tf.Tensor]:
+        """Return sequences, their rows (int64 [B]) and the weights of their losses (float32 [B])."""
+        ...
+
+    def update(self, rows: tf.Tensor, errors: tf.Tensor) -> None:
+        """Take note of the mean absolute errors [B] of drawn sequences."""
+        ...

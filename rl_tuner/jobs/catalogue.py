@@ -1,0 +1,47 @@
+"""The list of everything that gin can configure, so that a wrong name is found without importing it all.
+
+python -m rl_tuner.jobs.catalogue        (writes configurables.json; a test compares)
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+
+import gin
+
+from rl_tuner.common.files import write_text
+from rl_tuner.common.gin_files import CATALOGUE
+from rl_tuner.common.settings import annotated_type
+
+_PACKAGES = ("rl_tuner", "pipelines")
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Return name -> parameter -> type of every configurable of this program."""
+    for package in map(importlib.import_module, _PACKAGES):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name != "rl_tuner.gin":
+                importlib.import_module(module.name)
+    found = {}
+    for _, wrapper in gin.config._REGISTRY.items():
+        if wrapper.module.split(".")[0] in _PACKAGES:
+            denied = set(wrapper.denylist or ())
+            parameters = inspect.signature(wrapper.wrapped).parameters
+            found[wrapper.name] = {
+                name: annotated_type(parameter.annotation)
+                for name, parameter in parameters.items()
+                if name not in denied and name not in ("self", "cls")
+            }
+    return dict(sorted(found.items()))
+
+
+def text() -> str:
+    """Return the list as JSON."""
+    return json.dumps(catalogue(), indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    write_text(CATALOGUE, text())

@@ -1,0 +1,101 @@
+"""A prior on disk: one .keras file with its architecture, vocabulary and provenance."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from typing import Any
+
+import keras
+
+from rl_tuner.common.errors import UserError, first_line
+from rl_tuner.common.files import replacing
+from rl_tuner.common.run_folder import PRIOR_FILE
+from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.task import Task
+from rl_tuner.datasets.reader import SequenceDataset
+
+
+def save_prior(
+    network: SequenceNetwork, dataset: SequenceDataset, scores: dict[str, Any], path: str
+) -> None:
+    """Write a prior as one .keras file with its architecture, vocabulary and provenance."""
+    network.metadata = {
+        "kind": dataset.kind,
+        "encoding": dataset.description["encoding"],
+        "provenance": {
+            "source": dataset.description.get("source"),
+            "licence": dataset.description.get("licence"),
+            "settings": dataset.description.get("settings"),
+            "splits": {
+                name: {key: split.get(key) for key in ("sequences", "tokens")}
+                for name, split in dataset.description["splits"].items()
+            },
+            "class_histogram": dataset.description.get("class_histogram"),
+            "properties": dataset.description.get("properties"),
+            "scores": scores,
+            "versions": {
+                name: importlib.metadata.version(name) for name in ("tensorflow", "keras")
+            },
+        },
+    }
+    with replacing(path) as temporary:
+        network.save(temporary)
+
+
+def load_prior(path: str) -> SequenceNetwork:
+    """Read a prior that `save_prior` wrote; no second file is needed and nothing is executed.
+
+    Args:
+        path: a .keras file, or a folder that contains prior.keras.
+
+    Raises:
+        UserError: the file is missing, damaged or not a prior.
+    """
+    if os.path.isdir(path):
+        path = os.path.join(path, PRIOR_FILE)
+    if not os.path.isfile(path):
+        raise UserError(
+            f"prior {path} does not exist; train one with `python -m rl_tuner.pretrain`"
+        )
+    try:
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        raise UserError(
+            f"prior {path} cannot be read ({first_line(error)}); make it again"
+        ) from error
+    if not isinstance(network, SequenceNetwork):
+        raise UserError(f"{path} contains a {type(network).__name__}, not a prior of this program")
+    return network
+
+
+def load_matching_prior(path: str, task: Task) -> SequenceNetwork:
+    """Read a prior and let a task take over its vocabulary.
+
+    Raises:
+        UserError: the prior cannot be read, or generates something else than the task.
+    """
+    prior = load_prior(path)
+    adopt_prior(task, prior, f"prior {path}")
+    return prior
+
+
+def adopt_prior(task: Task, prior: SequenceNetwork, name: str) -> None:
+    """Let a task take over a prior's vocabulary.
+
+    Args:
+        task: what is generated.
+        prior: the network to tune.
+        name: what an error calls the prior.
+
+    Raises:
+        UserError: the prior generates something else than the task.
+    """
+    kind = prior.metadata.get("kind", task.kind)
+    if kind == task.kind:
+        task.adopt(prior.metadata)
+    if kind != task.kind or prior.num_classes != task.num_classes:
+        raise UserError(
+            f"{name} generates {kind} sequences of {prior.num_classes} classes, but the task needs "
+            f"{task.kind} sequences of {getattr(task, 'num_classes', 'other')}; train a prior for this task"
+        )

@@ -1,0 +1,145 @@
+"""How people see molecules: SMILES and SD files, drawings, histograms, Table 2, a journal of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.tasks.molecule import metrics, rendering
+from rl_tuner.tasks.molecule.graph_codec import MoleculeCodec
+from rl_tuner.tasks.molecule.journal import (
+    LEARNING_FILE,
+    MOLECULES_FILE,
+    MoleculeJournal,
+    learning_figure,
+    read_learning,
+)
+from rl_tuner.tasks.presentation import CardNotes, Presentation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rl_tuner.tasks.molecule.task import MoleculeTask
+
+_SHOWN = 12
+_PICTURED = 16
+
+
+class MoleculePresentation(Presentation):
+    """Molecules as strings and drawings.
+
+    Args:
+        task: whose molecules.
+    """
+
+    rows = (*metrics.TABLE2_ROWS, *metrics.SET_ROWS)
+    published = metrics.PAPER_TABLE2
+    corpus_feature = "smiles"
+    run_files = (MOLECULES_FILE, LEARNING_FILE)
+    card_notes = CardNotes(
+        token="A token is an atom, a bond or another mark of a molecule's string, or its end.",
+        outputs='made["smiles"]',
+        limits=(
+            "A string may not be a valid molecule: check it with a chemistry package. Where it was measured,"
+            " the table says how many were valid.",
+            "The reward is computed from structure alone. It says nothing about activity, toxicity,"
+            " stability or whether a molecule can be made; nothing here was tested in a laboratory.",
+            "It writes only what the vocabulary of its training data can spell, and knows little beyond"
+            " that data's kind of molecule. A molecule may be a known, protected or regulated one.",
+        ),
+        notes={".smi": "A string is followed by whether it is a valid molecule."},
+    )
+
+    task: MoleculeTask
+
+    def __init__(self, task: MoleculeTask) -> None:
+        # Its vocabulary, and with it the names of classes, comes from the data.
+        self.task = task
+
+    def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
+        """Uniqueness, novelty, internal diversity and scaffolds of int [N, T] sequences."""
+        training = None if corpus is None else set(corpus)
+        return metrics.set_metrics(self.task.properties_of(sequences), training)
+
+    def journal(self, run_dir: str) -> MoleculeJournal:
+        """Keeps molecules.csv and learning.csv."""
+        return MoleculeJournal(run_dir, self.task.part_names)
+
+    def read_primer(self, path: str) -> list[int]:
+        """The classes of the first string in a file of SMILES, as a beginning to go on from."""
+        try:
+            with open(path, encoding="utf-8") as file:
+                words = file.read().split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"primer {path}: {error}") from error
+        if not words:
+            raise UserError(f"primer {path} holds no SMILES")
+        return self.read_prompt(words[0])
+
+    def read_prompt(self, text: str) -> list[int]:
+        """The classes of the beginning of a SMILES string, such as "c1ccc2"."""
+        try:
+            classes = self.task.vocabulary.encode(text)[:-1]
+        except (UserError, ValueError) as error:
+            raise UserError(f"prompt {text!r}: {error}") from error
+        if not 0 < len(classes) < self.task.horizon:
+            raise UserError(f"prompt {text!r} must be of 1 to {self.task.horizon - 1} tokens")
+        return classes
+
+    def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
+        """PREFIX.smi with every string, PREFIX.sdf with the valid molecules."""
+        strings, _ = self.task.decode(sequences, self.task.mask_of(sequences))
+        properties = self.task.properties_of(sequences)
+        paths = [os.path.join(directory, f"{prefix}{ending}") for ending in (".smi", ".sdf")]
+        rendering.write_smi(paths[0], strings, properties)
+        rendering.write_sdf(paths[1], properties)
+        return paths
+
+    def figures(self, columns: Mapping[str, np.ndarray]) -> dict[str, Figure]:
+        """Molecules drawn at random, the best-rewarded ones, and histograms of their properties."""
+        found = {name: self.task.properties_of(rows) for name, rows in columns.items()}
+        some = {
+            name: [one.canonical for one in molecules if one][:_SHOWN]
+            for name, molecules in found.items()
+        }
+        best = {name: self._best(rows) for name, rows in columns.items()}
+        return {
+            "samples": rendering.grid_figure(some),
+            "best": rendering.grid_figure(best),
+            "properties": rendering.histogram_figure(found, self.task.training_histograms),
+        }
+
+    def run_figures(self, run_dir: str) -> dict[str, Figure]:
+        """Reward, validity and uniqueness against molecules scored."""
+        return {"learning": learning_figure({"tuned": read_learning(run_dir)})}
+
+    def images(self, sequences: np.ndarray) -> np.ndarray:
+        """One picture with some of the molecules."""
+        valid = [one.canonical for one in self.task.properties_of(sequences[:_PICTURED]) if one]
+        return rendering.grid_image(valid)[np.newaxis]
+
+    def graph_codec(self) -> MoleculeCodec:
+        """Strings beside the classes."""
+        return MoleculeCodec(self.task.vocabulary)
+
+    def _best(self, sequences: np.ndarray) -> list[str]:
+        scored = self.task.result(self.task.submit(sequences, self.task.mask_of(sequences)))
+        totals = sum(scored.details.rewards.values())
+        ranked: dict[str, None] = {}
+        for index in np.argsort(-totals, kind="stable"):
+            if (one := scored.details.properties[index]) is not None:
+                ranked.setdefault(one.canonical)
+            if len(ranked) == _SHOWN:
+                break
+        return list(ranked)
+
+    def sample_lines(self, path: str) -> list[str] | None:
+        """Return the lines of a .smi file; an .sdf file is named only."""
+        if not path.endswith(".smi"):
+            return None
+        with open(path, encoding="utf-8") as file:
+            return file.read().splitlines()

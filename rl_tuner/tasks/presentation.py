@@ -1,0 +1,214 @@
+"""How people see a task's sequences: text, tables, files, pictures, sound. Everything has a default."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.files import write_text
+from rl_tuner.common.tables import Row, aligned, metric_rows
+from rl_tuner.core.rollout import Rollout
+from rl_tuner.core.task import Scored, Task
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PADDING = -1
+
+
+class GraphCodec:
+    """Tokens to and from what people read, as a graph: an exported model contains it.
+
+    Attributes:
+        text_name: name of the text that `encode` reads, such as "smiles"; None when there is none.
+    """
+
+    text_name: str | None = None
+
+    def decode(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return named outputs with one row for each sequence.
+
+        Args:
+            tokens: int32 [B, T].
+            lengths: int32 [B], tokens of each sequence.
+        """
+        return {}
+
+    def encode(self, texts: tf.Tensor) -> tf.Tensor:
+        """Return the classes of texts, string [B]: int32 [B, T], padded with -1.
+
+        Raises:
+            tf.errors.InvalidArgumentError: a text cannot be written in the task's classes.
+        """
+        raise NotImplementedError
+
+
+class CardNotes(NamedTuple):
+    """What a model card says about a kind of sequences.
+
+    Attributes:
+        token: one sentence about what a token is.
+        outputs: Python expressions for the outputs of an export's `generate` that people want.
+        limits: sentences about what the sequences are not.
+        notes: how to read the lines of `Presentation.sample_lines`, by the ending of a file.
+    """
+
+    token: str = ""
+    outputs: str = 'made["tokens"]'
+    limits: tuple[str, ...] = ()
+    notes: Mapping[str, str] = {}
+
+
+class Journal(Protocol):
+    """What keeps every scored sequence of a run for people."""
+
+    def add(self, episode: Rollout, scored: Scored, step: int) -> None:
+        """Take note of a scored batch, sampled up to environment step `step`."""
+        ...
+
+    def restore(self, step: int) -> None:
+        """Read back what an interrupted run wrote, up to environment step `step`."""
+        ...
+
+    def write(self) -> None:
+        """Write everything noted so far."""
+        ...
+
+
+class Presentation:
+    """How people see the sequences of a task; a subclass overrides what it knows better.
+
+    By default a sequence is text, its tokens' names with spaces between, without the end token; samples
+    are written as text files; metrics are listed by name; there are no pictures and there is no sound.
+
+    Args:
+        task: whose sequences.
+        names: the name of each class; None numbers them.
+
+    Attributes:
+        rows: the table's rows for the task's metrics; None lists every metric by name.
+        published: published figures beside the table's columns.
+        corpus_feature: text feature of the dataset's examples that `set_metrics` compares with; None
+            compares tokens.
+        run_files: files that `journal` writes into the run's folder.
+        card_notes: what the model card says.
+    """
+
+    rows: Sequence[Row] | None = None
+    published: Mapping[str, Mapping[str, float]] = {}
+    corpus_feature: str | None = None
+    run_files: tuple[str, ...] = ()
+    card_notes = CardNotes()
+
+    def __init__(self, task: Task, names: Sequence[str] | None = None) -> None:
+        self.task = task
+        self.names = tuple(names) if names else tuple(map(str, range(task.num_classes)))
+
+    def text(self, sequence: Sequence[int] | np.ndarray) -> str:
+        """Return one sequence as text."""
+        return " ".join(self.names[token] for token in self._before_end(sequence))
+
+    def format_metrics(self, columns: Mapping[str, Mapping[str, float | None]]) -> str:
+        """Return a text table: one row per metric, one column per model, beside published figures."""
+        rows = self.rows
+        if rows is None:
+            own = dict.fromkeys(name for column in columns.values() for name in column)
+            rows = [Row(name, name.replace("_", " "), "score") for name in own]
+        return aligned(metric_rows(rows, columns, self.published))
+
+    def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
+        """Return metrics of a whole set of sequences int [N, T]: `novelty`, the share not in the corpus.
+
+        Args:
+            sequences: 0 past their end.
+            corpus: the training examples' tokens, or their `corpus_feature`; None when unknown.
+        """
+        if corpus is None:
+            return {"novelty": None}
+        known = {tuple(self._before_end(row)) for row in corpus}
+        return {
+            "novelty": float(
+                np.mean([tuple(self._before_end(row)) not in known for row in sequences])
+            )
+        }
+
+    def read_primer(self, path: str) -> list[int]:
+        """Return the classes in a user's primer file; by default a text file, see `read_prompt`.
+
+        Raises:
+            UserError: the file cannot be read or contains nothing to start from.
+        """
+        try:
+            with open(path, encoding="utf-8") as file:
+                return self.read_prompt(file.read())
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"primer {path} cannot be read: {error}") from error
+
+    def read_prompt(self, text: str) -> list[int]:
+        """Return the classes of an opening given as text.
+
+        Raises:
+            UserError: the text is not an opening of this kind of sequences.
+        """
+        words = text.split()
+        usable = {name: number for number, name in enumerate(self.names)}
+        if self.task.end_token is not None:
+            usable.pop(self.names[self.task.end_token], None)
+        unknown = [word for word in words if word not in usable]
+        if unknown or not words:
+            wrong = f"{unknown[0]!r} is not one" if unknown else "it is empty"
+            raise UserError(f"prompt: {wrong}; use one or more of {' '.join(usable)}")
+        return [usable[word] for word in words]
+
+    def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
+        """Write sequences int [N, T] as files; returns the paths. By default PREFIX.txt, one per line."""
+        path = os.path.join(directory, f"{prefix}.txt")
+        write_text(path, "".join(f"{self.text(row)}\n" for row in sequences))
+        return [path]
+
+    def sample_lines(self, path: str) -> list[str] | None:
+        """Return a file of `write_samples` as lines for the model card; None for a file to be named only."""
+        if not path.endswith(".txt"):
+            return None
+        with open(path, encoding="utf-8") as file:
+            return file.read().splitlines()
+
+    def figures(self, columns: Mapping[str, np.ndarray]) -> dict[str, Figure]:
+        """Return matplotlib figures of each model's sequences int [N, T], by the name of their file."""
+        return {}
+
+    def run_figures(self, run_dir: str) -> dict[str, Figure]:
+        """Return matplotlib figures of a finished run's `run_files`, by the name of their file."""
+        return {}
+
+    def images(self, sequences: np.ndarray) -> np.ndarray | None:
+        """Return uint8 [N, H, W, 3] pictures of a few sequences for TensorBoard; None for none."""
+        return None
+
+    def audio(self, sequence: np.ndarray) -> tuple[np.ndarray, int] | None:
+        """Return the sound of one sequence as (float32 [samples], rate); None for none."""
+        return None
+
+    def journal(self, run_dir: str) -> Journal | None:
+        """Return what keeps every scored sequence of a `HostTask` for people; None for nothing."""
+        return None
+
+    def graph_codec(self) -> GraphCodec:
+        """Return what an exported model gives to people beside tokens; nothing by default."""
+        return GraphCodec()
+
+    def _before_end(self, sequence: Any) -> list[int]:
+        row = [int(token) for token in sequence]
+        end = self.task.end_token
+        return row[: row.index(end)] if end is not None and end in row else row
+
+
+def presentation_of(task: Task) -> Presentation:
+    """Return how people see a task's sequences: its own presentation, or the defaults."""
+    make = getattr(task, "presentation", None)
+    return Presentation(task) if make is None else make()

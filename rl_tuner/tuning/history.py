@@ -1,0 +1,64 @@
+"""A run's evaluations during training: history.csv and its curves."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.figures import new_figure, save_figure
+from rl_tuner.common.files import write_text
+from rl_tuner.common.run_folder import HISTORY_FILE
+
+
+def write_history(run_dir: str, rows: Sequence[Mapping[str, float]]) -> None:
+    """Write history.csv, one row per evaluation."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(os.path.join(run_dir, HISTORY_FILE), text.getvalue())
+
+
+def read_history(run_dir: str) -> list[dict[str, Any]]:
+    """Return the evaluations of a run: one dict of numbers for each, by environment step.
+
+    Raises:
+        UserError: the run has no readable history.
+    """
+    path = os.path.join(run_dir, HISTORY_FILE)
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            rows = [
+                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+            ]
+        return [{**row, "step": int(row["step"])} for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def plot_history(histories: dict[str, list[dict[str, Any]]], path: str) -> None:
+    """Draw log p(a|s), r_T and KL over training, like the paper's Figure 2; one line per model.
+
+    Args:
+        histories: rows of history.csv by model.
+        path: PNG to write.
+    """
+    figure = new_figure(11, 4)
+    panels = (
+        ("log_prior", "log p(a|s) of the prior, nats per step"),
+        ("task_reward", "task reward r_T per sequence"),
+        ("kl", "exact KL from the prior, nats per step"),
+    )
+    for axes, (name, label) in zip(figure.subplots(1, len(panels)), panels):
+        for model, rows in histories.items():
+            axes.plot([r["step"] / 1e6 for r in rows], [r[name] for r in rows], label=model)
+        axes.set_xlabel("environment steps, millions")
+        axes.set_title(label, fontsize=10)
+        axes.grid(alpha=0.3)
+        if len(histories) > 1:
+            axes.legend()
+    save_figure(figure, path)
