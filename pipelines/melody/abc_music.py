@@ -34,8 +34,8 @@ _TOKEN = re.compile(
 )
 _SPACED_LENGTH = re.compile(r"(?<=[A-Ga-gzx,'])[ \t]+(?=[\d/])")
 _ORNAMENTS = re.compile(
-    r'"(?P<text>[^"\n]*)"?'  # chord symbols and annotations
-    r"|\{[^}\n]*\}?"  # grace notes
+    r'"(?P<text>[^"\n]*)"|"[^\s|]*'  # chord symbols and annotations; one that nothing closes
+    r"|\{[^}|\n]*\}?"  # grace notes
     r"|!(?P<name>[^\s!|\"\[\]]{1,24}|D\.[CS]\. al (?:fine|coda))!"  # decorations such as !trill!
     r"|\+(?P<chord>[\^_=A-Ga-g,'0-9/]+)\+"  # a chord in an older dialect
     r"|\+[A-Za-z.]+\+"  # a decoration in that dialect

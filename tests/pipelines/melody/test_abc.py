@@ -108,7 +108,9 @@ def test_accidentals_and_ties(body, line):
     ("body", "line"),
     [
         ('"Am7"C "^abc"D "_gab"E "<a"F|', SCALE),
+        ('"Am C D E F|', SCALE),
         ("{gf}C{/g}D {a}E{bc}F|", SCALE),
+        ("CDEF {ga|CDEF|", f"{SCALE} {SCALE}"),
         (".C~DHETF|uCvDMEPF|", f"{SCALE} {SCALE}"),
         ("!<(!C!<)!D!-(!E!-)!F|!/!C!//!D!^!E!5!F|", f"{SCALE} {SCALE}"),
         ("+trill+C+fermata+D [!5!CE]F|", "C4 D4 E4 F4"),
