@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Iterable
 
-from pipelines.melody import abc_fields
+from pipelines.melody import abc_fields, abc_ornaments
 from pipelines.melody.abc_book import Line
 from pipelines.melody.play_order import MAX_PLAYS, Mark, merge, parse_endings
 from pipelines.melody.score import TICKS_PER_WHOLE, Bar, Metre, Note, bar_ticks
@@ -32,36 +32,6 @@ _TOKEN = re.compile(
     r"|(?P<other>.)",
     re.DOTALL,
 )
-_SPACED_LENGTH = re.compile(r"(?<=[A-Ga-gzx,'])[ \t]+(?=[\d/])")
-_ORNAMENTS = re.compile(
-    r'"(?P<text>[^"\n]*)"|"[^\s|]*'  # chord symbols and annotations; one that nothing closes
-    r"|\{[^}|\n]*\}?"  # grace notes
-    r"|!(?P<name>[^\s!|\"\[\]]{1,24}|D\.[CS]\. al (?:fine|coda))!"  # decorations such as !trill!
-    r"|\+(?P<chord>[\^_=A-Ga-g,'0-9/]+)\+"  # a chord in an older dialect
-    r"|\+[A-Za-z.]+\+"  # a decoration in that dialect
-    r"|(?<![A-Za-z])(?P<letter>[SO])(?=[\s\[(\^_=]*[A-Ga-gzx|])"  # short for segno and coda
-)
-# What the signs that change the order of play are called.
-_PLAYS = {
-    "segno": "segno",
-    "S": "segno",
-    "coda": "coda",
-    "O": "coda",
-    "dacoda": "tocoda",
-    "fine": "fine",
-    "d.c.": "capo",
-    "dacapo": "capo",
-    "d.s.": "dalsegno",
-    "dalsegno": "dalsegno",
-}
-_WORDS = [
-    (re.compile(r"(?:d\.? ?c|da capo)(?:\.? al .*)?"), "capo"),
-    (re.compile(r"(?:d\.? ?s|dal segno)(?:\.? al .*)?"), "dalsegno"),
-    (re.compile("fine|end"), "fine"),
-    (re.compile("segno"), "segno"),
-    (re.compile("to coda"), "tocoda"),
-    (re.compile("coda"), "coda"),
-]
 _TIMES = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 _MAX_REST_BARS = 1_000
 
@@ -92,7 +62,7 @@ class VoiceReader:
         music = "\n".join(
             f"[{line.field}:{line.text}]" if line.field else line.text for line in lines
         )
-        for token in _TOKEN.finditer(_plain(music)):
+        for token in _TOKEN.finditer(abc_ornaments.plain(music)):
             kind = token.lastgroup
             if kind == "note":
                 self._play([self._pitch(token)], token["length"])
@@ -284,30 +254,6 @@ class VoiceReader:
         self._end_mark = Mark()
         self._has_notes = False
         self._now = self._last_length = 0
-
-
-def _plain(music: str) -> str:
-    """Returns music without what does not sound; signs that change the order become tokens."""
-    music = _SPACED_LENGTH.sub("", _ORNAMENTS.sub(_sign, music.replace("§", "")))
-    # A da capo without a fine says that dancers may start over, as they always may.
-    has_end = re.search("§(?:fine|coda);", music)
-    return music if has_end else re.sub("§[a-z]+;", "", music)
-
-
-def _sign(ornament: re.Match) -> str:
-    """Returns the token of a decoration or annotation; nothing for what changes no order."""
-    if ornament["chord"]:
-        return f"[{ornament['chord']}]"
-    name = ornament["name"] or ornament["letter"]
-    if name:
-        # "D.C. al fine" is a da capo; the fine stands where it is.
-        key = name if len(name) == 1 else re.sub(r"^(d\.[cs]\.).*", r"\1", name.lower())
-        return f"§{_PLAYS[key]};" if key in _PLAYS else ""
-    words = (ornament["text"] or "").strip("^_<>@(). ").lower()
-    for pattern, play in _WORDS:
-        if pattern.fullmatch(words):
-            return f"§{play};"
-    return ""
 
 
 @functools.lru_cache(maxsize=1024)

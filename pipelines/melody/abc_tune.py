@@ -1,11 +1,11 @@
 """The text of one ABC tune to what its voices play: voices kept apart, parts in their order."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pipelines.melody import abc_book
 from pipelines.melody.abc_music import VoiceReader
-from pipelines.melody.play_order import play_order
+from pipelines.melody.play_order import Mark, play_order, share
 from pipelines.melody.score import Bar, Part, perform
 from rl_tuner.datasets.writer import RejectedError
 
@@ -20,20 +20,35 @@ def read_tune(tune: str) -> list[Part]:
         RejectedError: if the tune uses what cannot be read.
     """
     header, order, percussion, voices = _sort_lines(abc_book.music_lines(tune))
-    played = []
+    written = []  # of each voice, part -> its bars and marks
     for name, segments in voices.items():
-        if name in percussion:
-            continue
-        reader = VoiceReader(header)
-        bars: dict[str, list[Bar]] = {}
-        for part, lines in segments.items():
-            written, marks = reader.read(lines)
-            bars[part] = [written[i] for i in play_order(marks)]
-        names = [part for part in order if part in bars] or list(bars)
-        if _WHOLE in bars and _WHOLE not in names:
-            names.insert(0, _WHOLE)
-        played.append(perform(bar for part in names for bar in bars[part]))
+        if name not in percussion:
+            reader = VoiceReader(header)
+            written.append({part: reader.read(lines) for part, lines in segments.items()})
+    played = [_in_order(voice, order) for voice in _play(written)]
+    return [perform(bars) for bars in played]
+
+
+def _play(
+    written: list[dict[str, tuple[list[Bar], list[Mark]]]],
+) -> list[dict[str, list[Bar]]]:
+    """Returns the bars of each voice and part as they are played."""
+    played: list[dict[str, list[Bar]]] = [{} for _ in written]
+    for part in dict.fromkeys(part for voice in written for part in voice):
+        holders = [i for i, voice in enumerate(written) if part in voice]
+        marks = share([written[i][part][1] for i in holders])
+        for i, own in zip(holders, marks):
+            bars = written[i][part][0]
+            played[i][part] = [bars[index] for index in play_order(own)]
     return played
+
+
+def _in_order(parts: dict[str, list[Bar]], order: list[str]) -> Iterator[Bar]:
+    """Yields the bars of a voice, its parts in the order of the header or else as written."""
+    names = [part for part in order if part in parts] or list(parts)
+    if _WHOLE in parts and _WHOLE not in names:
+        names.insert(0, _WHOLE)
+    return (bar for part in names for bar in parts[part])
 
 
 def _sort_lines(

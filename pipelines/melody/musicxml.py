@@ -4,7 +4,7 @@ import collections
 import re
 from xml.etree import ElementTree
 
-from pipelines.melody.play_order import MAX_PLAYS, Mark, merge, parse_endings, play_order
+from pipelines.melody.play_order import MAX_PLAYS, Mark, merge, parse_endings, play_order, share
 from pipelines.melody.score import TICKS_PER_QUARTER, Bar, Metre, Note, Part, bar_ticks, perform
 
 _PITCHES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -33,15 +33,8 @@ def read_parts(root: ElementTree.Element) -> tuple[list[Part], collections.Count
             counts[DRUMS] += sum(1 for _ in part.iter("pitch"))
         else:
             written.append(_PartReader(counts).read(part))
-    # Signs of the order of play are often written in one part and hold for all.
-    marks: list[Mark] = []
-    for _, own in written:
-        marks += [Mark()] * (len(own) - len(marks))
-        marks = [merge(mark, own[i]) if i < len(own) else mark for i, mark in enumerate(marks)]
-    played = []
-    for bars, own in written:
-        order = play_order(marks if len(own) == len(marks) else own)
-        played.append(perform(bars[i] for i in order))
+    marks = share([own for _, own in written])
+    played = [perform(bars[i] for i in play_order(own)) for (bars, _), own in zip(written, marks)]
     return played, counts
 
 
@@ -53,6 +46,7 @@ class _PartReader:
         self._divisions = 1.0
         self._metre: Metre | None = None
         self._transpose = 0
+        self._is_percussion = False
         self._main_voice = ""
 
     def read(self, part: ElementTree.Element) -> tuple[list[Bar], list[Mark]]:
@@ -108,7 +102,7 @@ class _PartReader:
         if element.find("rest") is not None:
             return
         pitch = self._pitch(element)
-        if pitch is None:
+        if pitch is None or self._is_percussion:
             self._counts[DRUMS] += 1
         elif element.find("cue") is not None:
             self._counts[CUE] += 1
@@ -140,6 +134,9 @@ class _PartReader:
         time = attributes.find("time")
         if time is not None:
             self._metre = _metre(time)
+        sign = attributes.findtext("clef/sign")
+        if sign is not None:
+            self._is_percussion = sign.strip().lower() == "percussion"
         transpose = attributes.find("transpose")
         if transpose is not None:
             octaves = _number(transpose.findtext("octave-change")) or 0

@@ -53,6 +53,19 @@ def merge(first: Mark, second: Mark) -> Mark:
     )
 
 
+def share(parts: Sequence[Sequence[Mark]]) -> list[Sequence[Mark]]:
+    """Returns the marks of parts that are played together, each with those of all others.
+
+    The signs of the order of play are often written in one part and hold for all. A part of another
+    number of bars than the longest keeps to its own.
+    """
+    shared = [Mark()] * max((len(marks) for marks in parts), default=0)
+    for marks in parts:
+        if len(marks) == len(shared):
+            shared = [merge(mark, own) for mark, own in zip(shared, marks)]
+    return [shared if len(marks) == len(shared) else marks for marks in parts]
+
+
 def parse_endings(numbers: str) -> frozenset[int]:
     """Returns the plays that "1,2" or "1-3" names; other characters are ignored."""
     found: set[int] = set()

@@ -175,6 +175,11 @@ def test_parts_of_several_voices():
     assert heard(tune(body, f"P:BA\n{HEADER}")) == [written("D4 C4"), written("F4 E4")]
 
 
+def test_signs_in_one_voice_hold_for_all():
+    body = "V:1\nC!fine!|D!D.C.!|\nV:2\nE|F|"
+    assert heard(tune(body)) == [written("C4 D4 C4"), written("E4 F4 E4")]
+
+
 def test_voices_are_kept_apart():
     body = "V:1\nF|[K:G]F|\nV:2\nF2|\nV:1\nF|"
     assert heard(tune(body)) == [written("F4 ^F4 ^F4"), written("F8")]

@@ -311,6 +311,8 @@ def test_what_is_left_out_is_counted():
         '<score-part id="P1"><midi-instrument><midi-channel>10</midi-channel></midi-instrument>',
     )
     assert heard(drums) == ([ALL], {musicxml.DRUMS: 20})
+    clef = "<attributes><clef><sign>percussion</sign></clef></attributes>"
+    assert heard(score(bars(), bars((0, clef, "")))) == ([ALL], {musicxml.DRUMS: 20})
 
 
 @pytest.mark.parametrize(
