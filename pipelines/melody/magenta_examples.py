@@ -16,7 +16,7 @@ import itertools
 import struct
 from collections.abc import Iterator
 
-from pipelines.errors import RejectedError
+from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.melody.encoding import NUM_CLASSES
 
 _VARINT, _BYTES = 0, 2

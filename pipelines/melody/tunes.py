@@ -6,12 +6,11 @@ import os
 import re
 from collections.abc import Iterable
 
-from pipelines import errors
 from pipelines.inputs import InputFile, list_files
-from pipelines.melody import abc_text
+from pipelines.melody import abc_book, text
 from rl_tuner.common.errors import UserError
 from rl_tuner.datasets import tfrecords
-from rl_tuner.datasets.writer import Rejection
+from rl_tuner.datasets.writer import RejectedError, Rejection
 
 FREE_MUSIC21_COLLECTIONS = ("airdsAirs", "oneills1850", "ryansMammoth")
 
@@ -19,6 +18,8 @@ _MUSIC21_PREFIX = "music21:"
 _FORMATS = {
     ".mid": "midi",
     ".midi": "midi",
+    ".rmi": "midi",
+    ".kar": "midi",
     ".abc": "abc",
     ".xml": "musicxml",
     ".musicxml": "musicxml",
@@ -76,7 +77,7 @@ def list_tunes(
         for file in files:
             try:
                 tunes += _tunes_of(file, max_bytes)
-            except errors.RejectedError as error:
+            except RejectedError as error:
                 rejections.append(Rejection(file.name, error.reason, error.detail))
             except OSError as error:
                 rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
@@ -87,21 +88,17 @@ def _tunes_of(file: InputFile, max_bytes: int) -> list[Tune]:
     file_format = _format(file.path)
     size = os.path.getsize(file.path)
     if file_format is None:
-        raise errors.RejectedError("unknown file type", os.path.splitext(file.path)[1])
+        raise RejectedError("unknown file type", os.path.splitext(file.path)[1])
     if file_format == "notesequence":
         return _tfrecord_tunes(file)
     if size > max_bytes:
-        raise errors.RejectedError("too large", f"{size} bytes")
+        raise RejectedError("too large", f"{size} bytes")
     if size == 0:
-        raise errors.RejectedError("empty file")
+        raise RejectedError("empty file")
     if file_format != "abc":
         return [Tune(file.name, file_format, size, path=file.path)]
     with open(file.path, "rb") as opened:
-        data = opened.read()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+        book = text.decode(opened.read())
     return [
         Tune(
             f"{file.name}#{tune.number} {tune.title}".rstrip("# "),
@@ -109,7 +106,7 @@ def _tunes_of(file: InputFile, max_bytes: int) -> list[Tune]:
             len(tune.text),
             text=tune.text,
         )
-        for tune in abc_text.split_book(text)
+        for tune in abc_book.split_book(book)
     ]
 
 
@@ -120,7 +117,7 @@ def _tfrecord_tunes(file: InputFile) -> list[Tune]:
             for number, (offset, length) in enumerate(tfrecords.record_spans(file.path))
         ]
     except tfrecords.CorruptRecordError as error:
-        raise errors.RejectedError("unreadable TFRecord", str(error)) from error
+        raise RejectedError("unreadable TFRecord", str(error)) from error
 
 
 def _format(path: str) -> str | None:

@@ -45,6 +45,7 @@ def test_success(tmp_path):
         (["--input=x", "--output_dir=y", "--bogus=1"], "bogus"),
         (["--input=x", "--output_dir=y", "--min_bars=many"], "min_bars"),
         (["--input=x", "--output_dir=y", "--polyphony=loudest"], "polyphony"),
+        (["--input=x", "--output_dir=y", "--split=tempo"], "split"),
         (["--input=x", "--output_dir=y", "stray"], "stray"),
     ],
 )
@@ -70,10 +71,18 @@ def test_errors_are_exit_code_1_and_one_line(tmp_path):
         assert done.returncode == 1, arguments
         assert message in error_of(done)
     assert os.listdir(tmp_path) == ["full"]
+    assert os.listdir(tmp_path / "full" / "d") == ["rejected.csv"]
 
 
 def test_help_lists_the_flags():
     done = command("--help")
     assert done.returncode == 0
-    for flag in ("--input", "--output_dir", "--polyphony", "--min_bars", "--num_processes"):
+    for flag in (
+        "--input",
+        "--output_dir",
+        "--polyphony",
+        "--split",
+        "--min_bars",
+        "--num_processes",
+    ):
         assert flag in done.stdout
