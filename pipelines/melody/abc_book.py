@@ -36,7 +36,7 @@ class Line:
 
 
 def split_book(text: str) -> list[AbcTune]:
-    """Returns the tunes of an ABC book; fields before its first tune hold for every tune."""
+    """Return the tunes of an ABC book; fields before its first tune hold for every tune."""
     parts = _TUNE_START.split(_HTML_LINE.sub("", _TEXT_BLOCK.sub("", text)))
     defaults = ""
     if len(parts) > 1 and not parts[0].startswith("X:"):
@@ -59,7 +59,7 @@ def split_book(text: str) -> list[AbcTune]:
 
 
 def _split_at_headers(text: str) -> list[str]:
-    """Returns the tunes of a book without numbers: one begins with each header after a blank line."""
+    """Return the tunes of a book without numbers: one begins with each header after a blank line."""
     parts: list[list[str]] = [[]]
     has_music = False
     after_blank = False
@@ -75,7 +75,7 @@ def _split_at_headers(text: str) -> list[str]:
 
 
 def music_lines(tune: str) -> Iterator[Line]:
-    """Yields the music and the fields M, L, K, P and V of a tune, without comments and prose."""
+    """Yield the music and the fields M, L, K, P and V of a tune, without comments and prose."""
     tune = _HTML_NAME.sub(lambda match: _HTML_NAMES[match[0]], _HTML_TAG.sub("", tune))
     header_is_over = not re.search(r"(?m)^[ \t]*K:", tune)
     has_music = False
@@ -100,7 +100,7 @@ def _without_comment(line: str) -> str:
 
 
 def _is_prose(line: str) -> bool:
-    """Returns whether a line without bar lines has too many letters that no note is written with."""
+    """Return whether a line without bar lines has too many letters that no note is written with."""
     if "|" in line or '"' in line or "!" in line:
         return False
     letters = [letter for letter in line if letter.isalpha()]

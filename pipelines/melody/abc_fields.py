@@ -22,13 +22,13 @@ Fraction = tuple[int, int]
 
 
 def alter_of(accidental: str) -> int:
-    """Returns how many semitones an accidental raises a note; a microtone raises it by none."""
+    """Return how many semitones an accidental raises a note; a microtone raises it by none."""
     return _ALTERS.get(accidental, 0)
 
 
 @functools.lru_cache(maxsize=256)
 def parse_key(value: str) -> dict[str, int] | None:
-    """Returns the alteration of each altered letter; None for a field that names no key."""
+    """Return the alteration of each altered letter; None for a field that names no key."""
     value = value.strip()
     rest = _PROPERTY.sub("", value)  # such as clef=treble
     if rest[:2].upper() == "HP":
@@ -55,7 +55,7 @@ def parse_key(value: str) -> dict[str, int] | None:
 
 
 def _signature(sharps: int) -> dict[str, int]:
-    """Returns the alterations of a signature; beyond seven, letters are altered twice."""
+    """Return the alterations of a signature; beyond seven, letters are altered twice."""
     order = _FIFTHS if sharps > 0 else _FIFTHS[::-1]
     alters: dict[str, int] = {}
     for i in range(abs(sharps)):
@@ -65,7 +65,7 @@ def _signature(sharps: int) -> dict[str, int]:
 
 
 def parse_metre(value: str, current: Metre | None) -> Metre | None:
-    """Returns the metre that a field sets; None for free metre."""
+    """Return the metre that a field sets; None for free metre."""
     value = value.strip()
     if value[:2].upper() == "C|":
         return 2, 2
@@ -82,7 +82,7 @@ def parse_metre(value: str, current: Metre | None) -> Metre | None:
 
 
 def parse_length(value: str) -> Fraction | None:
-    """Returns the unit length that a field sets; None for a field that says nothing."""
+    """Return the unit length that a field sets; None for a field that says nothing."""
     fraction = re.match(r"(\d+)\s*(?:/\s*(\d+))?", value.strip())
     if not fraction:
         return None
@@ -91,10 +91,10 @@ def parse_length(value: str) -> Fraction | None:
 
 
 def default_length(metre: Metre | None) -> Fraction:
-    """Returns the unit length that a metre implies."""
+    """Return the unit length that a metre implies."""
     return (1, 16) if metre and metre[0] / metre[1] < 0.75 else (1, 8)
 
 
 def is_compound(metre: Metre | None) -> bool:
-    """Returns whether a metre counts in threes, as 6/8 does."""
+    """Return whether a metre counts in threes, as 6/8 does."""
     return metre is not None and metre[0] % 3 == 0 and metre[0] > 3

@@ -53,7 +53,7 @@ class VoiceReader:
         self._begin()
 
     def read(self, lines: Iterable[Line]) -> tuple[list[Bar], list[Mark]]:
-        """Returns the bars of a segment, and the mark before each and after the last.
+        """Return the bars of a segment, and the mark before each and after the last.
 
         Raises:
             RejectedError: if the music uses what cannot be read.
@@ -128,7 +128,7 @@ class VoiceReader:
             self._play([], length, content.strip(" z"))
 
     def _pitch(self, token: re.Match) -> tuple[str, int]:
-        """Returns the name of a note, which a tie goes by, and its pitch."""
+        """Return the name of a note, which a tie goes by, and its pitch."""
         sign, letter, octave = token["sign"], token["letter"], token["octave"]
         name = letter + octave
         upper = letter.upper()
@@ -146,7 +146,7 @@ class VoiceReader:
         return name, pitch
 
     def _play(self, pitches: list[tuple[str, int]], *lengths: str) -> None:
-        """Adds notes that start together, or a rest."""
+        """Add notes that start together, or a rest."""
         if not self._has_notes:
             self._has_notes = True
             self._bar.metre = self._metre
@@ -175,7 +175,7 @@ class VoiceReader:
         return duration
 
     def _broken_off(self, written: int) -> int:
-        """Returns what > or < before a note leaves of its written length, or adds to it."""
+        """Return what > or < before a note leaves of its written length, or adds to it."""
         part, broken = written >> abs(self._broken), self._broken
         self._broken = 0
         if broken > 0:
@@ -208,7 +208,7 @@ class VoiceReader:
         self._tuplet = (times or 1, per or default, notes or times)
 
     def _rest_bars(self, number: int) -> None:
-        """Adds bars of rest, each a bar of its own."""
+        """Add bars of rest, each a bar of its own."""
         if number > _MAX_REST_BARS:
             raise RejectedError("too long", f"a rest of {number} bars")
         for i in range(number):
@@ -228,7 +228,7 @@ class VoiceReader:
         self._last, self._last_length, self._tied = [], 0, {}
 
     def _set_play(self, sign: str) -> None:
-        """Notes a sign at the bar line where it takes effect."""
+        """Note a sign at the bar line where it takes effect."""
         if sign in ("segno", "coda") and not self._now:
             here = Mark(is_segno=sign == "segno", is_coda=sign == "coda")
             self._bar.mark = merge(self._bar.mark, here)

@@ -38,7 +38,7 @@ _WORDS = [
 
 
 def plain(music: str) -> str:
-    """Returns music without what does not sound; signs that change the order become tokens."""
+    """Return music without what does not sound; signs that change the order become tokens."""
     music = _SPACED_LENGTH.sub("", _ORNAMENTS.sub(_sign, music.replace("§", "")))
     # A da capo without a fine says that dancers may start over, as they always may.
     has_end = re.search("§(?:fine|coda);", music)
@@ -46,7 +46,7 @@ def plain(music: str) -> str:
 
 
 def _sign(ornament: re.Match) -> str:
-    """Returns the token of a decoration or annotation; nothing for what changes no order."""
+    """Return the token of a decoration or annotation; nothing for what changes no order."""
     if ornament["chord"]:
         return f"[{ornament['chord']}]"
     name = ornament["name"] or ornament["letter"]

@@ -14,7 +14,7 @@ _WHOLE = ""
 
 
 def read_tune(tune: str) -> list[Part]:
-    """Returns what each voice of a tune plays; percussion is left out.
+    """Return what each voice of a tune plays; percussion is left out.
 
     Raises:
         RejectedError: if the tune uses what cannot be read.
@@ -32,7 +32,7 @@ def read_tune(tune: str) -> list[Part]:
 def _play(
     written: list[dict[str, tuple[list[Bar], list[Mark]]]],
 ) -> list[dict[str, list[Bar]]]:
-    """Returns the bars of each voice and part as they are played."""
+    """Return the bars of each voice and part as they are played."""
     played: list[dict[str, list[Bar]]] = [{} for _ in written]
     for part in dict.fromkeys(part for voice in written for part in voice):
         holders = [i for i, voice in enumerate(written) if part in voice]
@@ -44,7 +44,7 @@ def _play(
 
 
 def _in_order(parts: dict[str, list[Bar]], order: list[str]) -> Iterator[Bar]:
-    """Yields the bars of a voice, its parts in the order of the header or else as written."""
+    """Yield the bars of a voice, its parts in the order of the header or else as written."""
     names = [part for part in order if part in parts] or list(parts)
     if _WHOLE in parts and _WHOLE not in names:
         names.insert(0, _WHOLE)
@@ -54,7 +54,7 @@ def _in_order(parts: dict[str, list[Bar]], order: list[str]) -> Iterator[Bar]:
 def _sort_lines(
     lines: Iterable[abc_book.Line],
 ) -> tuple[list[abc_book.Line], list[str], set[str], dict[str, dict[str, list[abc_book.Line]]]]:
-    """Returns the header's fields, the order of parts, percussion, and voice -> part -> lines."""
+    """Return the header's fields, the order of parts, percussion, and voice -> part -> lines."""
     header: list[abc_book.Line] = []
     order: list[str] = []
     percussion: set[str] = set()
@@ -83,7 +83,7 @@ def _sort_lines(
 
 
 def _parse_order(text: str) -> list[str]:
-    """Returns the parts that an order such as "A(AB)2C3" or "A.B.A" plays; none if it is no order.
+    """Return the parts that an order such as "A(AB)2C3" or "A.B.A" plays; none if it is no order.
 
     Raises:
         RejectedError: if more parts are played than any tune has.

@@ -16,12 +16,12 @@ _COMMON_TIME = (4, 4)
 
 
 def to_step(quarters: float) -> int:
-    """Returns the nearest step, the later one of two."""
+    """Return the nearest step, the later one of two."""
     return int(quarters * encoding.STEPS_PER_QUARTER + 0.5)
 
 
 def quarters_of(sequence: "note_seq.NoteSequence") -> Callable[[float], float]:
-    """Returns the function from a sequence's seconds to quarters.
+    """Return the function from a sequence's seconds to quarters.
 
     A tempo that is not positive is as good as none, that is 120 quarters a minute.
     """
@@ -59,7 +59,7 @@ class Metres:
     changes: tuple[tuple[int, float], ...]
 
     def prevailing(self, end_step: int) -> float:
-        """Returns the steps per bar that hold longest up to a step, the earliest of equals."""
+        """Return the steps per bar that hold longest up to a step, the earliest of equals."""
         lengths: dict[float, int] = {}
         ends = [step for step, _ in self.changes[1:]] + [end_step]
         for (step, steps_per_bar), end in zip(self.changes, ends):
@@ -68,13 +68,13 @@ class Metres:
         return max(lengths, key=lambda steps_per_bar: lengths[steps_per_bar])
 
     def bar_line(self, step: int) -> int:
-        """Returns the last bar line that is not after a step."""
+        """Return the last bar line that is not after a step."""
         first, steps_per_bar = next(c for c in reversed(self.changes) if c[0] <= step)
         return first + int((step - first) // steps_per_bar * steps_per_bar)
 
 
 def metres_of(sequence: "note_seq.NoteSequence", quarters: Callable[[float], float]) -> Metres:
-    """Returns the metres of a sequence; time signatures that no music can have are left out."""
+    """Return the metres of a sequence; time signatures that no music can have are left out."""
     changes = [(0, _steps_per_bar(*_COMMON_TIME))]
     for signature in sorted(sequence.time_signatures, key=lambda s: s.time):
         numerator, denominator = signature.numerator, signature.denominator

@@ -54,7 +54,7 @@ class _Collection:
 def build_melody_dataset(
     inputs: list[str], output_dir: str, settings: MelodySettings
 ) -> dict[str, Any]:
-    """Reads tunes, extracts their melodies and writes them as a dataset.
+    """Read tunes, extracts their melodies and writes them as a dataset.
 
     The result depends on the tunes and the settings only, not on the number of processes, the
     order of the inputs or where they lie.
@@ -112,7 +112,7 @@ def build_melody_dataset(
 
 
 def _read(found: list[tunes.Tune], settings: MelodySettings, max_bytes: int) -> Iterable[Outcome]:
-    """Yields what `read_melodies` made of every tune."""
+    """Yield what `read_melodies` made of every tune."""
     names = [field.name for field in dataclasses.fields(extraction.ExtractionSettings)]
     wanted = extraction.ExtractionSettings(**{name: getattr(settings, name) for name in names})
     return parallel.map_isolated(
@@ -128,7 +128,7 @@ def _read(found: list[tunes.Tune], settings: MelodySettings, max_bytes: int) -> 
 def read_melodies(
     tune: tunes.Tune, settings: extraction.ExtractionSettings, max_bytes: int
 ) -> tuple[list[extraction.Melody], list[tuple[str, str]], dict[str, int]]:
-    """Reads one tune.
+    """Read one tune.
 
     Returns:
         Its melodies, the (reason, detail) of what was rejected in it, and how often something was
@@ -156,7 +156,7 @@ def read_melodies(
 def _collect(
     outcomes: Iterable[Outcome], validation_ratio: float, test_ratio: float
 ) -> _Collection:
-    """Returns what became of all tunes.
+    """Return what became of all tunes.
 
     Identical melodies of several tunes become one example, that of the first tune by name.
     """
@@ -199,7 +199,7 @@ def _preference(example: _Example) -> tuple[str, str, int]:
 
 
 def _serialise(examples: list[_Example], split: str) -> list[tuple[bytes, int]]:
-    """Returns the serialised melodies of a split, each with its number of steps."""
+    """Return the serialised melodies of a split, each with its number of steps."""
     serialised = []
     for example in examples:
         if example.split == split:

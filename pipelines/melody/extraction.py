@@ -89,7 +89,7 @@ class _Candidate:
 
 
 def extract_melodies(sequence: "note_seq.NoteSequence", settings: ExtractionSettings) -> Extraction:
-    """Returns every melody of a score, in order; every instrument is searched on its own."""
+    """Return every melody of a score, in order; every instrument is searched on its own."""
     result = Extraction()
     quarters = beats.quarters_of(sequence)
     instruments = _instruments(sequence, quarters, result.counts)
@@ -122,7 +122,7 @@ def _instruments(
     quarters: Callable[[float], float],
     counts: collections.Counter[str],
 ) -> dict[int, list[StepNote]]:
-    """Returns the quantised notes of each instrument, without drums and silent notes."""
+    """Return the quantised notes of each instrument, without drums and silent notes."""
     instruments: dict[int, list[StepNote]] = {}
     for note in sequence.notes:
         start_time, end_time = note.start_time, note.end_time
@@ -141,7 +141,7 @@ def _instruments(
 def _stretches(
     instruments: dict[int, list[StepNote]], metres: beats.Metres, split: str
 ) -> Iterator[tuple[dict[int, list[StepNote]], beats.Metres, str]]:
-    """Yields the whole score, or its notes between changes of metre, which cut those that sound."""
+    """Yield the whole score, or its notes between changes of metre, which cut those that sound."""
     if split == "none" or len(metres.changes) == 1:
         yield instruments, metres, ""
         return
@@ -169,7 +169,7 @@ def _stretches(
 def _between_gaps(
     line: list[StepNote], metres: beats.Metres, gap_bars: float, cause: str
 ) -> Iterator[_Candidate]:
-    """Yields the notes between silences of at least `gap_bars` bars.
+    """Yield the notes between silences of at least `gap_bars` bars.
 
     Raises:
         RejectedError: if a bar is not a whole number of steps.
@@ -189,7 +189,7 @@ def _between_gaps(
 
 
 def _events(candidate: _Candidate) -> list[int]:
-    """Returns the events of a melody as note-seq has them, up to the end of its last bar."""
+    """Return the events of a melody as note-seq has them, up to the end of its last bar."""
     events = [_NO_EVENT] * (candidate.notes[-1].end_step - candidate.start)
     for note, following in zip(candidate.notes, [*candidate.notes[1:], None]):
         events[note.start_step - candidate.start] = note.pitch

@@ -25,7 +25,7 @@ class StepNote:
 def one_line(
     notes: list[StepNote], polyphony: str, counts: collections.Counter[str]
 ) -> list[StepNote]:
-    """Returns the notes of an instrument that make one line of melody, by start.
+    """Return the notes of an instrument that make one line of melody, by start.
 
     Of notes that fall on one step though they follow one another (an ornament too fast for the
     grid) the longest stays. Skyline keeps the highest of the notes that start together and

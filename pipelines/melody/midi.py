@@ -48,7 +48,7 @@ class _Track:
 
 
 def read_songs(data: bytes) -> tuple[list[Song], collections.Counter[str]]:
-    """Returns the songs of a file, and how often what had to be mended or left out.
+    """Return the songs of a file, and how often what had to be mended or left out.
 
     Raises:
         RejectedError: if it is no MIDI file.
@@ -61,7 +61,7 @@ def read_songs(data: bytes) -> tuple[list[Song], collections.Counter[str]]:
 
 
 def _header(data: bytes) -> tuple[int, int, int]:
-    """Returns the file's type, its division of time and where its chunks begin."""
+    """Return the file's type, its division of time and where its chunks begin."""
     # RMID files and old Macintosh files have something before it.
     at = data.find(b"MThd")
     if at < 0 or len(data) < at + 14:
@@ -76,7 +76,7 @@ def _header(data: bytes) -> tuple[int, int, int]:
 
 
 def _track_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bool]]:
-    """Yields the tracks, and whether their length is right, passing over chunks of other kinds."""
+    """Yield the tracks, and whether their length is right, passing over chunks of other kinds."""
     while at + 8 <= len(data):
         if not _is_chunk(data, at):
             # A wrong length led astray: the next track has its name.
@@ -96,7 +96,7 @@ def _track_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bool]]:
 
 
 def _is_chunk(data: bytes, at: int) -> bool:
-    """Returns whether a chunk may begin here: its name is printable, or only padding is left."""
+    """Return whether a chunk may begin here: its name is printable, or only padding is left."""
     name = data[at : at + 4]
     return all(0x20 <= byte < 0x7F for byte in name) or not data[at:].strip(b"\0")
 
@@ -141,7 +141,7 @@ def _close(
     end: int,
     counts: collections.Counter[str],
 ) -> None:
-    """Ends notes that nothing ends: at the next note of their channel, or with the track."""
+    """End notes that nothing ends: at the next note of their channel, or with the track."""
     if not unclosed:
         return
     starts: dict[int, list[int]] = {}
@@ -160,7 +160,7 @@ def _close(
 def _events(
     chunk: bytes, is_exact: bool, counts: collections.Counter[str]
 ) -> Iterator[tuple[int, int, bytes]]:
-    """Yields tick, status and data of every event; of a meta event the data begin with its type."""
+    """Yield tick, status and data of every event; of a meta event the data begin with its type."""
     at, now, running = 0, 0, 0
     try:
         while at < len(chunk):
@@ -208,7 +208,7 @@ def _events(
 
 
 def _varint(chunk: bytes, at: int) -> tuple[int, int]:
-    """Returns a number and where it ends."""
+    """Return a number and where it ends."""
     value = chunk[at]
     at += 1
     if value < 0x80:

@@ -20,7 +20,7 @@ CUE = "cue and grace notes left out"
 
 
 def read_parts(root: ElementTree.Element) -> tuple[list[Part], collections.Counter[str]]:
-    """Returns what each part of a score plays, and how many notes were left out, by their kind."""
+    """Return what each part of a score plays, and how many notes were left out, by their kind."""
     counts: collections.Counter[str] = collections.Counter()
     drums = {
         score_part.get("id")
@@ -50,7 +50,7 @@ class _PartReader:
         self._main_voice = ""
 
     def read(self, part: ElementTree.Element) -> tuple[list[Bar], list[Mark]]:
-        """Returns the bars, and the mark before each and after the last."""
+        """Return the bars, and the mark before each and after the last."""
         bars: list[Bar] = []
         mark = Mark()
         for measure in part.iter("measure"):
@@ -61,7 +61,7 @@ class _PartReader:
         return bars, [*(bar.mark for bar in bars), mark]
 
     def _read_measure(self, measure: ElementTree.Element) -> tuple[Bar, Mark]:
-        """Returns a measure, and the mark at its end."""
+        """Return a measure, and the mark at its end."""
         bar, after = Bar(), Mark()
         now = start = 0
         # Without going back, a measure is one line, whatever voice each note says it is in.
@@ -115,7 +115,7 @@ class _PartReader:
             bar.notes.append(Note(start, start + duration, pitch, "start" in ties, line))
 
     def _pitch(self, element: ElementTree.Element) -> int | None:
-        """Returns the sounding pitch; None for a note without one."""
+        """Return the sounding pitch; None for a note without one."""
         step = element.findtext("pitch/step", "").strip().upper()
         octave = _number(element.findtext("pitch/octave"))
         if step not in _PITCHES or octave is None:
@@ -145,7 +145,7 @@ class _PartReader:
 
 
 def _metre(time: ElementTree.Element) -> Metre | None:
-    """Returns the sum of a time signature's fractions; None where it has none."""
+    """Return the sum of a time signature's fractions; None where it has none."""
     metre = None
     for beats, beat_type in zip(time.findall("beats"), time.findall("beat-type")):
         numbers = re.findall(r"\d+", beats.text or "")
@@ -187,7 +187,7 @@ def _barline(element: ElementTree.Element) -> Mark:
 
 
 def _directions(element: ElementTree.Element) -> tuple[Mark, Mark]:
-    """Returns what a direction says about the beginning of its measure, and about the end."""
+    """Return what a direction says about the beginning of its measure, and about the end."""
     before, after = Mark(), Mark()
     for sound in element.iter("sound"):
         before = merge(

@@ -38,7 +38,7 @@ class Mark:
 
 
 def merge(first: Mark, second: Mark) -> Mark:
-    """Returns two marks with nothing between them as one."""
+    """Return two marks with nothing between them as one."""
     return Mark(
         max(first.backward, second.backward),
         first.forward or second.forward,
@@ -54,7 +54,7 @@ def merge(first: Mark, second: Mark) -> Mark:
 
 
 def share(parts: Sequence[Sequence[Mark]]) -> list[Sequence[Mark]]:
-    """Returns the marks of parts that are played together, each with those of all others.
+    """Return the marks of parts that are played together, each with those of all others.
 
     The signs of the order of play are often written in one part and hold for all. A part of another
     number of bars than the longest keeps to its own.
@@ -67,7 +67,7 @@ def share(parts: Sequence[Sequence[Mark]]) -> list[Sequence[Mark]]:
 
 
 def parse_endings(numbers: str) -> frozenset[int]:
-    """Returns the plays that "1,2" or "1-3" names; other characters are ignored."""
+    """Return the plays that "1,2" or "1-3" names; other characters are ignored."""
     found: set[int] = set()
     for part in numbers.replace(" ", ",").replace(".", ",").split(","):
         first, _, last = part.partition("-")
@@ -78,7 +78,7 @@ def parse_endings(numbers: str) -> frozenset[int]:
 
 
 def play_order(marks: Sequence[Mark]) -> list[int]:
-    """Returns the bars in the order they are played.
+    """Return the bars in the order they are played.
 
     Repeats are not played again after a jump back; of the endings the last one is.
 
@@ -115,7 +115,7 @@ class _Player:
             index += 1
 
     def _next(self, index: int) -> int:
-        """Returns the bar to play when play arrives at the mark before bar `index`."""
+        """Return the bar to play when play arrives at the mark before bar `index`."""
         mark = self._marks[index]
         if self._repeats(mark):
             self._play += 1
@@ -158,7 +158,7 @@ class _Player:
         self._is_explicit = self._marks[index].forward
 
     def _enter_ending(self, index: int) -> int:
-        """Returns the bar where the ending for this play begins, seen from any of the endings."""
+        """Return the bar where the ending for this play begins, seen from any of the endings."""
         if index >= len(self._marks) - 1 or not self._marks[index].endings:
             return index
         group: dict[int, int] = {}  # play -> where its ending begins
@@ -180,7 +180,7 @@ class _Player:
 
 
 def _with_to_coda(marks: Sequence[Mark]) -> list[Mark]:
-    """Returns the marks with the first of several coda signs read as the way to the coda."""
+    """Return the marks with the first of several coda signs read as the way to the coda."""
     marks = list(marks)
     codas = [i for i, mark in enumerate(marks) if mark.is_coda]
     if len(codas) > 1 and not any(mark.is_to_coda for mark in marks):

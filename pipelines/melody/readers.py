@@ -35,7 +35,7 @@ class Reading:
 
 
 def read_tune(tune: tunes.Tune, *, max_bytes: int) -> Reading:
-    """Returns the notes of a tune, one instrument per part and voice.
+    """Return the notes of a tune, one instrument per part and voice.
 
     Raises:
         RejectedError: if the tune is too large or cannot be read.
@@ -102,7 +102,7 @@ def _sequence(
     metres: Iterable[tuple[int, int, int]],
     ticks_per_quarter: float,
 ) -> "note_seq.NoteSequence":
-    """Returns notes (instrument, start, end, pitch) and metres (tick, numerator, denominator)."""
+    """Return notes (instrument, start, end, pitch) and metres (tick, numerator, denominator)."""
     from note_seq.protobuf import music_pb2
 
     sequence = music_pb2.NoteSequence()

@@ -69,13 +69,13 @@ class Part:
 
 
 def bar_ticks(metre: Metre | None) -> int:
-    """Returns the length of a bar; without a metre, that of common time."""
+    """Return the length of a bar; without a metre, that of common time."""
     numerator, denominator = metre or (4, 4)
     return TICKS_PER_WHOLE * numerator // denominator
 
 
 def perform(bars: Iterable[Bar]) -> Part:
-    """Returns the notes of bars that are played one after the other.
+    """Return the notes of bars that are played one after the other.
 
     Raises:
         RejectedError: if there are more bars than any tune has.

@@ -13,7 +13,7 @@ _MARKS = (
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """Returns a file's text with plain line ends.
+    """Return a file's text with plain line ends.
 
     A byte order mark is believed first, then zero bytes between letters, then what the file
     declares; after that, what is not UTF-8 is Latin-1, which fits every byte.

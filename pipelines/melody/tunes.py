@@ -56,7 +56,7 @@ def list_tunes(
     max_bytes: int,
     allow_any_music21_collection: bool,
 ) -> tuple[list[Tune], list[Rejection]]:
-    """Returns the tunes of all inputs and the files that cannot even be taken apart.
+    """Return the tunes of all inputs and the files that cannot even be taken apart.
 
     Raises:
         UserError: if an input does not exist, is of no known kind or may not be used.

@@ -18,7 +18,7 @@ _XMLNS = re.compile(r"\sxmlns(?::\w+)?\s*=\s*(\"[^\"]*\"|'[^']*')")
 
 
 def read_root(data: bytes, max_bytes: int) -> ElementTree.Element:
-    """Returns the root of a score by parts.
+    """Return the root of a score by parts.
 
     Raises:
         RejectedError: if no score is in it, or it could blow up in memory.
@@ -46,7 +46,7 @@ def _parse(data: bytes) -> ElementTree.Element:
 
 
 def _score_in(data: bytes, max_bytes: int) -> bytes:
-    """Returns the score of a compressed file: what its manifest names, else the only one."""
+    """Return the score of a compressed file: what its manifest names, else the only one."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
         candidates = [
@@ -75,7 +75,7 @@ def _member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
 
 
 def _by_part(root: ElementTree.Element) -> ElementTree.Element:
-    """Returns a score of measures that hold parts as one of parts that hold measures."""
+    """Return a score of measures that hold parts as one of parts that hold measures."""
     score = ElementTree.Element("score-partwise")
     score.extend(child for child in root if child.tag != "measure")
     parts: dict[str, ElementTree.Element] = {}
