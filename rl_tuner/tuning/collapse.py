@@ -140,7 +140,7 @@ def _grams(row: np.ndarray, n: int) -> list[bytes]:
 
 
 def lengths(sequences: np.ndarray, end_token: int | None) -> np.ndarray:
-    """Steps of each sequence, its end token included: int [N, T] -> int [N]."""
+    """Return the steps of each sequence, its end token included: int [N, T] -> int [N]."""
     count, horizon = sequences.shape
     if end_token is None:
         return np.full(count, horizon)

@@ -102,7 +102,7 @@ class MusicTheoryReward:
         }
 
     def _parts(self):
-        """Returns, for each part, the function that computes it and its weights."""
+        """Return, for each part, the function that computes it and its weights."""
         return {
             "in_key": (self._in_key, [self.in_key]),
             "tonic": (self._tonic, [self.tonic]),

@@ -51,7 +51,7 @@ def running_max(x: tf.Tensor) -> tf.Tensor:
 
 
 def _running(combine: Callable, x: tf.Tensor, neutral: float) -> tf.Tensor:
-    """Combines steps 0 .. t for every t, over windows that double in width."""
+    """Combine steps 0 .. t for every t, over windows that double in width."""
 
     def double(width, x):
         return 2 * width, combine(x, delay(x, width, neutral))
