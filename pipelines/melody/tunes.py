@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pipelines.inputs import InputFile, list_files
 from pipelines.melody import abc_book, text
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.extras import install_hint
 from rl_tuner.datasets import tfrecords
 from rl_tuner.datasets.writer import RejectedError, Rejection
 
@@ -136,7 +137,7 @@ def _music21_folder(given: str, allow_any: bool) -> str:
         )
     spec = importlib.util.find_spec("music21")
     if spec is None or not spec.submodule_search_locations:
-        raise UserError(f'{given} needs music21: pip install "sequence-tutor[corpus]"')
+        raise UserError(f"{given} needs music21: {install_hint('corpus')}")
     folder = os.path.join(spec.submodule_search_locations[0], "corpus", name)
     if not re.fullmatch(r"[\w-]+", name) or not os.path.isdir(folder):
         raise UserError(f"music21 has no collection {name!r} (free: {free})")

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.extras import install_hint
 
 REPRESENTATIONS = ("atom", "character", "selfies")
 END = 0
@@ -256,7 +257,7 @@ def _selfies() -> ModuleType:
     try:
         import selfies
     except ImportError as error:
-        raise UserError("SELFIES need the package selfies: pip install selfies") from error
+        raise UserError(f"SELFIES need the package selfies: {install_hint('selfies')}") from error
     return selfies
 
 
