@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import urllib.parse
 
 PACKAGE = "sequence-tutor"
@@ -19,9 +20,10 @@ def install_hint(extra: str) -> str:
 
 
 def _source() -> str:
-    try:
-        text = importlib.metadata.distribution(PACKAGE).read_text("direct_url.json")
-        url = urllib.parse.urlparse(json.loads(text or "{}").get("url", ""))
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return "."
-    return urllib.parse.unquote(url.path) if url.scheme == "file" else PACKAGE
+    for distribution in importlib.metadata.distributions(name=PACKAGE):
+        noted = json.loads(distribution.read_text("direct_url.json") or "{}")
+        url = urllib.parse.urlparse(noted.get("url", ""))
+        if url.scheme == "file":
+            return urllib.parse.unquote(url.path)
+    checkout = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return checkout if os.path.isfile(os.path.join(checkout, "setup.py")) else PACKAGE

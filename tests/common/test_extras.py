@@ -1,6 +1,7 @@
 import importlib.metadata
 
 from rl_tuner.common import extras
+from tests.small_data import ROOT
 
 
 class Distribution:
@@ -13,18 +14,8 @@ class Distribution:
 
 
 def test_the_hint_names_where_the_program_came_from(monkeypatch):
-    for text, source in (
-        ('{"url": "file:///home/me/my%20tutor", "dir_info": {}}', "/home/me/my tutor"),
-        (None, "sequence-tutor"),
-    ):
-        found = Distribution(text)
-        monkeypatch.setattr(importlib.metadata, "distribution", lambda name, found=found: found)
+    noted = '{"url": "file:///home/me/my%20tutor", "dir_info": {}}'
+    for texts, source in (((None, noted), "/home/me/my tutor"), ((None,), ROOT), ((), ROOT)):
+        found = [Distribution(text) for text in texts]
+        monkeypatch.setattr(importlib.metadata, "distributions", lambda found=found, **_: found)
         assert extras.install_hint("corpus") == f'pip install "{source}[corpus]"'
-
-
-def test_an_uninstalled_checkout_is_named_as_here(monkeypatch):
-    def missing(name):
-        raise importlib.metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(importlib.metadata, "distribution", missing)
-    assert extras.install_hint("selfies") == 'pip install ".[selfies]"'
