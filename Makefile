@@ -1,5 +1,8 @@
 # Everything runs in a virtual environment of its own, made from setup.py.
-PYTHON ?= python3
+# python3 where it is supported, else the newest supported one on the path: make PYTHON=/path/to/python3.12
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(firstword $(shell for name in python3 python3.13 python3.12 python3.11; do \
+    $$name -c '$(SUPPORTED)' 2>/dev/null && echo $$name; done) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
@@ -39,6 +42,8 @@ table2: $(INSTALLED)
 	$(BIN)/python -m benchmarks.paper.table2
 
 $(INSTALLED): setup.py pyproject.toml
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13;" \
+	    "name one that is: make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --progress-bar=off --quiet --upgrade pip
 	@echo "installing into $(VENV): about two minutes"

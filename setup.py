@@ -14,6 +14,7 @@ COMMANDS = {
     "st-evaluate": "rl_tuner.evaluate",
     "st-generate": "rl_tuner.generate",
     "st-export": "rl_tuner.export",
+    "st-completion": "rl_tuner.completion",
 }
 
 setup(

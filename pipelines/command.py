@@ -13,7 +13,7 @@ from rl_tuner.common import command_line
 def define_flags(
     values: flags.FlagValues, settings_class: type[DatasetSettings], inputs: str
 ) -> None:
-    """Defines --input, --output_dir and a flag per setting.
+    """Define --input, --output_dir and a flag per setting.
 
     Args:
         values: Receives the flags.
@@ -35,7 +35,7 @@ def define_flags(
 
 
 def call(build: Callable[..., dict[str, Any]], values: flags.FlagValues) -> dict[str, Any]:
-    """Calls a builder with the flags; returns the dataset's description."""
+    """Call a builder with the flags; returns the dataset's description."""
     settings = values.flag_values_dict()
     del settings["log"]
     inputs = command_line.split_list(settings.pop("input"))
@@ -43,12 +43,12 @@ def call(build: Callable[..., dict[str, Any]], values: flags.FlagValues) -> dict
 
 
 def splits(description: dict[str, Any]) -> str:
-    """Returns how many sequences each split has."""
+    """Return how many sequences each split has."""
     return ", ".join(f"{n['sequences']} {name}" for name, n in description["splits"].items())
 
 
 def losses(description: dict[str, Any]) -> str:
-    """Returns what was rejected or changed, and how often."""
+    """Return what was rejected or changed, and how often."""
     found = f"rejected: {_counts(description['rejections']) or 'none'}"
     changes = description.get("changes")
     return f"{found}; changed: {_counts(changes)}" if changes else found

@@ -21,7 +21,7 @@ class InputFile:
 
 
 def list_files(inputs: Iterable[str], *, recursive: bool = True) -> list[InputFile]:
-    """Returns the files of some files and folders, sorted, each once; hidden ones are left out.
+    """Return the files of some files and folders, sorted, each once; hidden ones are left out.
 
     Raises:
         UserError: if an input does not exist or cannot be read.

@@ -12,7 +12,7 @@ from rl_tuner.common import command_line
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     command_line.run(_define_flags, _run, usage=__doc__)
 
 

@@ -13,7 +13,7 @@ from rl_tuner.common import command_line
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     command_line.run(_define_flags, _run, usage=__doc__)
 
 
@@ -25,7 +25,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     command.define_flags(
         values,
         settings.MelodySettings,
-        "Files or folders of .mid .midi .abc .xml .musicxml .mxl, TFRecords of NoteSequences"
+        "Files or folders of .mid .midi .rmi .kar .abc .xml .musicxml .mxl, TFRecords of NoteSequences"
         f" (.tfrecord), or music21:NAME ({collections}).",
     )
 

@@ -24,7 +24,7 @@ def map_isolated(
     memory_mb: int = 0,
     preload: Sequence[str] = (),
 ) -> Iterator[Outcome]:
-    """Yields the outcome of function(item) for every item, in the order of the items.
+    """Yield the outcome of function(item) for every item, in the order of the items.
 
     Args:
         function: Importable by its module and name; it and the items travel by pickle.
@@ -61,7 +61,7 @@ def map_in_chunks(
     chunk_size: int,
     **options: Any,
 ) -> Iterator[Outcome]:
-    """Yields the outcome of function(item) for every item, for items quicker than their transport.
+    """Yield the outcome of function(item) for every item, for items quicker than their transport.
 
     A chunk has no more time than one item: whatever is too slow in company is too slow alone. The
     items of a chunk that fails are tried again one at a time, after all others, so that only the
@@ -97,7 +97,7 @@ def _step(
     timeout_seconds: float,
     start: Callable[[], Worker],
 ) -> None:
-    """Waits until something happens to a worker, and deals with it."""
+    """Wait until something happens to a worker, and deals with it."""
     deadline = min(worker.deadline for worker in workers)
     pipes = [worker.pipe for worker in workers]
     ready = connection.wait(pipes, timeout=max(0.0, deadline - time.monotonic()))

@@ -25,7 +25,7 @@ def setting(
     choices: Iterable[str] = (),
     cosmetic: bool = False,
 ) -> Any:
-    """Returns a field of a dataclass of settings.
+    """Return a field of a dataclass of settings.
 
     Args:
         default: Its default.
@@ -52,21 +52,21 @@ class DatasetSettings:
     test_ratio: float = setting(0.1, "The share of the data for testing.", least=0)
     num_shards: int = setting(1, "Files per split.", least=1)
     num_processes: int = setting(
-        0, "Worker processes; 0 for one a processor.", least=0, cosmetic=True
+        0, "Worker processes; 0 for one per processor.", least=0, cosmetic=True
     )
     overwrite: bool = setting(
         False, "Replace an existing dataset, once the new one is complete.", cosmetic=True
     )
 
     def __post_init__(self) -> None:
-        """Checks every value against its range."""
+        """Check every value against its range."""
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
         if self.validation_ratio + self.test_ratio >= 1:
             raise UserError("validation_ratio and test_ratio leave nothing to train on")
 
     def to_json(self) -> dict[str, Any]:
-        """Returns what changes the output, as dataset.json says it."""
+        """Return what changes the output, as dataset.json says it."""
         values = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -76,7 +76,7 @@ class DatasetSettings:
 
     @classmethod
     def cosmetic(cls) -> frozenset[str]:
-        """Returns the names of the settings that do not change the output."""
+        """Return the names of the settings that do not change the output."""
         return frozenset(f.name for f in dataclasses.fields(cls) if f.metadata["cosmetic"])
 
 
@@ -84,7 +84,7 @@ Build = Callable[[list[str], str, Any], dict[str, Any]]
 
 
 def builder(settings_class: type[DatasetSettings]) -> Callable[[Build], Callable[..., dict]]:
-    """Returns a decorator that turns (inputs, output_dir, settings) into a function of keywords.
+    """Return a decorator that turns (inputs, output_dir, settings) into a function of keywords.
 
     The function has an explicit parameter per setting, which gin and `inspect.signature` see, and the
     attributes `settings_class` and `cosmetic_settings`, the names of what does not change the output.
@@ -145,7 +145,7 @@ def _signature(function: Build, fields: Iterable[dataclasses.Field]) -> inspect.
 
 
 def _documentation(function: Build, fields: Iterable[dataclasses.Field]) -> str:
-    """Returns the function's docstring with a line per setting instead of `settings`."""
+    """Return the function's docstring with a line per setting instead of `settings`."""
     text = inspect.getdoc(function) or ""
     lines = "\n".join(f"    {field.name}: {field.metadata['help']}" for field in fields)
     start, found, rest = text.partition("    settings: ")

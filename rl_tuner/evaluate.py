@@ -6,6 +6,7 @@ python -m rl_tuner.evaluate --run_dir=runs/psi_music --count=100000 --seed=1
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.quiet import loading
 
 
 def main() -> None:
@@ -23,11 +24,13 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    import rl_tuner
     from rl_tuner.common.run_folder import check_finished
 
     check_finished(values.run_dir)
-    policy = rl_tuner.open_run(values.run_dir)
+    with loading():
+        from rl_tuner import api
+
+    policy = api.open_run(values.run_dir)
     print(policy.evaluate(values.count, seed=values.seed, output_dir=values.output_dir))
 
 

@@ -9,6 +9,7 @@ from absl import flags
 
 from rl_tuner.common import command_line
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.quiet import loading
 
 
 def main() -> None:
@@ -51,7 +52,6 @@ def _define_flags(values: flags.FlagValues) -> None:
 def _run(values: flags.FlagValues) -> None:
     import os
 
-    import rl_tuner
     from rl_tuner.common.run_folder import check_finished
 
     if not 0 < values.temperature < float("inf"):
@@ -61,7 +61,10 @@ def _run(values: flags.FlagValues) -> None:
     if values.primer and not os.path.isfile(values.primer):
         raise UserError(f"--primer: {values.primer} does not exist")
     check_finished(values.run_dir)
-    policy = rl_tuner.open_run(values.run_dir)
+    with loading():
+        from rl_tuner import api
+
+    policy = api.open_run(values.run_dir)
     paths = policy.write_samples(
         values.output_dir,
         values.count,

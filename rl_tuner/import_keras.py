@@ -9,7 +9,7 @@ class. Python programs can give their own adapter to rl_tuner.priors.importing.k
 from absl import flags
 
 from rl_tuner.common import command_line
-from rl_tuner.common.quiet import quietly
+from rl_tuner.common.quiet import loading
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    with quietly():
+    with loading():
         from rl_tuner.priors.importing import keras_models
     from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 

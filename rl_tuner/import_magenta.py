@@ -9,7 +9,7 @@ Tune it with --gin_param="job.prior = 'priors/note_rnn'".
 from absl import flags
 
 from rl_tuner.common import command_line
-from rl_tuner.common.quiet import quietly
+from rl_tuner.common.quiet import loading
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    with quietly():
+    with loading():
         from rl_tuner.priors.importing import magenta_networks
     from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 

@@ -6,7 +6,7 @@ python -m rl_tuner.pretrain --gin_file=gin/mle_music.gin
 from absl import flags
 
 from rl_tuner.common import command_line
-from rl_tuner.common.quiet import quietly
+from rl_tuner.common.quiet import loading
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def _run(values: flags.FlagValues) -> None:
     from rl_tuner.common import gin_files
 
     gin_files.check(values.gin_file, values.gin_param)
-    with quietly():
+    with loading():
         from rl_tuner.jobs import configuration, job
 
     configuration.configure(values.gin_file, values.gin_param)

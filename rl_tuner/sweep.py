@@ -10,7 +10,7 @@ points are reused. Writes frontier.csv and frontier.png.
 from absl import flags
 
 from rl_tuner.common import command_line
-from rl_tuner.common.quiet import quietly
+from rl_tuner.common.quiet import loading
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def _run(values: flags.FlagValues) -> None:
     from rl_tuner.common import gin_files
 
     gin_files.check(values.gin_file, values.gin_param)
-    with quietly():
+    with loading():
         from rl_tuner.jobs import frontier
 
     run_dir = values.run_dir or command_line.default_run_dir(values) + "_sweep"

@@ -11,7 +11,7 @@ stopped resumes from its last checkpoint. Watch with: tensorboard --logdir=runs
 from absl import flags
 
 from rl_tuner.common import command_line
-from rl_tuner.common.quiet import quietly
+from rl_tuner.common.quiet import loading
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def _run(values: flags.FlagValues) -> None:
     from rl_tuner.common import gin_files
 
     gin_files.check(values.gin_file, values.gin_param)
-    with quietly():
+    with loading():
         from rl_tuner.jobs import configuration, job
 
     configuration.configure(values.gin_file, values.gin_param)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,15 @@ def command(module, *arguments, check=True, cwd=ROOT, **kwargs):
     )
     assert not check or done.returncode == 0, done.stderr
     return done
+
+
+def error_of(done):
+    """The line in which a command says what went wrong; before it there may only be progress."""
+    *before, last = done.stderr.splitlines()
+    assert last.startswith("error: "), done.stderr
+    progress = re.compile(r"loading TensorFlow$|[\w ]+: [\d,]+/[\d,]+|[\w ]+: .* so far$")
+    assert all(progress.match(line) for line in before), done.stderr
+    return last
 
 
 class Job:

@@ -3,24 +3,82 @@
 from __future__ import annotations
 
 import os
-import platform
 import shlex
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from typing import Any
 
-from rl_tuner.common.errors import UserError
+from absl import flags
 
-PACKAGES = ("tensorflow", "keras", "numpy", "gin-config", "note-seq", "rdkit")
+from benchmarks import machine
+from rl_tuner.common import command_line
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.tables import format_cell
+
+
+def define_flags(values: flags.FlagValues, what: str, count_flag: str) -> None:
+    """Define what the tables of the paper share.
+
+    Args:
+        values: receives the flags.
+        what: the sequences, such as "molecules".
+        count_flag: the flag that says how many are drawn from each model.
+    """
+    command_line.define_work_dir(values)
+    flags.DEFINE_string(
+        "data",
+        None,
+        f"A file or folder of {what}; by default the corpus of the gin files.",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "name",
+        None,
+        "Ends the names of the files written; by default the last part of --data.",
+        flag_values=values,
+    )
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
+    flags.DEFINE_integer(
+        "steps",
+        None,
+        "Environment steps (tokens); by default those of the gin files.",
+        1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        count_flag, 100_000, f"Number of {what} drawn from each model.", 1, flag_values=values
+    )
+    flags.DEFINE_multi_string(
+        "gin_param", [], "A gin binding for every run; repeat it for several.", flag_values=values
+    )
+    flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
+
+
+def data_name(values: flags.FlagValues) -> str:
+    """Return --name, or the last part of --data without its ending, or nothing."""
+    if not values.data:
+        return values.name or ""
+    return values.name or os.path.splitext(os.path.basename(os.path.abspath(values.data)))[0]
+
+
+def shared_bindings(
+    builder: str, data: str | None, name: str, steps: int | None, count: int
+) -> list[str]:
+    """Return gin bindings that every run shares; one prior serves the tuning runs of every seed."""
+    params = ["job.prior_seed = 0", f"job.evaluation_sequences = {count}"]
+    if steps:
+        params.append(f"tune.steps = {steps}")
+    if data:
+        params += [f"job.dataset_name = {name!r}", f"{builder}.inputs = [{data!r}]"]
+    return params
 
 
 def parse_seeds(texts: Sequence[str]) -> list[int]:
     """The whole numbers in `texts`.
 
     Raises:
-        UserError: there is none, or one is no whole number from 0 on, or comes twice.
+        UserError: there is none, or one is not a whole number from 0 on, or comes twice.
     """
     if not texts or not all(text.strip().isdigit() for text in texts):
         raise UserError(f"--seeds takes whole numbers such as 0,1,2, not {','.join(texts)!r}")
@@ -67,7 +125,7 @@ def summarise(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str,
 
 def footer(facts: Mapping[str, Any]) -> list[str]:
     """How results were made, as lines of Markdown."""
-    data, machine = facts["data"], facts["machine"]
+    data, where = facts["data"], facts["machine"]
     splits = ", ".join(
         f"{name} {split['sequences']:,} sequences ({split['tokens']:,} tokens)"
         for name, split in (data["splits"] or {}).items()
@@ -79,7 +137,7 @@ def footer(facts: Mapping[str, Any]) -> list[str]:
         f"- Prior: {format_scores(data['prior_scores'])}",
         f"- Seeds: {', '.join(map(str, facts['seeds']))}",
         f"- Versions: {versions}",
-        f"- Machine: {machine['cores']} cores, {machine['cpu']}",
+        f"- Machine: {where['cores']} cores, {where['cpu']}",
     ]
 
 
@@ -88,7 +146,7 @@ def markdown_table(
     columns: Mapping[str, Mapping[str, Mapping[str, Any]]],
     published: Mapping[str, Mapping[str, float]],
 ) -> list[str]:
-    """A row a metric, a column a model (mean and spread), then the published columns.
+    """A row a metric, one column per model (mean and spread), then the published columns.
 
     Args:
         rows: metric, label and kind, see `format_cell`.
@@ -112,25 +170,12 @@ def markdown_table(
     return lines
 
 
-def format_cell(kind: str, mean: float | None, std: float | None = None) -> str:
-    """One cell: a share as percent, more digits near zero; the deviation to as many digits."""
-    if mean is None:
-        return "n/a"
-    scale, unit = (100.0, "%") if kind == "share" else (1.0, "")
-    decimals = {"share": 1, "reward": 1, "score": 3, "count": 0}.get(kind, 2)
-    if kind == "share" and 0 < mean < 0.01:
-        decimals = 2 if mean > 0.000095 else 3
-    # z: no minus sign before a number that rounds to zero.
-    text = f"{scale * mean:z.{decimals}f}{unit}"
-    return text if std is None else f"{text} ± {scale * std:.{decimals}f}"
-
-
 def format_scores(scores: Mapping[str, float] | None) -> str:
     """The prior's quality in words."""
     if not scores:
         return "given"
     return (
-        f"validation {scores['validation_log_perplexity']:.3f} nats a step, "
+        f"validation {scores['validation_log_perplexity']:.3f} nats per step, "
         f"accuracy {scores['validation_accuracy']:.1%}"
     )
 
@@ -144,7 +189,7 @@ def provenance(program: str, run: Mapping[str, Any], seeds: Sequence[int]) -> di
     prior = load_prior(run["run_dir"])
     made = prior.metadata.get("provenance", {})
     return {
-        "command": shlex.join(["python", "-m", f"benchmarks.{program}", *_result_flags()]),
+        "command": shlex.join(["python", "-m", f"benchmarks.paper.{program}", *_result_flags()]),
         "data": {
             "name": settings["job"]["dataset_name"],
             "source": made.get("source"),
@@ -154,22 +199,9 @@ def provenance(program: str, run: Mapping[str, Any], seeds: Sequence[int]) -> di
         "steps": settings["tune"]["steps"],
         "sequences": settings["job"]["evaluation_sequences"],
         "seeds": list(seeds),
-        "versions": {"python": platform.python_version()}
-        | {name: metadata.version(name) for name in PACKAGES},
-        "machine": {"cores": os.cpu_count(), "cpu": cpu_model()},
+        "versions": machine.versions(),
+        "machine": machine.machine(),
     }
-
-
-def cpu_model() -> str:
-    """The processor's name."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [
-                line.partition(":")[2].strip() for line in file if line.startswith("model name")
-            ]
-    except OSError:
-        names = []
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _result_flags() -> list[str]:

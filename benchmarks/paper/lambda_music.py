@@ -23,8 +23,8 @@ from rl_tuner.common import command_line
 DISCOUNTS = ((0.5, 0.5), (1.0, 5.0))
 LAMBDAS = (0.0, 0.5, 0.9, 1.0)
 PANELS = (
-    ("task_reward", "task reward $r_T$, a melody"),
-    ("kl", "exact KL from the prior, nats a step"),
+    ("task_reward", "task reward $r_T$ per melody"),
+    ("kl", "exact KL from the prior, nats per step"),
 )
 ROWS = ("task_reward", "kl", "log_prior", "entropy", "distinct")
 
@@ -88,7 +88,7 @@ def write_results(
 
 
 def plot(histories: Mapping[tuple[float, float], Sequence[Mapping[str, float]]], path: str) -> None:
-    """Draws reward and KL over training: a row of panels a gamma, a line a lambda."""
+    """Draws reward and KL over training: a row of panels per gamma, one line per lambda."""
     from rl_tuner.common.figures import new_figure, save_figure
 
     figure = new_figure(11, 8)
@@ -123,7 +123,7 @@ def format_markdown(
             "# What lambda does for melodies",
             "",
             f"Psi-learning, {facts['steps']:,} environment steps, one seed; {facts['sequences']:,} melodies "
-            "measured at the end. KL, log p and entropy in nats a step.",
+            "measured at the end. KL, log p and entropy in nats per step.",
             "",
             *lines,
             "",

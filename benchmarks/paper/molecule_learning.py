@@ -2,7 +2,7 @@
 
 python -m benchmarks.paper.molecule_learning --data=data/zinc_24k.smi
 
-The score is the mean of QED and normalised SA, 0 for what is no molecule (gin/score_molecules.gin). Each
+The score is the mean of QED and normalised SA, 0 for what is not a molecule (gin/score_molecules.gin). Each
 point is the mean of the latest 512 molecules that tuning itself sampled. Writes molecule_learning.md, .json
 and .png. Finished runs are reused.
 """
@@ -120,7 +120,7 @@ def write_results(
 
 
 def plot(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
-    """Draws score, validity and uniqueness; a thin line a seed, each variant a colour."""
+    """Draws score, validity and uniqueness; one thin line per seed, one colour per variant."""
     from rl_tuner.common.figures import new_figure, save_figure
 
     figure = new_figure(12, 4)
@@ -163,7 +163,7 @@ def format_markdown(
         [
             "# Mean score against molecules scored",
             "",
-            "Score: mean of QED and (10 - SA)/9, 0 for what is no valid molecule; mean of the latest "
+            "Score: mean of QED and (10 - SA)/9, 0 for what is not a valid molecule; mean of the latest "
             f"{WINDOW} sampled. The last columns are of the last point; distinct: of all valid molecules "
             "sampled up to there, how many differ. Seconds since the first batch, TensorBoard on.",
             "",

@@ -6,7 +6,7 @@ python -m benchmarks.paper.table1 --models="Psi best=gin/psi_music_best.gin" --n
 python -m benchmarks.paper.table1 --steps=20000 --melodies=1000 --seeds=0 --output_dir=/tmp/table1
 
 Tunes one prior with Q, Psi, G and the reward alone, once a seed, and writes table1.md, table1.json and
-figure2.png. Finished models are reused: the same command goes on where it stopped.
+figure2.png. Finished models are reused: the same command continues where it stopped.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from typing import Any
 from absl import flags
 
 from benchmarks.paper.experiments import (
+    data_name,
+    define_flags,
     footer,
     markdown_table,
     parse_seeds,
     provenance,
     run_model,
+    shared_bindings,
     summarise,
 )
 from rl_tuner.common import command_line
@@ -40,15 +43,15 @@ PRIOR = "Prior"
 # What is measured of every policy besides the paper's rows: metric, label, and how it is written.
 COMMON_ROWS = (
     ("log_prior", "Mean log p(a given s), nats", "mean"),
-    ("task_reward", "Task reward r_T, a melody", "reward"),
-    ("kl", "Exact KL from the prior, nats a step", "mean"),
-    ("entropy", "Entropy, nats a step", "mean"),
+    ("task_reward", "Task reward r_T per melody", "reward"),
+    ("kl", "Exact KL from the prior, nats per step", "mean"),
+    ("entropy", "Entropy, nats per step", "mean"),
     ("distinct", "Distinct melodies", "share"),
     ("novelty", "Melodies that are no excerpt of the corpus", "share"),
 )
 PANELS = (
     ("log_prior", "(a) mean log p(a|s) of the prior"),
-    ("task_reward", "(b) mean task reward $r_T$, a melody"),
+    ("task_reward", "(b) mean task reward $r_T$ per melody"),
 )
 
 
@@ -58,47 +61,20 @@ def main() -> None:
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    command_line.define_work_dir(values)
-    flags.DEFINE_string(
-        "data",
-        None,
-        "A file or folder of tunes; by default the corpus of the gin files.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "name",
-        None,
-        "Ends the names of what is written; by default the last part of --data.",
-        flag_values=values,
-    )
+    define_flags(values, "tunes", "melodies")
     flags.DEFINE_list(
         "models",
         [f"{model}={file}" for model, file in MODELS.items()],
         "What to tune: NAME=GIN_FILE.",
         flag_values=values,
     )
-    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
-    flags.DEFINE_integer(
-        "steps",
-        None,
-        "Environment steps; by default those of the gin files.",
-        1,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "melodies", 100_000, "Melodies drawn from each model.", 1, flag_values=values
-    )
-    flags.DEFINE_multi_string(
-        "gin_param", [], "A gin binding for every run; repeat it for several.", flag_values=values
-    )
-    flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
 
 
 def _run(values: flags.FlagValues) -> None:
     from rl_tuner.common.progress import say
 
     seeds = parse_seeds(values.seeds)
-    name = values.name or (os.path.basename(os.path.abspath(values.data)) if values.data else "")
+    name = data_name(values)
     suffix = f"_{name}" if name else ""
     params = bindings(values.data, name, values.steps, values.melodies) + values.gin_param
     start = time.monotonic()
@@ -133,13 +109,8 @@ def parse_models(texts: Sequence[str]) -> dict[str, str]:
 
 
 def bindings(data: str | None, name: str, steps: int | None, melodies: int) -> list[str]:
-    """gin bindings that every run shares; one prior serves the tuning runs of every seed."""
-    params = ["job.prior_seed = 0", f"job.evaluation_sequences = {melodies}"]
-    if steps:
-        params.append(f"tune.steps = {steps}")
-    if data:
-        params += [f"job.dataset_name = {name!r}", f"build_melody_dataset.inputs = [{data!r}]"]
-    return params
+    """Return gin bindings that every run shares."""
+    return shared_bindings("build_melody_dataset", data, name, steps, melodies)
 
 
 def write_results(
@@ -181,7 +152,7 @@ def history_bands(histories: Sequence[Sequence[Mapping[str, float]]]) -> list[di
 
 
 def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
-    """Draws both panels; a line a model, a band of one standard deviation over seeds."""
+    """Draws both panels; one line per model, a band of one standard deviation over seeds."""
     from rl_tuner.common.figures import new_figure, save_figure
 
     figure = new_figure(11, 4.5)
@@ -221,7 +192,7 @@ def format_markdown(
         [
             "# Table 1 and Figure 2",
             "",
-            f"Mean {spread}; {facts['sequences']:,} melodies a model and seed, {facts['steps']:,} "
+            f"Mean {spread}; {facts['sequences']:,} melodies per model and seed, {facts['steps']:,} "
             "environment steps of tuning. One prior for all seeds.",
             "",
             *markdown_table((*TABLE1_ROWS, *COMMON_ROWS), summary, PAPER_TABLE1),

@@ -5,7 +5,7 @@ python -m benchmarks.paper.table2 --data=data/zinc_24k.smi
 python -m benchmarks.paper.table2 --steps=20000 --molecules=500 --seeds=0 --output_dir=/tmp/table2
 
 Tunes one prior with Psi-learning, once a seed, and writes table2.md, table2.json, and pictures of the
-first seed's molecules and their properties. Finished models are reused: the same command goes on where
+first seed's molecules and their properties. Finished models are reused: the same command continues where
 it stopped.
 """
 
@@ -21,22 +21,25 @@ from typing import Any
 from absl import flags
 
 from benchmarks.paper.experiments import (
+    data_name,
+    define_flags,
     footer,
     markdown_table,
     parse_seeds,
     provenance,
     run_model,
+    shared_bindings,
     summarise,
 )
 from rl_tuner.common import command_line
 
 COMMON_ROWS = (
-    ("log_prior", "Mean log p(a given s), nats a token", "mean"),
-    ("nll_prior", "NLL under the prior, nats a molecule", "reward"),
-    ("kl", "Exact KL from the prior, nats a token", "mean"),
-    ("kl_sequence", "Exact KL from the prior, nats a molecule", "mean"),
-    ("task_reward", "Task reward r_T, a molecule", "mean"),
-    ("length", "Tokens, a molecule", "reward"),
+    ("log_prior", "Mean log p(a given s), nats per token", "mean"),
+    ("nll_prior", "NLL under the prior, nats per molecule", "reward"),
+    ("kl", "Exact KL from the prior, nats per token", "mean"),
+    ("kl_sequence", "Exact KL from the prior, nats per molecule", "mean"),
+    ("task_reward", "Task reward r_T per molecule", "mean"),
+    ("length", "Tokens per molecule", "reward"),
 )
 PICTURES = ("properties", "best", "samples")
 
@@ -47,43 +50,15 @@ def main() -> None:
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    command_line.define_work_dir(values)
-    flags.DEFINE_string(
-        "data",
-        None,
-        "A file or folder of molecules; by default the corpus of the gin files.",
-        flag_values=values,
-    )
-    flags.DEFINE_string(
-        "name",
-        None,
-        "Ends the names of what is written; by default the last part of --data.",
-        flag_values=values,
-    )
+    define_flags(values, "molecules", "molecules")
     flags.DEFINE_string("gin_file", "gin/psi_molecules.gin", "The tuning run.", flag_values=values)
-    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
-    flags.DEFINE_integer(
-        "steps",
-        None,
-        "Environment steps (tokens); by default those of the gin file.",
-        1,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "molecules", 100_000, "Molecules drawn from each model.", 1, flag_values=values
-    )
-    flags.DEFINE_multi_string(
-        "gin_param", [], "A gin binding for every run; repeat it for several.", flag_values=values
-    )
-    flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
 
 
 def _run(values: flags.FlagValues) -> None:
     from rl_tuner.common.progress import say
 
     seeds = parse_seeds(values.seeds)
-    stem = os.path.splitext(os.path.basename(os.path.abspath(values.data or "")))[0]
-    name = values.name or (stem if values.data else "")
+    name = data_name(values)
     suffix = f"_{name}" if name else ""
     params = bindings(values.data, name, values.steps, values.molecules) + values.gin_param
     start = time.monotonic()
@@ -98,13 +73,8 @@ def _run(values: flags.FlagValues) -> None:
 
 
 def bindings(data: str | None, name: str, steps: int | None, molecules: int) -> list[str]:
-    """gin bindings that every run shares; one prior serves the tuning runs of every seed."""
-    params = ["job.prior_seed = 0", f"job.evaluation_sequences = {molecules}"]
-    if steps:
-        params.append(f"tune.steps = {steps}")
-    if data:
-        params += [f"job.dataset_name = {name!r}", f"build_molecule_dataset.inputs = [{data!r}]"]
-    return params
+    """Return gin bindings that every run shares."""
+    return shared_bindings("build_molecule_dataset", data, name, steps, molecules)
 
 
 def write_results(
@@ -156,7 +126,7 @@ def format_markdown(
         [
             "# Table 2",
             "",
-            f"Mean {spread}; {facts['sequences']:,} molecules a model and seed, {facts['steps']:,} "
+            f"Mean {spread}; {facts['sequences']:,} molecules per model and seed, {facts['steps']:,} "
             "environment steps (tokens) of tuning. One prior for all seeds. Means of properties are over "
             "valid molecules; a molecule counts as novel if its canonical SMILES is not in the training "
             "split; internal diversity is of 5,000 molecules.",

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
+from benchmarks import machine
 from benchmarks.speed import data, measuring, melodies, molecules, startup
 from rl_tuner.common import command_line
 
@@ -52,8 +53,8 @@ def _run(values: flags.FlagValues) -> None:
     start = time.monotonic()
     facts = {
         "command": shlex.join(["python", "-m", "benchmarks.speed", *_telling_flags()]),
-        "versions": measuring.versions(),
-        "machine": measuring.machine(),
+        "versions": machine.versions(),
+        "machine": machine.machine(),
     }
     seconds = 0.2 if values.quick else 5.0
     peak = measuring.matrix_product_peak(seconds)
@@ -68,7 +69,7 @@ def _run(values: flags.FlagValues) -> None:
             if not values.quick:
                 peak = max(peak, measuring.matrix_product_peak(seconds))
     facts |= {
-        "load_at_end": measuring.machine()["load"],
+        "load_at_end": machine.machine()["load"],
         "minutes": (time.monotonic() - start) / 60,
     }
     os.makedirs(values.output_dir, exist_ok=True)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from typing import Any
-
-from benchmarks.paper import experiments
 
 _BLOCKS = 5
 _PRODUCT = 2048
@@ -107,21 +102,6 @@ def peak_memory_mb() -> float:
         return int(found["VmHWM"].split()[0]) * 1024 / 1e6
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
-def machine() -> dict[str, Any]:
-    """Processor, cores and how busy the machine is with other work."""
-    return {
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "cpu": experiments.cpu_model(),
-        "load": round(os.getloadavg()[0], 2),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Python and the packages that the figures hang on."""
-    names = {"python": platform.python_version()}
-    return names | {name: metadata.version(name) for name in experiments.PACKAGES}
 
 
 def as_json(rows: Sequence[Row], peak: float, facts: dict[str, Any]) -> dict[str, Any]:

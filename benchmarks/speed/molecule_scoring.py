@@ -3,7 +3,7 @@
 python -m benchmarks.speed.molecule_scoring --input=builtin:nci
 python -m benchmarks.speed.molecule_scoring --input=zinc.smi --processes=1,2 --output=rows.json
 
-Prints the cost of each property on one core, beside RDKit's own functions; molecules a second for parsing,
+Prints the cost of each property on one core, beside RDKit's own functions; molecules per second for parsing,
 canonical SMILES, logP, QED, SA and rings with each number of processes; and how many of some molecules get
 values that are not equal to RDKit's, bit for bit.
 """
@@ -75,12 +75,12 @@ def read(source: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--input {source}: {error}") from error
     if not strings:
-        raise UserError(f"--input {source} holds no SMILES")
+        raise UserError(f"--input {source} contains no SMILES")
     return strings
 
 
 def costs(strings: Sequence[str]) -> list[tuple[str, float, float | None]]:
-    """(case, microseconds a molecule, those of RDKit's own function), on this process alone."""
+    """(case, microseconds per molecule, those of RDKit's own function), on this process alone."""
     from rdkit import Chem
     from rdkit.Chem import QED, Crippen
 

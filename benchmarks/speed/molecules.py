@@ -95,7 +95,7 @@ class Watch:
         task.images = self.drawing(task.images)
 
     def rows(self, tuner: Any, tokens: float) -> Iterator[Row]:
-        """Throughput, then milliseconds a part (medians), then what pictures cost."""
+        """Throughput, then milliseconds per part (medians), then what pictures cost."""
         size = tuner.collect_size
         seconds = sum(sum(part.values()) for part in self.parts) / len(self.parts)
         valid = statistics.fmean(self.valid)

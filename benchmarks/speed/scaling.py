@@ -21,6 +21,7 @@ from typing import Any
 
 from absl import flags
 
+from benchmarks import machine
 from benchmarks.speed import measuring, scaling_cases
 from rl_tuner.common import command_line
 
@@ -49,15 +50,15 @@ def _run(values: flags.FlagValues) -> None:
             ["python", "-m", "benchmarks.speed.scaling"]
             + [given for given in sys.argv[1:] if not given.startswith("--output_dir")]
         ),
-        "versions": measuring.versions(),
-        "machine": measuring.machine(),
+        "versions": machine.versions(),
+        "machine": machine.machine(),
     }
     curves = {}
     for name in values.curve:
         sizes = scaling_cases.CURVES[name].sizes
         sizes = sizes[:2] if values.quick else sizes
         curves[name] = [_point(name, size) for size in sizes]
-    facts["load_at_end"] = measuring.machine()["load"]
+    facts["load_at_end"] = machine.machine()["load"]
     for path in write_results(curves, facts, values.output_dir):
         print(path)
 

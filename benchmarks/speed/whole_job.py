@@ -23,6 +23,7 @@ from typing import Any
 
 from absl import flags
 
+from benchmarks import machine
 from benchmarks.speed import measuring
 from rl_tuner.common import command_line
 from rl_tuner.common.errors import UserError
@@ -62,8 +63,8 @@ def _run(values: flags.FlagValues) -> None:
             ["python", "-m", "benchmarks.speed.whole_job"]
             + [given for given in sys.argv[1:] if not given.startswith("--output_dir")]
         ),
-        "versions": measuring.versions(),
-        "machine": measuring.machine(),
+        "versions": machine.versions(),
+        "machine": machine.machine(),
     }
     with tempfile.TemporaryDirectory() as folder:
         seconds = {"install": install_seconds(folder)} if values.install else {}

@@ -1,5 +1,6 @@
 """Tunes to a dataset of melodies: the whole job behind `midi_to_tfrecord`."""
 
+import collections
 import dataclasses
 import functools
 import hashlib
@@ -31,12 +32,29 @@ class _Example:
     melody: extraction.Melody
 
 
+@dataclasses.dataclass
+class _Collection:
+    """What became of all tunes.
+
+    Attributes:
+        examples: The melodies, by id.
+        rejections: What was left out.
+        num_yielding: How many tunes yielded a melody.
+        changes: How often something was mended, moved or left out in the tunes that were read.
+    """
+
+    examples: list[_Example] = dataclasses.field(default_factory=list)
+    rejections: list[writer.Rejection] = dataclasses.field(default_factory=list)
+    num_yielding: int = 0
+    changes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+
+
 @gin.configurable(module="pipelines", denylist=["output_dir", "overwrite"])
 @builder(MelodySettings)
 def build_melody_dataset(
     inputs: list[str], output_dir: str, settings: MelodySettings
 ) -> dict[str, Any]:
-    """Reads tunes, extracts their melodies and writes them as a dataset.
+    """Read tunes, extracts their melodies and writes them as a dataset.
 
     The result depends on the tunes and the settings only, not on the number of processes, the
     order of the inputs or where they lie.
@@ -64,10 +82,9 @@ def build_melody_dataset(
     if not found:
         writer.refuse(output_dir, f"no tunes in {', '.join(inputs)}", rejections)
     outcomes = track(_read(found, settings, max_bytes), total=len(found), description="tunes")
-    examples, more_rejections, num_yielding = _collect(
-        outcomes, settings.validation_ratio, settings.test_ratio
-    )
-    rejections += more_rejections
+    collection = _collect(outcomes, settings.validation_ratio, settings.test_ratio)
+    examples = collection.examples
+    rejections += collection.rejections
     if not examples:
         writer.refuse(output_dir, f"no melody in {len(found)} tunes", rejections)
     description = descriptions.describe(
@@ -76,8 +93,9 @@ def build_melody_dataset(
         source=inputs,
         settings=settings.to_json(),
         inputs=len(found),
-        inputs_with_melody=num_yielding,
+        inputs_with_melody=collection.num_yielding,
         melodies=len(examples),
+        changes=dict(sorted(collection.changes.items())),
         reasons=(rejection.reason for rejection in rejections),
         class_histogram=_histogram(examples),
         packages=_PACKAGES,
@@ -94,7 +112,7 @@ def build_melody_dataset(
 
 
 def _read(found: list[tunes.Tune], settings: MelodySettings, max_bytes: int) -> Iterable[Outcome]:
-    """Yields what `read_melodies` made of every tune."""
+    """Yield what `read_melodies` made of every tune."""
     names = [field.name for field in dataclasses.fields(extraction.ExtractionSettings)]
     wanted = extraction.ExtractionSettings(**{name: getattr(settings, name) for name in names})
     return parallel.map_isolated(
@@ -109,57 +127,79 @@ def _read(found: list[tunes.Tune], settings: MelodySettings, max_bytes: int) -> 
 
 def read_melodies(
     tune: tunes.Tune, settings: extraction.ExtractionSettings, max_bytes: int
-) -> tuple[list[extraction.Melody], list[tuple[str, str]]]:
-    """Returns the melodies of a tune and the (reason, detail) of what was rejected in it."""
+) -> tuple[list[extraction.Melody], list[tuple[str, str]], dict[str, int]]:
+    """Read one tune.
+
+    Returns:
+        Its melodies, the (reason, detail) of what was rejected in it, and how often something was
+        mended, moved or left out.
+    """
     try:
-        sequence = readers.read_tune(tune, max_bytes=max_bytes)
-        melodies, rejections = extraction.extract_melodies(sequence, settings)
+        reading = readers.read_tune(tune, max_bytes=max_bytes)
     except RejectedError as error:
-        melodies, rejections = [], [error]
-    return melodies, [(error.reason, error.detail) for error in rejections]
+        return [], [(error.reason, error.detail)], {}
+    melodies: list[extraction.Melody] = []
+    rejections: list[RejectedError] = []
+    mended = ", ".join(f"{count} {what}" for what, count in sorted(reading.counts.items()))
+    for sequence in reading.sequences:
+        result = extraction.extract_melodies(sequence, settings)
+        melodies += result.melodies
+        # Of several songs, one without notes only sets the tempo.
+        if sequence.notes or len(reading.sequences) == 1:
+            rejections += result.rejections
+        reading.counts.update(result.counts)
+    changes = {name: count for name, count in reading.counts.items() if count}
+    details = [", ".join(filter(None, (error.detail, mended))) for error in rejections]
+    return melodies, [(e.reason, detail) for e, detail in zip(rejections, details)], changes
 
 
 def _collect(
-    outcomes: Any, validation_ratio: float, test_ratio: float
-) -> tuple[list[_Example], list[writer.Rejection], int]:
-    """Returns the examples by id, what was rejected, and how many tunes yielded a melody.
+    outcomes: Iterable[Outcome], validation_ratio: float, test_ratio: float
+) -> _Collection:
+    """Return what became of all tunes.
 
     Identical melodies of several tunes become one example, that of the first tune by name.
     """
-    candidates: list[_Example] = []
-    rejections: list[writer.Rejection] = []
-    num_yielding = 0
+    kept: dict[str, _Example] = {}
+    repeated: dict[str, list[str]] = {}  # id -> the sources that are not kept
+    collection = _Collection()
     for outcome in outcomes:
         name = outcome.item.name
         if outcome.failure:
-            rejections.append(writer.Rejection(name, outcome.failure, outcome.detail))
+            rejection = writer.Rejection(name, outcome.failure, outcome.detail)
+            collection.rejections.append(rejection)
             continue
-        melodies, refused = outcome.value
-        rejections += [writer.Rejection(name, *reason) for reason in refused]
-        num_yielding += bool(melodies)
+        melodies, refused, changes = outcome.value
+        collection.rejections += [writer.Rejection(name, *reason) for reason in refused]
+        collection.changes.update(changes)
+        collection.num_yielding += bool(melodies)
+        digests = [hashlib.sha256(melody.classes) for melody in melodies]
         split = writer.split_of(
-            b"".join(hashlib.sha256(melody.classes).digest() for melody in melodies),
+            b"".join(digest.digest() for digest in digests),
             validation_ratio=validation_ratio,
             test_ratio=test_ratio,
         )
-        candidates += [
-            _Example(hashlib.sha256(melody.classes).hexdigest(), name, split, melody)
-            for melody in melodies
-        ]
-    kept: dict[str, _Example] = {}
+        for digest, melody in zip(digests, melodies):
+            example = _Example(digest.hexdigest(), name, split, melody)
+            other = kept.setdefault(example.id, example)
+            if other is not example:
+                first, second = sorted((other, example), key=_preference)
+                kept[example.id] = first
+                repeated.setdefault(example.id, []).append(second.source)
+    for identity, sources in repeated.items():
+        detail = f"of {kept[identity].source}"
+        collection.rejections += [writer.Rejection(s, "duplicate", detail) for s in sources]
     # Order by id also shuffles the tunes, so that shards are alike.
-    for example in sorted(
-        candidates, key=lambda e: (e.id, e.source, e.split, e.melody.steps_per_bar)
-    ):
-        if kept.setdefault(example.id, example) is not example:
-            rejections.append(
-                writer.Rejection(example.source, "duplicate", f"of {kept[example.id].source}")
-            )
-    return list(kept.values()), rejections, num_yielding
+    collection.examples = sorted(kept.values(), key=lambda example: example.id)
+    return collection
+
+
+def _preference(example: _Example) -> tuple[str, str, int]:
+    return example.source, example.split, example.melody.steps_per_bar
 
 
 def _serialise(examples: list[_Example], split: str) -> list[tuple[bytes, int]]:
-    """Returns the serialised melodies of a split, each with its number of steps."""
+    """Return the serialised melodies of a split, each with its number of steps."""
     serialised = []
     for example in examples:
         if example.split == split:

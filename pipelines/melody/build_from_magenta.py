@@ -38,7 +38,7 @@ class Record:
 def build_magenta_dataset(
     inputs: list[str], output_dir: str, settings: MagentaSettings
 ) -> dict[str, Any]:
-    """Reads Magenta's training examples and writes their melodies as a dataset.
+    """Read Magenta's training examples and writes their melodies as a dataset.
 
     The result depends on the melodies and the settings only, not on the number of processes or the
     order of the inputs. Magenta's own division into training and evaluation files is not kept: the
@@ -95,7 +95,7 @@ def build_magenta_dataset(
 
 
 def read_melody(record: Record) -> tuple[bytes | None, tuple[str, str]]:
-    """Returns the classes of a record's melody, or None and why there is none."""
+    """Return the classes of a record's melody, or None and why there is none."""
     try:
         example = tfrecords.read_record(record.path, record.offset)
         return magenta_examples.decode_melody(example), ("", "")
@@ -133,7 +133,7 @@ def _list_records(
 def _collect(
     outcomes: Iterable[Outcome],
 ) -> tuple[dict[bytes, str], list[writer.Rejection]]:
-    """Returns melody -> name of its first record, ordered by hash, and what was rejected."""
+    """Return melody -> name of its first record, ordered by hash, and what was rejected."""
     sources: dict[bytes, list[str]] = {}
     rejections: list[writer.Rejection] = []
     for outcome in outcomes:

@@ -1,198 +1,229 @@
-"""NoteSequences to melodies: quantised, monophonic, in C, as classes."""
+"""NoteSequences to melodies: quantised on their beats, monophonic, in C, as classes."""
 
+import collections
 import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pipelines import errors
+from pipelines.melody import beats
+from pipelines.melody.lines import POLYPHONY_CHOICES, StepNote, one_line
+from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.melody import encoding
 
 if TYPE_CHECKING:
     import note_seq
 
-POLYPHONY_CHOICES = ("skyline", "skip")
+__all__ = [
+    "POLYPHONY_CHOICES",
+    "SPLIT_CHOICES",
+    "Extraction",
+    "ExtractionSettings",
+    "Melody",
+    "extract_melodies",
+]
+
+SPLIT_CHOICES = ("none", "metre")
 
 # 100,000 steps are 3.5 hours at 120 quarters a minute: nobody's tune, but a stray event's.
 _MAX_TUNE_STEPS = 100_000
+_NO_EVENT, _NOTE_OFF = -2, -1
+
+DRUMS = "drum notes left out"
+SILENT = "notes without length, velocity or possible pitch"
+FOLDED = "notes moved by octaves"
+CUT = "melodies cut to max_steps"
 
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionSettings:
-    """What counts as a melody; `melody_dataset.build_melody_dataset` explains each."""
+    """What counts as a melody; `build.build_melody_dataset` explains each."""
 
     polyphony: str
     gap_bars: float
     min_bars: int
     min_unique_pitches: int
     max_steps: int
+    split: str = "none"
+    max_moved: float = 0.03
 
 
 @dataclasses.dataclass(frozen=True)
 class Melody:
-    """A melody in C: one byte a step, its class; and how many steps a bar has."""
+    """A melody in C: one byte per step, its class; and how many steps a bar has."""
 
     classes: bytes
     steps_per_bar: int
 
 
-def extract_melodies(
-    sequence: "note_seq.NoteSequence", settings: ExtractionSettings
-) -> tuple[list[Melody], list[errors.RejectedError]]:
-    """Returns every melody of a score, in order, and why other candidates are none.
+@dataclasses.dataclass
+class Extraction:
+    """What a score yields.
 
-    The score is split where its tempo or meter changes; every instrument of every piece is
-    searched on its own.
+    Attributes:
+        melodies: Its melodies, in order.
+        rejections: Why other candidates are none.
+        counts: How many notes were dropped or moved, by why.
     """
-    from note_seq import sequences_lib
 
-    sequence = _without_silent_notes(sequence)
-    if not sequence.notes:
-        return [], [errors.RejectedError("no notes")]
-    melodies: list[Melody] = []
-    rejections: list[errors.RejectedError] = []
-    for piece in sequences_lib.split_note_sequence_on_time_changes(sequence):
-        if not piece.notes:
-            continue
-        try:
-            tracks = _quantised_tracks(piece)
-        except errors.RejectedError as error:
-            rejections.append(error)
-            continue
-        for track in tracks:
+    melodies: list[Melody] = dataclasses.field(default_factory=list)
+    rejections: list[RejectedError] = dataclasses.field(default_factory=list)
+    counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+    """Notes that may be a melody, its first bar line and the prevailing metre.
+
+    Attributes:
+        notes: The notes, one line.
+        start: The bar line that it begins at, in steps.
+        steps_per_bar: Steps of a bar.
+        cause: What parts it from the rest of its tune; nothing where it is all of it.
+    """
+
+    notes: list[StepNote]
+    start: int
+    steps_per_bar: int
+    cause: str
+
+
+def extract_melodies(sequence: "note_seq.NoteSequence", settings: ExtractionSettings) -> Extraction:
+    """Return every melody of a score, in order; every instrument is searched on its own."""
+    result = Extraction()
+    quarters = beats.quarters_of(sequence)
+    instruments = _instruments(sequence, quarters, result.counts)
+    if not instruments:
+        result.rejections.append(RejectedError("no notes"))
+        return result
+    last = max(note.end_step for notes in instruments.values() for note in notes)
+    if last > _MAX_TUNE_STEPS:
+        result.rejections.append(RejectedError("too long", f"{last} steps"))
+        return result
+    metres = beats.metres_of(sequence, quarters)
+    for stretch, stretch_metres, cause in _stretches(instruments, metres, settings.split):
+        for _, notes in sorted(stretch.items()):
             try:
-                found, refused = _track_melodies(track, settings)
-            except errors.RejectedError as error:
-                rejections.append(error)
-            else:
-                melodies += found
-                rejections += refused
-    return melodies, rejections
+                line = one_line(notes, settings.polyphony, result.counts)
+                candidates = list(_between_gaps(line, stretch_metres, settings.gap_bars, cause))
+            except RejectedError as error:
+                result.rejections.append(error)
+                continue
+            for candidate in candidates:
+                try:
+                    result.melodies.append(_encode(candidate, settings, result.counts))
+                except RejectedError as error:
+                    result.rejections.append(error)
+    return result
 
 
-def _without_silent_notes(sequence: "note_seq.NoteSequence") -> "note_seq.NoteSequence":
-    """Returns a copy without drums, notes of no velocity and notes of no length."""
-    copy = type(sequence)()
-    copy.CopyFrom(sequence)
-    del copy.notes[:]
-    copy.notes.extend(
-        note
-        for note in sequence.notes
-        if not note.is_drum and note.velocity and note.end_time > note.start_time
-    )
-    copy.total_time = max((note.end_time for note in copy.notes), default=0)
-    return copy
+def _instruments(
+    sequence: "note_seq.NoteSequence",
+    quarters: Callable[[float], float],
+    counts: collections.Counter[str],
+) -> dict[int, list[StepNote]]:
+    """Return the quantised notes of each instrument, without drums and silent notes."""
+    instruments: dict[int, list[StepNote]] = {}
+    for note in sequence.notes:
+        start_time, end_time = note.start_time, note.end_time
+        if note.is_drum:
+            counts[DRUMS] += 1
+        elif not note.velocity or not 0 <= start_time < end_time or not 0 <= note.pitch < 128:
+            counts[SILENT] += 1
+        else:
+            start, end = quarters(start_time), quarters(end_time)
+            first = beats.to_step(start)
+            step_note = StepNote(start, end, note.pitch, first, max(first + 1, beats.to_step(end)))
+            instruments.setdefault(note.instrument, []).append(step_note)
+    return instruments
 
 
-def _quantised_tracks(piece: "note_seq.NoteSequence") -> list["note_seq.NoteSequence"]:
-    """Returns the quantised notes of each instrument as a sequence of their own."""
-    import note_seq
-
-    try:
-        quantised = note_seq.quantize_note_sequence(piece, encoding.STEPS_PER_QUARTER)
-    except (
-        note_seq.BadTimeSignatureError,
-        note_seq.MultipleTimeSignatureError,
-        note_seq.MultipleTempoError,
-        note_seq.NegativeTimeError,
-    ) as error:
-        raise errors.RejectedError("cannot be quantised", str(error)) from error
-    if quantised.total_quantized_steps > _MAX_TUNE_STEPS:
-        raise errors.RejectedError("too long", f"{quantised.total_quantized_steps} steps")
-    tracks = []
-    for instrument in sorted({note.instrument for note in quantised.notes}):
-        track = type(quantised)()
-        track.CopyFrom(quantised)
-        del track.notes[:]
-        track.notes.extend(n for n in quantised.notes if n.instrument == instrument)
-        tracks.append(track)
-    return tracks
-
-
-def _track_melodies(
-    track: "note_seq.NoteSequence", settings: ExtractionSettings
-) -> tuple[list[Melody], list[errors.RejectedError]]:
-    import note_seq
-
-    notes = _one_line(list(track.notes), settings.polyphony)
-    instrument = notes[0].instrument
-    del track.notes[:]
-    track.notes.extend(notes)
-    melodies: list[Melody] = []
-    rejections: list[errors.RejectedError] = []
-    search_start = 0
-    while True:
-        melody = note_seq.Melody()
-        try:
-            melody.from_quantized_sequence(
-                track,
-                search_start_step=search_start,
-                instrument=instrument,
-                gap_bars=settings.gap_bars,
-                ignore_polyphonic_notes=True,
-                pad_end=True,
-            )
-        except note_seq.NonIntegerStepsPerBarError as error:
-            raise errors.RejectedError("bar is not a whole number of steps", str(error)) from error
-        if not len(melody):
-            return melodies, rejections
-        # The search goes on at the next bar.
-        search_start = melody.end_step + (search_start - melody.end_step) % melody.steps_per_bar
-        try:
-            melodies.append(_encode(melody, settings))
-        except errors.RejectedError as error:
-            rejections.append(error)
+def _stretches(
+    instruments: dict[int, list[StepNote]], metres: beats.Metres, split: str
+) -> Iterator[tuple[dict[int, list[StepNote]], beats.Metres, str]]:
+    """Yield the whole score, or its notes between changes of metre, which cut those that sound."""
+    if split == "none" or len(metres.changes) == 1:
+        yield instruments, metres, ""
+        return
+    ends = [step for step, _ in metres.changes[1:]] + [_MAX_TUNE_STEPS + 1]
+    for (start, steps_per_bar), end in zip(metres.changes, ends):
+        shift = start / encoding.STEPS_PER_QUARTER
+        stretch = {
+            instrument: [
+                StepNote(
+                    note.start - shift,
+                    note.end - shift,
+                    note.pitch,
+                    note.start_step - start,
+                    min(note.end_step, end) - start,
+                )
+                for note in notes
+                if start <= note.start_step < end
+            ]
+            for instrument, notes in instruments.items()
+        }
+        stretch = {instrument: notes for instrument, notes in stretch.items() if notes}
+        yield stretch, beats.Metres(((0, steps_per_bar),)), "between changes of metre"
 
 
-def _one_line(notes: list, polyphony: str) -> list:
-    """Returns the notes of a track that make one line of melody, by start.
-
-    Of notes that fall on one step though they follow one another (an ornament too fast for the
-    grid) the longest stays. Skyline keeps the highest of the notes that start together and
-    drops notes that lie wholly under a higher one; a note that outlasts the higher one stays,
-    for such is the legato of a single line.
+def _between_gaps(
+    line: list[StepNote], metres: beats.Metres, gap_bars: float, cause: str
+) -> Iterator[_Candidate]:
+    """Yield the notes between silences of at least `gap_bars` bars.
 
     Raises:
-        RejectedError: if notes start together and polyphony is "skip".
+        RejectedError: if a bar is not a whole number of steps.
     """
-    notes = sorted(notes, key=lambda n: (n.quantized_start_step, n.start_time, -n.pitch))
-    line: list = []
-    for note in notes:
-        last = line[-1] if line else None
-        if last is None or last.quantized_start_step < note.quantized_start_step:
-            line.append(note)
-        elif note.start_time >= last.end_time - 1e-6:
-            if _seconds(note) > _seconds(last) * 1.001:
-                line[-1] = note
-        elif polyphony == "skip":
-            raise errors.RejectedError("polyphonic")
-        elif note.pitch > last.pitch:
-            line[-1] = note
-    if polyphony == "skip":
-        return line
-    skyline: list = []
-    sounding: list = []
-    for note in line:
-        sounding = [n for n in sounding if n.quantized_end_step > note.quantized_start_step]
-        if not any(
-            higher.pitch > note.pitch and higher.quantized_end_step >= note.quantized_end_step
-            for higher in sounding
-        ):
-            skyline.append(note)
-            sounding.append(note)
-    return skyline
+    steps_per_bar = metres.prevailing(line[-1].end_step)
+    if steps_per_bar % 1:
+        raise RejectedError("bar is not a whole number of steps", f"{steps_per_bar:g} steps a bar")
+    groups = [[line[0]]]
+    for previous, note in itertools.pairwise(line):
+        if note.start_step - previous.end_step >= gap_bars * steps_per_bar:
+            groups.append([])
+        groups[-1].append(note)
+    if len(groups) > 1:
+        cause = "between silences"
+    for notes in groups:
+        yield _Candidate(notes, metres.bar_line(notes[0].start_step), int(steps_per_bar), cause)
 
 
-def _seconds(note: "note_seq.NoteSequence.Note") -> float:
-    return note.end_time - note.start_time
+def _events(candidate: _Candidate) -> list[int]:
+    """Return the events of a melody as note-seq has them, up to the end of its last bar."""
+    events = [_NO_EVENT] * (candidate.notes[-1].end_step - candidate.start)
+    for note, following in zip(candidate.notes, [*candidate.notes[1:], None]):
+        events[note.start_step - candidate.start] = note.pitch
+        if following is not None and note.end_step < following.start_step:
+            events[note.end_step - candidate.start] = _NOTE_OFF
+    padding = -len(events) % candidate.steps_per_bar
+    return events + [_NOTE_OFF, *[_NO_EVENT] * padding][:padding]
 
 
-def _encode(melody: "note_seq.Melody", settings: ExtractionSettings) -> Melody:
-    steps_per_bar = melody.steps_per_bar
-    if len(melody) < settings.min_bars * steps_per_bar:
-        raise errors.RejectedError("too few bars", f"{len(melody) // steps_per_bar} bars")
-    if settings.max_steps and len(melody) > settings.max_steps:
-        melody.set_length(max(1, settings.max_steps // steps_per_bar) * steps_per_bar)
-    unique = sum(1 for count in melody.get_note_histogram() if count)
+def _encode(
+    candidate: _Candidate, settings: ExtractionSettings, counts: collections.Counter[str]
+) -> Melody:
+    import note_seq
+
+    steps_per_bar = candidate.steps_per_bar
+    events = _events(candidate)
+    if len(events) < settings.min_bars * steps_per_bar:
+        reason = f"too few bars {candidate.cause}".rstrip()
+        raise RejectedError(reason, f"{len(events) // steps_per_bar} bars")
+    if settings.max_steps and len(events) > settings.max_steps:
+        counts[CUT] += 1
+        del events[max(1, settings.max_steps // steps_per_bar) * steps_per_bar :]
+    pitches = [event for event in events if event >= 0]
+    unique = len({pitch % 12 for pitch in pitches})
     if unique < settings.min_unique_pitches:
-        raise errors.RejectedError("too few unique pitches", f"{unique} pitch classes")
-    melody.squash(encoding.MIN_NOTE, encoding.MAX_NOTE, encoding.TRANSPOSE_TO_KEY)
+        raise RejectedError("too few unique pitches", f"{unique} pitch classes")
+    melody = note_seq.Melody(
+        events, steps_per_bar=steps_per_bar, steps_per_quarter=encoding.STEPS_PER_QUARTER
+    )
+    shift = melody.squash(encoding.MIN_NOTE, encoding.MAX_NOTE, encoding.TRANSPOSE_TO_KEY)
+    moved = sum(not encoding.MIN_NOTE <= p + shift < encoding.MAX_NOTE for p in pitches)
+    if moved > settings.max_moved * len(pitches):
+        raise RejectedError(
+            "range too wide", f"{moved} of {len(pitches)} notes outside three octaves in C"
+        )
+    counts[FOLDED] += moved
     return Melody(bytes(encoding.encode_events(melody)), steps_per_bar)

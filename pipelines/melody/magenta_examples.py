@@ -16,7 +16,7 @@ import itertools
 import struct
 from collections.abc import Iterator
 
-from pipelines.errors import RejectedError
+from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.melody.encoding import NUM_CLASSES
 
 _VARINT, _BYTES = 0, 2
@@ -28,7 +28,7 @@ _ONE_HOT = {
 
 
 def decode_melody(example: bytes) -> bytes:
-    """Returns the classes of an example's melody, a byte each.
+    """Return the classes of an example's melody, a byte each.
 
     Raises:
         RejectedError: if the bytes are no example, or the example is no melody in 38 classes whose
@@ -82,7 +82,7 @@ def _label(feature: bytes) -> int:
 
 
 def _only(message: bytes, number: int, otherwise: str) -> bytes:
-    """The one payload of a field that is there once, else a rejection."""
+    """Return the one payload of a field that is there once, else a rejection."""
     payloads = list(_payloads(message, number))
     if len(payloads) != 1:
         raise RejectedError(otherwise)
@@ -98,7 +98,7 @@ def _payloads(message: bytes, number: int) -> Iterator[bytes]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int, bytes | int]]:
-    """Yields number, wire type and content of every field."""
+    """Yield number, wire type and content of every field."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -120,7 +120,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int, bytes | int]]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """Returns a number and where it ends."""
+    """Return a number and where it ends."""
     if at < len(message) and message[at] < 0x80:
         return message[at], at + 1
     value = 0

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pipelines.melody.extraction import POLYPHONY_CHOICES
+from pipelines.melody.extraction import POLYPHONY_CHOICES, SPLIT_CHOICES
 from pipelines.settings import DatasetSettings, setting
 
 
@@ -16,6 +16,11 @@ class MelodySettings(DatasetSettings):
         " reject them (skip).",
         choices=POLYPHONY_CHOICES,
     )
+    split: str = setting(
+        "none",
+        "Where to cut a tune: nowhere (none), or where its metre changes (metre).",
+        choices=SPLIT_CHOICES,
+    )
     gap_bars: float = setting(1.0, "A silence of this many bars ends a melody.", least=0)
     min_bars: int = setting(
         7,
@@ -26,6 +31,12 @@ class MelodySettings(DatasetSettings):
     min_unique_pitches: int = setting(5, "Reject melodies of fewer pitch classes.", least=0)
     max_steps: int = setting(
         512, "Cut melodies to the whole bars that fit; 0 for no limit.", least=0
+    )
+    max_moved: float = setting(
+        0.03,
+        "Reject melodies with a larger share of notes outside three octaves; a smaller share is moved"
+        " by octaves.",
+        least=0,
     )
     timeout_seconds: float = setting(60.0, "The time limit of one tune.", above=0)
     max_file_mb: float = setting(

@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Iterable
 
-from pipelines import errors
 from pipelines.inputs import InputFile, list_files
-from pipelines.melody import abc_text
+from pipelines.melody import abc_book, text
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.extras import install_hint
 from rl_tuner.datasets import tfrecords
-from rl_tuner.datasets.writer import Rejection
+from rl_tuner.datasets.writer import RejectedError, Rejection
 
 FREE_MUSIC21_COLLECTIONS = ("airdsAirs", "oneills1850", "ryansMammoth")
 
@@ -19,6 +19,8 @@ _MUSIC21_PREFIX = "music21:"
 _FORMATS = {
     ".mid": "midi",
     ".midi": "midi",
+    ".rmi": "midi",
+    ".kar": "midi",
     ".abc": "abc",
     ".xml": "musicxml",
     ".musicxml": "musicxml",
@@ -55,7 +57,7 @@ def list_tunes(
     max_bytes: int,
     allow_any_music21_collection: bool,
 ) -> tuple[list[Tune], list[Rejection]]:
-    """Returns the tunes of all inputs and the files that cannot even be taken apart.
+    """Return the tunes of all inputs and the files that cannot even be taken apart.
 
     Raises:
         UserError: if an input does not exist, is of no known kind or may not be used.
@@ -76,7 +78,7 @@ def list_tunes(
         for file in files:
             try:
                 tunes += _tunes_of(file, max_bytes)
-            except errors.RejectedError as error:
+            except RejectedError as error:
                 rejections.append(Rejection(file.name, error.reason, error.detail))
             except OSError as error:
                 rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
@@ -87,21 +89,17 @@ def _tunes_of(file: InputFile, max_bytes: int) -> list[Tune]:
     file_format = _format(file.path)
     size = os.path.getsize(file.path)
     if file_format is None:
-        raise errors.RejectedError("unknown file type", os.path.splitext(file.path)[1])
+        raise RejectedError("unknown file type", os.path.splitext(file.path)[1])
     if file_format == "notesequence":
         return _tfrecord_tunes(file)
     if size > max_bytes:
-        raise errors.RejectedError("too large", f"{size} bytes")
+        raise RejectedError("too large", f"{size} bytes")
     if size == 0:
-        raise errors.RejectedError("empty file")
+        raise RejectedError("empty file")
     if file_format != "abc":
         return [Tune(file.name, file_format, size, path=file.path)]
     with open(file.path, "rb") as opened:
-        data = opened.read()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
+        book = text.decode(opened.read())
     return [
         Tune(
             f"{file.name}#{tune.number} {tune.title}".rstrip("# "),
@@ -109,7 +107,7 @@ def _tunes_of(file: InputFile, max_bytes: int) -> list[Tune]:
             len(tune.text),
             text=tune.text,
         )
-        for tune in abc_text.split_book(text)
+        for tune in abc_book.split_book(book)
     ]
 
 
@@ -120,7 +118,7 @@ def _tfrecord_tunes(file: InputFile) -> list[Tune]:
             for number, (offset, length) in enumerate(tfrecords.record_spans(file.path))
         ]
     except tfrecords.CorruptRecordError as error:
-        raise errors.RejectedError("unreadable TFRecord", str(error)) from error
+        raise RejectedError("unreadable TFRecord", str(error)) from error
 
 
 def _format(path: str) -> str | None:
@@ -139,7 +137,7 @@ def _music21_folder(given: str, allow_any: bool) -> str:
         )
     spec = importlib.util.find_spec("music21")
     if spec is None or not spec.submodule_search_locations:
-        raise UserError(f'{given} needs music21: pip install "sequence-tutor[corpus]"')
+        raise UserError(f"{given} needs music21: {install_hint('corpus')}")
     folder = os.path.join(spec.submodule_search_locations[0], "corpus", name)
     if not re.fullmatch(r"[\w-]+", name) or not os.path.isdir(folder):
         raise UserError(f"music21 has no collection {name!r} (free: {free})")

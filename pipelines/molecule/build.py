@@ -26,7 +26,7 @@ _CHUNK_SIZE = 256
 def build_molecule_dataset(
     inputs: list[str], output_dir: str, settings: MoleculeSettings
 ) -> dict[str, Any]:
-    """Reads molecules, writes each in one way and makes a dataset of the strings.
+    """Read molecules, writes each in one way and makes a dataset of the strings.
 
     The result depends on the molecules and the settings only, not on the number of processes, the
     order of the inputs or where they lie.
@@ -88,7 +88,7 @@ def build_molecule_dataset(
 
 
 def _read(entries: list[Entry], settings: MoleculeSettings) -> Iterable[Outcome]:
-    """Yields what `standard.read_molecule` made of every entry."""
+    """Yield what `standard.read_molecule` made of every entry."""
     from pipelines.molecule import standard
 
     return parallel.map_in_chunks(
@@ -105,7 +105,7 @@ def _read(entries: list[Entry], settings: MoleculeSettings) -> Iterable[Outcome]
 def _examples(
     rows: list[tuple[selection.Found, list[list[int]]]], split: str
 ) -> list[tuple[bytes, int]]:
-    """Returns the serialised strings of a split, each with its number of tokens, in hash order."""
+    """Return the serialised strings of a split, each with its number of tokens, in hash order."""
     examples = []
     for each, spelled in rows:
         if each.molecule.split != split:

@@ -33,7 +33,7 @@ class Entry:
         return f"{self.file}#{self.number} {self.name}".rstrip()
 
     def reject(self, reason: str, detail: str = "") -> Rejection:
-        """Returns why this molecule is left out: where it is, what it is, what is wrong with it."""
+        """Return why this molecule is left out: where it is, what it is, what is wrong with it."""
         place, what = ("record", self.name) if self.format == "sdf" else ("line", self.text)
         what = what if len(what) <= _SHOWN_CHARACTERS else what[:_SHOWN_CHARACTERS] + "..."
         where = f"{place} {self.number}: {what}".rstrip(": ")
@@ -41,7 +41,7 @@ class Entry:
 
 
 def smiles_entry(file: str, number: int, text: str, name: str = "") -> Entry:
-    """Returns the entry of a text that begins with a SMILES string.
+    """Return the entry of a text that begins with a SMILES string.
 
     What follows the string is its CXSMILES extension, between two bars, and its name.
 

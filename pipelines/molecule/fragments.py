@@ -56,7 +56,7 @@ _UNCHARGER = rdMolStandardize.Uncharger()
 
 
 def choose(mol: Chem.Mol) -> Chem.Mol:
-    """Returns the fragment of a molecule that the substance is named for.
+    """Return the fragment of a molecule that the substance is named for.
 
     That is an organic one that is not a usual counter-ion or solvent; else a base with a use of its
     own, rather than an acid, a base without one, a solvent or an inorganic part, in this order. Of
@@ -86,7 +86,7 @@ def _neutral_smiles(fragment: Chem.Mol) -> str:
 
 @functools.cache
 def _companions() -> dict[str, int]:
-    """Returns the rank of everything that usually comes beside a drug, by its SMILES."""
+    """Return the rank of everything that usually comes beside a drug, by its SMILES."""
     groups = enumerate((_BASES, _ACIDS, _HELPERS, _SOLVENTS), start=1)
     return {
         Chem.MolToSmiles(Chem.MolFromSmiles(smiles), isomericSmiles=False): rank

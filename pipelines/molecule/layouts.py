@@ -42,9 +42,9 @@ class Layout:
 
 
 def list_layout(lines: Sequence[str]) -> Layout:
-    """Returns the layout of a list of molecules, a line each.
+    """Return the layout of a list of molecules, a line each.
 
-    A list has a SMILES string and then its name, parted by blanks; where that makes no sense of most
+    A list has a SMILES string and then its name, parted by blanks; where that is invalid of most
     lines, but another delimiter or column does, the list has that.
     """
     sample = _sample(lines)
@@ -71,14 +71,14 @@ def list_layout(lines: Sequence[str]) -> Layout:
 
 
 def is_list(lines: Sequence[str]) -> bool:
-    """Returns whether most of the first lines of a text hold a molecule."""
+    """Return whether most of the first lines of a text hold a molecule."""
     layout = list_layout(lines)
     texts = [text for index, text in _sample(lines) if index >= layout.first]
     return 2 * _count(texts, layout) > len(texts)
 
 
 def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -> Layout:
-    """Returns the layout of a table of molecules, a row each.
+    """Return the layout of a table of molecules, a row each.
 
     Args:
         path: What to call the file.
@@ -108,7 +108,7 @@ def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -
 
 
 def holds_molecule(text: str) -> bool:
-    """Returns whether a text begins with the SMILES string of a molecule."""
+    """Return whether a text begins with the SMILES string of a molecule."""
     from rdkit import Chem, rdBase
 
     smiles = text.split(maxsplit=1)[0] if text.strip() else ""
@@ -124,7 +124,7 @@ def holds_molecule(text: str) -> bool:
 
 
 def _sample(lines: Iterable[str]) -> list[tuple[int, str]]:
-    """Returns the first lines that are not blank, each with its index."""
+    """Return the first lines that are not blank, each with its index."""
     found = []
     for index, line in enumerate(lines):
         if line.strip():
@@ -135,7 +135,7 @@ def _sample(lines: Iterable[str]) -> list[tuple[int, str]]:
 
 
 def _list_header(sample: list[tuple[int, str]]) -> tuple[str | None, int] | None:
-    """Returns the delimiter and the column of the SMILES by a first line that names them."""
+    """Return the delimiter and the column of the SMILES by a first line that names them."""
     for delimiter in ("\t", ",", ";", _BLANKS) if sample else ():
         names = _names(split_line(sample[0][1].strip(), delimiter))
         for usual in _USUAL_NAMES:
@@ -154,7 +154,7 @@ def _cell(cells: Sequence[str], column: int) -> str:
 
 
 def _rows(lines: Sequence[str], delimiter: str | None, start: int) -> list[Row]:
-    """Returns the first rows of a table that hold anything; none if the first cannot be read."""
+    """Return the first rows of a table that hold anything; none if the first cannot be read."""
     rows: list[Row] = []
     for row in join_rows(lines, delimiter, start):
         if row.problem and not rows:
@@ -167,7 +167,7 @@ def _rows(lines: Sequence[str], delimiter: str | None, start: int) -> list[Row]:
 
 
 def _named(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
-    """Returns the layout by a header with a usual name; the first of several is taken."""
+    """Return the layout by a header with a usual name; the first of several is taken."""
     names = [name.strip() for name in rows[0].cells]
     folded = _names(names)
     several = [name for name, fold in zip(names, folded) if fold in _USUAL_NAMES]
@@ -188,7 +188,7 @@ def _named(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | No
 
 
 def _likely(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
-    """Returns the layout by the one column of molecules whose name speaks of SMILES or the like."""
+    """Return the layout by the one column of molecules whose name speaks of SMILES or the like."""
     names = _names(rows[0].cells)
     likely = [
         column
@@ -202,7 +202,7 @@ def _likely(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | N
 
 
 def _bare(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
-    """Returns the layout of a table without a header: only one column holds molecules, from line 1."""
+    """Return the layout of a table without a header: only one column holds molecules, from line 1."""
     width = len(rows[0].cells)
     columns = [column for column in range(width) if _share(rows, column) >= 0.8]
     if len(columns) != 1 or not holds_molecule(rows[0].cells[columns[0]]):
@@ -211,7 +211,7 @@ def _bare(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | Non
 
 
 def _asked(path: str, samples: list[tuple[str | None, list[Row]]], column: str) -> Layout:
-    """Returns the layout with the column of a given name or, where none has it, number."""
+    """Return the layout with the column of a given name or, where none has it, number."""
     for fold in (str.strip, lambda name: name.strip().lower()):
         for delimiter, rows in samples:
             names = [fold(name) for name in rows[0].cells]
@@ -236,7 +236,7 @@ def _below_header(delimiter: str | None, column: int, rows: Sequence[Row]) -> La
 
 
 def _share(rows: Sequence[Row], column: int) -> float:
-    """Returns the share of molecules among the cells of a column that are not empty."""
+    """Return the share of molecules among the cells of a column that are not empty."""
     cells = [cell for row in rows if (cell := _cell(row.cells, column)).strip()]
     return sum(map(holds_molecule, cells)) / len(cells) if cells else 0.0
 

@@ -39,7 +39,7 @@ _CXSMILES_PART = re.compile(r"(?:^|,)\s*(\^|[A-Za-z]+:)")
 
 
 def parse(entry: Entry) -> Chem.Mol:
-    """Returns the sanitised molecule of an entry.
+    """Return the sanitised molecule of an entry.
 
     Raises:
         RejectedError: if it cannot be read, breaks the rules of valence, is empty or is no single

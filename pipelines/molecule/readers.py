@@ -34,7 +34,7 @@ _MAX_CHARACTERS = 100_000
 def list_entries(
     inputs: Iterable[str], *, recursive: bool, column: str, max_bytes: int
 ) -> tuple[list[Entry], list[Rejection]]:
-    """Returns the entries of all inputs, and the files, lines and rows that cannot be one.
+    """Return the entries of all inputs, and the files, lines and rows that cannot be one.
 
     Args:
         inputs: Files, folders and "builtin:NAME" sets.
@@ -147,5 +147,5 @@ def _entry_of(
 
 
 def _is_row(layout: layouts.Layout, cells: Sequence[str]) -> bool:
-    """Returns whether cells are those of a whole row, with a molecule where it belongs."""
+    """Return whether cells are those of a whole row, with a molecule where it belongs."""
     return len(cells) == layout.width and layouts.holds_molecule(cells[layout.column])

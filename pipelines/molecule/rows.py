@@ -26,7 +26,7 @@ class Row:
 
 
 def split_line(line: str, delimiter: str | None) -> list[str]:
-    """Returns the cells of one line, quotes not regarded; None splits at any number of blanks."""
+    """Return the cells of one line, quotes not regarded; None splits at any number of blanks."""
     return line.split() if delimiter is None else line.strip("\n").split(delimiter)
 
 
@@ -36,7 +36,7 @@ def join_rows(
     first: int,
     is_row: Callable[[Sequence[str]], bool] = lambda cells: False,
 ) -> Iterator[Row]:
-    """Yields the rows of the lines from an index on.
+    """Yield the rows of the lines from an index on.
 
     Args:
         lines: All lines of the file.

@@ -14,7 +14,7 @@ _TABLE_END = re.compile(r"M\s+END\s*$")
 
 
 def records(file: str, lines: Sequence[str]) -> Iterator[Entry | Rejection]:
-    """Yields the records of a file, empty ones as rejections; the last may lack its end.
+    """Yield the records of a file, empty ones as rejections; the last may lack its end.
 
     A record ends with a line that holds nothing but $$$$, or where another molfile begins without it.
     """
@@ -41,7 +41,7 @@ def _split(lines: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
 
 
 def _part(record: list[str]) -> Iterator[list[str]]:
-    """Yields the molfiles of a record: several, where the ends of records were forgotten."""
+    """Yield the molfiles of a record: several, where the ends of records were forgotten."""
     start, is_ended = 0, False
     for index, line in enumerate(record):
         if is_ended and _COUNTS.match(line):
@@ -64,12 +64,12 @@ def _entry(file: str, number: int, record: list[str]) -> Entry:
 
 
 def _header(lines: list[str]) -> list[str]:
-    """Returns three header lines: blank lines before the first are not part of it."""
+    """Return three header lines: blank lines before the first are not part of it."""
     while len(lines) > _HEADER_LINES and not lines[0].strip():
         lines = lines[1:]
     return [*lines, *["\n"] * (_HEADER_LINES - len(lines))]
 
 
 def _body(lines: list[str]) -> list[str]:
-    """Returns the counts and what follows, with the end of the table as RDKit wants it."""
+    """Return the counts and what follows, with the end of the table as RDKit wants it."""
     return [_END_OF_TABLE if _TABLE_END.match(line) else line for line in lines]

@@ -27,7 +27,7 @@ class Found:
         return writer.digest(self.molecule.smiles), self.entry
 
     def keep(self, known: frozenset[str]) -> "Found | None":
-        """Returns it without the spellings that need other tokens, None if the first does."""
+        """Return it without the spellings that need other tokens, None if the first does."""
         if not known.issuperset(self.strings[0]):
             return None
         strings = tuple(string for string in self.strings if known.issuperset(string))
@@ -37,7 +37,7 @@ class Found:
 def select(
     outcomes: Iterable[Outcome], min_token_count: int
 ) -> tuple[list[Found], list[writer.Rejection]]:
-    """Returns the molecules of a dataset in its order, and what was rejected on the way."""
+    """Return the molecules of a dataset in its order, and what was rejected on the way."""
     found, rejections = collect(outcomes)
     found, rare = drop_rare_tokens(found, min_token_count)
     found, untrained = drop_untrained_tokens(found)
@@ -47,7 +47,7 @@ def select(
 def collect(
     outcomes: Iterable[Outcome],
 ) -> tuple[list[Found], list[writer.Rejection]]:
-    """Returns the molecules, each once, from the first of its entries, and what was rejected."""
+    """Return the molecules, each once, from the first of its entries, and what was rejected."""
     found: list[Found] = []
     rejections: list[writer.Rejection] = []
     for outcome in outcomes:
@@ -69,7 +69,7 @@ def collect(
 def drop_rare_tokens(
     found: list[Found], min_count: int
 ) -> tuple[list[Found], list[writer.Rejection]]:
-    """Drops training molecules with a token that fewer than min_count training molecules have."""
+    """Drop training molecules with a token that fewer than min_count training molecules have."""
     rejections: list[writer.Rejection] = []
     while True:
         trained = [each for each in found if each.molecule.split == "train"]
@@ -85,7 +85,7 @@ def drop_rare_tokens(
 
 
 def drop_untrained_tokens(found: list[Found]) -> tuple[list[Found], list[writer.Rejection]]:
-    """Drops validation and test molecules with a token that no training string has."""
+    """Drop validation and test molecules with a token that no training string has."""
     trained = (each for each in found if each.molecule.split == "train")
     known = frozenset(token for each in trained for string in each.strings for token in string)
     return _drop(found, known, "token not in the training data", {"validation", "test"})

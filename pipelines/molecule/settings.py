@@ -19,7 +19,7 @@ class MoleculeSettings(DatasetSettings):
     such as ZINC, have chosen theirs with care.
 
     Raises:
-        UserError: if a value makes no sense.
+        UserError: if a value is invalid.
     """
 
     column: str = setting(
@@ -58,18 +58,18 @@ class MoleculeSettings(DatasetSettings):
     elements: tuple[str, ...] = setting(ORGANIC_ELEMENTS, "Reject molecules with other elements.")
     min_token_count: int = setting(
         1,
-        "Reject training molecules with a token that fewer of them have, and leave out random"
-        " spellings with one.",
+        "Minimum number of training molecules in which a token must occur. Training molecules that"
+        " contain a rarer token are rejected; random spellings that contain one are left out.",
         least=1,
     )
     augment: int = setting(
         0, "Random spellings of each training molecule beside the canonical one.", least=0
     )
-    seed: int = setting(0, "What random spellings depend on.", least=0)
+    seed: int = setting(0, "Seed of the random spellings (augment).", least=0)
     split: str = setting(
         "random",
-        "What shares a split: nothing, or molecules of one Bemis-Murcko scaffold; without a ring a"
-        " molecule has none.",
+        "How to split: 'random' assigns each molecule independently; 'scaffold' keeps all molecules"
+        " with the same Bemis-Murcko scaffold in one split.",
         choices=SPLITTINGS,
     )
     property_histograms: bool = setting(
@@ -82,7 +82,7 @@ class MoleculeSettings(DatasetSettings):
     )
 
     def __post_init__(self) -> None:
-        """Checks what depends on several settings, or on the periodic table."""
+        """Check what depends on several settings, or on the periodic table."""
         super().__post_init__()
         given = {self.elements} if isinstance(self.elements, str) else set(self.elements)
         object.__setattr__(self, "elements", tuple(sorted(given)))

@@ -43,7 +43,7 @@ class Molecule:
 
 
 def read_molecule(entry: Entry, settings: MoleculeSettings) -> Molecule | writer.Rejection:
-    """Returns the molecule of an entry, or why it is none."""
+    """Return the molecule of an entry, or why it is none."""
     try:
         parsed = parsing.parse(entry)
         mol, changes = standardise(parsed, settings)
@@ -70,7 +70,7 @@ def read_molecule(entry: Entry, settings: MoleculeSettings) -> Molecule | writer
 
 
 def standardise(mol: Chem.Mol, settings: MoleculeSettings) -> tuple[Chem.Mol, list[str]]:
-    """Returns a molecule as the settings want it, and what was changed for that.
+    """Return a molecule as the settings want it, and what was changed for that.
 
     Atom maps always go; salts, charges, isotopes, stereochemistry and tautomers as the settings say.
 
@@ -97,7 +97,7 @@ def standardise(mol: Chem.Mol, settings: MoleculeSettings) -> tuple[Chem.Mol, li
 
 
 def canonicalise(mol: Chem.Mol, read_from: str = "") -> tuple[str, Chem.Mol]:
-    """Returns the canonical SMILES of a molecule and the molecule as read from it.
+    """Return the canonical SMILES of a molecule and the molecule as read from it.
 
     Args:
         mol: The molecule.
@@ -121,7 +121,7 @@ def canonicalise(mol: Chem.Mol, read_from: str = "") -> tuple[str, Chem.Mol]:
 
 
 def check(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> None:
-    """Raises RejectedError if a molecule has atoms that are not allowed, or too few or too many."""
+    """Raise RejectedError if a molecule has atoms that are not allowed, or too few or too many."""
     strange = {_element(token) for token in tokens.split(smiles, "atom")} - {*settings.elements, ""}
     if strange:
         raise RejectedError("element not allowed", ", ".join(sorted(strange)))
@@ -133,7 +133,7 @@ def check(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> None:
 
 
 def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
-    """Returns what the split of a molecule depends on: its canonical SMILES, or its scaffold's.
+    """Return what the split of a molecule depends on: its canonical SMILES, or its scaffold's.
 
     Scaffolds are those of Bemis and Murcko, without stereochemistry. A molecule without a ring has
     none and goes by its own SMILES; else all of them would be in one split.
@@ -145,7 +145,7 @@ def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
 
 
 def measure(mol: Chem.Mol, smiles: str, length: int) -> tuple[float, ...]:
-    """Returns the quantities of `histograms.QUANTITIES`, in their order.
+    """Return the quantities of `histograms.QUANTITIES`, in their order.
 
     Args:
         mol: A molecule.
@@ -160,7 +160,7 @@ def measure(mol: Chem.Mol, smiles: str, length: int) -> tuple[float, ...]:
 
 
 def _tokenise(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[str]:
-    """Returns the tokens of a spelling of a molecule."""
+    """Return the tokens of a spelling of a molecule."""
     try:
         found = tokens.split(smiles, settings.representation)
     except ValueError as error:
@@ -177,7 +177,7 @@ def _tokenise(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[st
 
 
 def _random_spellings(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[list[str]]:
-    """Returns up to `augment` distinct spellings that give back the molecule, by tokens.
+    """Return up to `augment` distinct spellings that give back the molecule, by tokens.
 
     They depend on the seed and the canonical SMILES only.
     """
@@ -203,7 +203,7 @@ def _random_spellings(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) ->
 
 
 def _changed(mol: Chem.Mol, change: Callable[[Chem.Mol], Chem.Mol]) -> tuple[Chem.Mol, bool]:
-    """Returns the changed molecule, and whether it is another one."""
+    """Return the changed molecule, and whether it is another one."""
     try:
         changed = change(mol)
     except (RuntimeError, ValueError) as error:
@@ -215,7 +215,7 @@ def _changed(mol: Chem.Mol, change: Callable[[Chem.Mol], Chem.Mol]) -> tuple[Che
 
 @functools.cache
 def _element(token: str) -> str:
-    """Returns the symbol of the element that a token of a SMILES string stands for, if any."""
+    """Return the symbol of the element that a token of a SMILES string stands for, if any."""
     mol = Chem.MolFromSmiles(token, sanitize=False)
     return mol.GetAtomWithIdx(0).GetSymbol() if mol is not None and mol.GetNumAtoms() else ""
 

@@ -18,7 +18,7 @@ _PROBED_BYTES = 4096
 
 
 def read_lines(path: str, max_bytes: int) -> list[str]:
-    r"""Returns the lines of a text file, each ended by \n except perhaps the last.
+    r"""Return the lines of a text file, each ended by \n except perhaps the last.
 
     Gzip is recognised by its content: downloads lose the ending .gz, and browsers unpack a file and
     keep it.

@@ -14,10 +14,10 @@ from typing import NoReturn
 from absl import flags, logging
 
 from rl_tuner.common.errors import UserError, first_line
+from rl_tuner.common.extras import PACKAGE
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
-_PACKAGE = "sequence-tutor"
 
 
 def run(
@@ -51,7 +51,7 @@ def run(
         print(f"{(usage or '').strip()}\n\n{_flag_help(values)}")
         sys.exit(0)
     if "--version" in argv[1:] and "version" not in values:
-        print(f"{_PACKAGE} {importlib.metadata.version(_PACKAGE)}")
+        print(f"{PACKAGE} {importlib.metadata.version(PACKAGE)}")
         sys.exit(0)
     try:
         rest = values(_with_positional(argv, values, positional))[1:]

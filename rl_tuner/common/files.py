@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
-    """Gives a temporary path with the same ending, which becomes `path` when the block ends well."""
+    """Give a temporary path with the same ending, which becomes `path` when the block ends well."""
     folder, name = os.path.split(path)
     os.makedirs(folder or ".", exist_ok=True)
     temporary = os.path.join(folder, f".{os.getpid()}.{name}")
@@ -32,6 +32,6 @@ def replacing(path: str) -> Iterator[str]:
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes a text file, whole or not at all."""
+    """Write a text file, whole or not at all."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(text)

@@ -1,4 +1,4 @@
-"""How far long work is: a bar with rate and time left on a terminal, a plain line now and then elsewhere."""
+"""How far long work is: a bar with rate and time left on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
+# A log gets its first line this soon, however long the first unit of work takes, and one now and then.
+_SECONDS_TO_FIRST_LINE = 2.5
 _SECONDS_BETWEEN_LINES = 10.0
-_SECONDS_WITHOUT_A_LINE = 3.0
-_MARGIN = 0.5
+_TICK = 0.5
 
 T = TypeVar("T")
 
@@ -39,23 +40,16 @@ class Progress:
         self._stream = stream or sys.stderr
         self._total, self._description, self._unit = total, description, unit
         self._initial = self._done = initial
-        self._start = self._last_line = time.monotonic()
-        self._bar = None
-        if self._stream.isatty():
-            import tqdm
-
-            self._bar = tqdm.tqdm(
-                total=total,
-                desc=description,
-                unit=f" {unit}" if unit else "",
-                unit_scale=True,
-                initial=initial,
-                file=self._stream,
-                dynamic_ncols=True,
-            )
+        self._note = ""
+        self._start = time.monotonic()
+        self._next_line = self._start + _SECONDS_TO_FIRST_LINE
+        self._lock = threading.Lock()
+        self._bar = self._new_bar() if self._stream.isatty() else None
+        self._heartbeat = _Heartbeat(self._beat)
 
     def __enter__(self) -> Progress:
-        """Returns itself."""
+        """Return itself."""
+        self._heartbeat.start()
         return self
 
     def __exit__(
@@ -64,72 +58,117 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Closes the bar."""
+        """Close the bar."""
+        self._heartbeat.stop()
         if self._bar is not None:
             self._bar.close()
 
     def update(self, count: int, note: str = "") -> None:
-        """Counts `count` more units as done; `note` is shown beside, such as the latest loss."""
-        self._done += count
-        if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)
-            self._bar.update(count)
-            return
+        """Count `count` more units as done; `note` is shown beside, such as the latest loss."""
+        with self._lock:
+            self._done += count
+            self._note = note
+            if self._bar is not None:
+                self._bar.set_postfix_str(note, refresh=False)
+                self._bar.update(count)
+                return
+            long = time.monotonic() - self._start > _SECONDS_TO_FIRST_LINE
+            self._print_when_due(finished=long and self._done >= self._total)
+
+    def _beat(self) -> None:
+        with self._lock:
+            if self._bar is not None:
+                self._bar.refresh()
+            else:
+                self._print_when_due()
+
+    def _print_when_due(self, finished: bool = False) -> None:
         now = time.monotonic()
-        finished = self._done >= self._total and now - self._start > _SECONDS_WITHOUT_A_LINE
-        if now - self._last_line < _SECONDS_BETWEEN_LINES and not finished:
+        if now < self._next_line and not finished:
             return
-        self._last_line = now
-        rate = (self._done - self._initial) / max(now - self._start, 1e-9)
-        left = max(0, self._total - self._done) / max(rate, 1e-9)
-        unit = f" {self._unit}" if self._unit else ""
-        speed = f"{rate:,.0f}/s" if rate >= 2 else f"{1 / max(rate, 1e-9):.1f} s each"
-        print(
-            f"{self._description}: {self._done:,}/{self._total:,}{unit}, {speed}, "
-            f"{left:.0f} s left{', ' + note if note else ''}",
+        self._next_line = now + _SECONDS_BETWEEN_LINES
+        parts = [f"{self._done:,}/{self._total:,}{self._unit and ' ' + self._unit}"]
+        if self._done > self._initial:
+            rate = (self._done - self._initial) / max(now - self._start, 1e-9)
+            left = max(0, self._total - self._done) / max(rate, 1e-9)
+            parts.append(f"{rate:,.0f}/s" if rate >= 2 else f"{1 / max(rate, 1e-9):.1f} s each")
+            parts.append(f"{left:.0f} s left")
+        else:
+            parts.append(f"{now - self._start:.0f} s so far")
+        parts += [self._note] if self._note else []
+        print(f"{self._description}: {', '.join(parts)}", file=self._stream, flush=True)
+
+    def _new_bar(self) -> Any:
+        import tqdm
+
+        return tqdm.tqdm(
+            total=self._total,
+            desc=self._description,
+            unit=f" {self._unit}" if self._unit else "",
+            unit_scale=True,
+            initial=self._initial,
             file=self._stream,
-            flush=True,
+            dynamic_ncols=True,
         )
 
 
-def say(line: str) -> None:
-    """Shows one line on stderr at once."""
-    print(line, file=sys.stderr, flush=True)
+class _Heartbeat:
+    """Calls something twice a second in a thread of its own, until it is stopped."""
 
+    def __init__(self, call: Any) -> None:
+        self._call, self._done = call, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
 
-def track(
-    items: Iterable[T], *, total: int, description: str, stream: TextIO | None = None
-) -> Iterator[T]:
-    """Yields the items and shows how many of `total` are done."""
-    with Progress(total, description, stream=stream) as progress:
-        for item in items:
-            yield item
-            progress.update(1)
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._done.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._done.wait(_TICK):
+            self._call()
 
 
 @contextlib.contextmanager
 def working(description: str, stream: TextIO | None = None) -> Iterator[None]:
-    """Show that work without a countable end is under way: after 3 seconds, then every 10.
+    """Show that work without a countable end is under way, if it takes more than a moment.
 
     Args:
         description: what is done.
         stream: where to write; stderr by default.
     """
     stream = stream or sys.stderr
-    done = threading.Event()
     start = time.monotonic()
+    next_line = start + _SECONDS_TO_FIRST_LINE
 
-    def report() -> None:
-        wait = _SECONDS_WITHOUT_A_LINE - _MARGIN
-        while not done.wait(wait):
-            seconds = time.monotonic() - start
-            print(f"{description}: {seconds:.0f} s so far", file=stream, flush=True)
-            wait = _SECONDS_BETWEEN_LINES
+    def beat() -> None:
+        nonlocal next_line
+        now = time.monotonic()
+        if now >= next_line:
+            next_line = now + _SECONDS_BETWEEN_LINES
+            print(f"{description}: {now - start:.0f} s so far", file=stream, flush=True)
 
-    thread = threading.Thread(target=report, daemon=True)
-    thread.start()
+    heartbeat = _Heartbeat(beat)
+    heartbeat.start()
     try:
         yield
     finally:
-        done.set()
-        thread.join()
+        heartbeat.stop()
+
+
+def say(line: str) -> None:
+    """Show one line on stderr at once."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def track(
+    items: Iterable[T], *, total: int, description: str, stream: TextIO | None = None
+) -> Iterator[T]:
+    """Yield the items and show how many of `total` are done."""
+    with Progress(total, description, stream=stream) as progress:
+        for item in items:
+            yield item
+            progress.update(1)

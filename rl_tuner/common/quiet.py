@@ -9,12 +9,23 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from rl_tuner.common.progress import say
+
 # Written before TensorFlow knows its log level; errors of other kinds are shown.
 _NOISE = re.compile(
     r"^(?:[IWE]\d{4} [\d:.]+\s+\d+ (?:port|cudart_stub|cuda_\w+|cpu_feature_guard|computation_placer)\.cc"
     r"|WARNING: All log messages before absl::InitializeLog"
     r"|To enable the following instructions: )"
 )
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """`quietly` for a command, which says what its user waits for."""
+    if "tensorflow" not in sys.modules:
+        say("loading TensorFlow")
+    with quietly():
+        yield
 
 
 @contextlib.contextmanager

@@ -50,7 +50,7 @@ class Outcome:
 
 
 def available_processors() -> int:
-    """Returns how many processors this process may use."""
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -112,14 +112,14 @@ class Worker:
         return self._process.pid
 
     def assign(self, index: int, item: Any, timeout_seconds: float) -> None:
-        """Sends the next item; a worker that died while idle is found out by `collect`."""
+        """Send the next item; a worker that died while idle is found out by `collect`."""
         self._index, self._item = index, item
         self.deadline = time.monotonic() + timeout_seconds
         with contextlib.suppress(OSError):
             self.pipe.send(item)
 
     def collect(self) -> tuple[int | None, Outcome | None]:
-        """Returns the index and outcome that the worker has ready; no index if it only started.
+        """Return the index and outcome that the worker has ready; no index if it only started.
 
         Raises:
             RuntimeError: the worker cannot start.
@@ -164,7 +164,7 @@ class Worker:
         return self._index, Outcome(self._item, failure=failure, detail=detail)
 
     def kill(self) -> None:
-        """Ends the process for good and reaps it."""
+        """End the process for good and reaps it."""
         self.is_alive = False
         self._process.kill()
         self._process.wait()
@@ -172,7 +172,7 @@ class Worker:
 
 
 def serve(descriptor: int) -> None:
-    """Runs in a worker: answers every item from the pipe until the parent closes it."""
+    """Run in a worker: answers every item from the pipe until the parent closes it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     pipe = connection.Connection(descriptor)
@@ -211,5 +211,5 @@ def _die_with_parent() -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """Returns an error as its kind and message on one line of at most 300 characters."""
+    """Return an error as its kind and message on one line of at most 300 characters."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

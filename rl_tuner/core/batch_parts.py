@@ -7,9 +7,10 @@ one busy. Loops over parts of a batch know nothing of each other, so that Tensor
 from __future__ import annotations
 
 import itertools
-import os
 
 import tensorflow as tf
+
+from rl_tuner.common.workers import available_processors
 
 # More parts would leave each matrix product too few rows; cores beyond them share out single operations.
 MOST = 4
@@ -19,12 +20,8 @@ def count() -> int:
     """Parts of a batch: one a core, up to `MOST`; one where a GPU computes."""
     if tf.config.list_logical_devices("GPU"):
         return 1
-    return min(MOST, tf.config.threading.get_inter_op_parallelism_threads() or cores())
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
+    return min(MOST, threads or available_processors())
 
 
 def split(values: tf.Tensor, axis: int = 0, parts: int | None = None) -> list[tf.Tensor]:

@@ -103,7 +103,7 @@ class SequenceDistribution(tfd.Distribution):
         return tf.reduce_logsumexp(posterior[..., tf.newaxis] + log_pi, axis=0)
 
     def _after(self, start: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        """The same after one start, int32 [P]."""
+        """Return the same after one start, int32 [P]."""
         prefix = tf.tile(start[tf.newaxis], [tf.shape(tokens)[0], 1])
         inputs = sequence_inputs(prefix, tf.pad(tokens, [[0, 0], [0, 1]]))
         logits = self._policy.logits(inputs)[:, self._starts.shape[1] - 1 :]

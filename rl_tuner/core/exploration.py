@@ -71,13 +71,13 @@ class EpsilonGreedy:
         for name in ("initial", "final"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(
-                    f"EpsilonGreedy.{name} must lie between 0 and 1, not {getattr(self, name)}"
+                    f"EpsilonGreedy.{name} must be between 0 and 1, not {getattr(self, name)}"
                 )
         if self.anneal_steps < 1:
             raise ValueError(f"EpsilonGreedy.anneal_steps must be >= 1, not {self.anneal_steps}")
 
     def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
-        """The schedule's value, a float32 scalar."""
+        """Return the schedule's value, a float32 scalar."""
         progress = tf.minimum(1.0, tf.cast(environment_step, tf.float32) / self.anneal_steps)
         return self.initial + progress * (self.final - self.initial)
 

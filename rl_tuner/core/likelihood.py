@@ -20,7 +20,7 @@ class MLETrainer(tf.Module):
         clip_norm: largest global L2 norm of the gradients.
         l2: weight of half the sum of squared weight matrices in the loss.
         weight_dropout: share of the recurrent weights left out of every update, see `SequenceNetwork.call`.
-        seed: seed of which weights those are; update and seed decide.
+        seed: seed of the dropout masks; each mask is determined by the seed and the update number.
 
     Raises:
         ValueError: a number is out of its range.
@@ -57,7 +57,7 @@ class MLETrainer(tf.Module):
             mask: float [B, T], 1 where the loss counts.
 
         Returns:
-            The mean negative log-likelihood in nats a step, before the update.
+            The mean negative log-likelihood in nats per step, before the update.
         """
         with tf.GradientTape() as tape:
             seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)])
@@ -79,7 +79,7 @@ class MLETrainer(tf.Module):
     def evaluate(
         self, batches: Iterable[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
     ) -> dict[str, float]:
-        """Log-perplexity (nats a step) and next-token accuracy over (inputs, labels, mask) batches.
+        """Log-perplexity (nats per step) and next-token accuracy over (inputs, labels, mask) batches.
 
         Raises:
             ValueError: no step counts.
@@ -89,14 +89,14 @@ class MLETrainer(tf.Module):
             totals = [t + float(value) for t, value in zip(totals, self._evaluation_sums(*batch))]
         nll, correct, steps = totals
         if not steps:
-            raise ValueError("there is nothing to evaluate on")
+            raise ValueError("the split has no step to evaluate")
         return {"log_perplexity": nll / steps, "accuracy": correct / steps}
 
 
 def likelihood_sums(
     logits: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Sums over the steps whose mask is 1: -log p(a_t|s_t) in nats, correct predictions, steps."""
+    """Return sums over the steps whose mask is 1: -log p(a_t|s_t) in nats, correct predictions, steps."""
     nll = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     correct = tf.cast(tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels, tf.float32)
     return tf.reduce_sum(nll * mask), tf.reduce_sum(correct * mask), tf.reduce_sum(mask)

@@ -131,5 +131,5 @@ def _array(dtype: tf.DType, steps: tf.Tensor, width: int) -> tf.TensorArray:
 
 
 def _shifted(values: tf.Tensor) -> tf.Tensor:
-    """The values of the step before, zero before the first."""
+    """Return the values of the step before, zero before the first."""
     return tf.concat([tf.zeros_like(values[:1]), values[:-1]], axis=0)

@@ -17,7 +17,7 @@ class SequenceNetwork(keras.Model):
     """Scores of the next token given the tokens so far, f(s_t, .).
 
     Input tokens are the classes 0 .. num_classes - 1 and one more, `start_token` = num_classes, which
-    stands before the first token of a sequence. The output has one score a class.
+    stands before the first token of a sequence. The output has one score per class.
 
     With a value head the scores are f(s, a) = log_softmax(logits(s))(a) + v(s), so that
     logsumexp f(s, .) = v(s). It starts at 0: a logit means the same after adding any number to all of a
@@ -76,7 +76,7 @@ class SequenceNetwork(keras.Model):
         self.build()
 
     def build(self, input_shape: Any = None) -> None:
-        """Creates every weight; shapes do not depend on the batch or the length."""
+        """Create every weight; shapes do not depend on the batch or the length."""
         if getattr(self, "built", False):
             return
         width = self.num_classes + 1
@@ -97,7 +97,7 @@ class SequenceNetwork(keras.Model):
         return self.num_classes
 
     def get_config(self) -> dict[str, Any]:
-        """The architecture and the metadata, all that is needed to rebuild the network."""
+        """Return the architecture and the metadata, all that is needed to rebuild the network."""
         return {
             "name": self.name,
             "num_classes": self.num_classes,
@@ -152,7 +152,7 @@ class SequenceNetwork(keras.Model):
         return hidden
 
     def _layer(self, index: int) -> Layer:
-        """A layer's weights, cast and scaled."""
+        """Return a layer's weights, cast and scaled."""
         cell_weights = self.lstms[index].cell
         kernel, recurrent, bias = (
             scaled(tf.cast(weight, self.compute_dtype))
@@ -167,11 +167,11 @@ class SequenceNetwork(keras.Model):
         return Layer(lambda tokens: tf.gather(table, tokens), recurrent)
 
     def zero_state(self, batch_size: int | tf.Tensor) -> State:
-        """The state before any input: per layer (h, c), each [B, cells]."""
+        """Return the state before any input: per layer (h, c), each [B, cells]."""
         return [(tf.zeros([batch_size, size], self.compute_dtype),) * 2 for size in self.cells]
 
     def stepper(self) -> Stepper:
-        """The same network token after token."""
+        """Return the same network token after token."""
         layers = [self._layer(index) for index in range(len(self.lstms))]
         head = self.head.kernel, self.head.bias
         return Stepper(layers, *(tf.convert_to_tensor(weight) for weight in head))
@@ -187,7 +187,7 @@ class SequenceNetwork(keras.Model):
         value_head: bool | None = None,
         zero_head: bool = False,
     ) -> SequenceNetwork:
-        """A network with the same weights.
+        """Return a network with the same weights.
 
         Args:
             value_head: whether the copy has a value head (a new one starts at zero); None keeps it.

@@ -27,7 +27,7 @@ class ReplayBatch(NamedTuple):
 
 
 def trimmed(batch: ReplayBatch) -> ReplayBatch:
-    """The same sequences without the columns that are padding in every one of them."""
+    """Return the same sequences without the columns that are padding in every one of them."""
     longest = tf.cast(tf.reduce_max(tf.reduce_sum(batch.mask, axis=1)), tf.int32)
     return ReplayBatch(batch.prefix, *(column[:, :longest] for column in batch[1:]))
 
@@ -70,7 +70,7 @@ class UniformReplay(tf.Module):
         self.added = tf.Variable(0, dtype=tf.int64, trainable=False, name="added")
 
     def add(self, batch: ReplayBatch) -> tf.Tensor:
-        """Appends B sequences; the oldest make room. B may not exceed the capacity.
+        """Append B sequences; the oldest make room. B may not exceed the capacity.
 
         Returns:
             int64 [B], their rows.
@@ -92,7 +92,7 @@ class UniformReplay(tf.Module):
         return self.read(rows), rows, tf.ones([batch_size])
 
     def update(self, rows: tf.Tensor, errors: tf.Tensor) -> None:
-        """Takes the mean absolute path errors [B] of drawn sequences; uniform replay ignores them."""
+        """Take the mean absolute path errors [B] of drawn sequences; uniform replay ignores them."""
         del rows, errors
 
     @property
@@ -101,7 +101,7 @@ class UniformReplay(tf.Module):
         return tf.minimum(self.added, self.capacity)
 
     def read(self, rows: tf.Tensor) -> ReplayBatch:
-        """The sequences at int64 [B] rows."""
+        """Return the sequences at int64 [B] rows."""
         return ReplayBatch(*(tf.gather(column, rows) for column in self.columns))
 
 
@@ -151,7 +151,7 @@ class PrioritisedReplay(UniformReplay):
         self.draws = tf.Variable(0, dtype=tf.int64, trainable=False, name="draws")
 
     def add(self, batch: ReplayBatch) -> tf.Tensor:
-        """Appends B sequences with the largest priority; see `UniformReplay.add`."""
+        """Append B sequences with the largest priority; see `UniformReplay.add`."""
         rows = super().add(batch)
         priorities = tf.fill(tf.shape(rows), self.largest)
         self.priorities.scatter_update(tf.IndexedSlices(priorities, rows))
@@ -170,7 +170,7 @@ class PrioritisedReplay(UniformReplay):
         return self.read(rows), rows, self._weights(tf.gather(self.priorities, rows))
 
     def update(self, rows: tf.Tensor, errors: tf.Tensor) -> None:
-        """Sets the priorities of drawn sequences from their mean absolute path errors [B]."""
+        """Set the priorities of drawn sequences from their mean absolute path errors [B]."""
         priorities = errors + self.epsilon
         self.priorities.scatter_update(tf.IndexedSlices(priorities, rows))
         self.largest.assign(tf.maximum(self.largest, tf.reduce_max(priorities)))

@@ -70,7 +70,7 @@ def rollout(
     seed: tf.Tensor,
     end_token: int | None = None,
 ) -> Rollout:
-    """Samples one sequence a row of `prefix`, both networks evaluated at every step.
+    """Sample one sequence a row of `prefix`, both networks evaluated at every step.
 
     Args:
         online: network whose scores define the policy.
@@ -125,7 +125,8 @@ def rollout(
         # Past the end of every sequence nothing is written: zeros.
         return [array.stack() for array in arrays]
 
-    # A graph that leaves batch or horizon open is not compiled again for each, nor what runs but once.
+    # Do not use XLA when the batch size or the horizon is unknown at trace time (it would recompile for
+    # every size), nor in eager mode (the code runs only once).
     rows = prefix.shape[0] if isinstance(horizon, int) else None
     parts = batch_parts.count()
     if not tf.executing_eagerly() and xla.wanted(rows, online.cells):
@@ -139,7 +140,7 @@ def rollout(
 
 
 def _measures(token: tf.Tensor, log_pi: tf.Tensor, log_p: tf.Tensor) -> tf.Tensor:
-    """What a `Rollout` tells of a step, float32 [4, B]: log_policy, log_prior, kl, entropy."""
+    """Return what a `Rollout` tells of a step, float32 [4, B]: log_policy, log_prior, kl, entropy."""
     pi = tf.exp(log_pi)
     drawn = tf.range(tf.shape(log_pi)[0])[:, tf.newaxis] == token
     sums = [

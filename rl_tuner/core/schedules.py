@@ -10,7 +10,7 @@ LearningRateSchedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedul
 
 
 def stepwise(learning_rate: float, decay_rate: float, decay_steps: int) -> LearningRateSchedule:
-    """A learning rate that is multiplied by `decay_rate` every `decay_steps` updates.
+    """Return a learning rate that is multiplied by `decay_rate` every `decay_steps` updates.
 
     Raises:
         ValueError: a number is out of its range.
@@ -26,7 +26,7 @@ def stepwise(learning_rate: float, decay_rate: float, decay_steps: int) -> Learn
 
 
 def cosine(learning_rate: float, warmup_steps: int, steps: int) -> LearningRateSchedule:
-    """A learning rate that rises linearly from a tenth, then falls to 0 along half a cosine.
+    """Return a learning rate that rises linearly from a tenth, then falls to 0 along half a cosine.
 
     Args:
         learning_rate: the largest.

@@ -23,7 +23,7 @@ class FixedTemperature(tf.Module):
         self.c = tf.Variable(c, dtype=tf.float32, trainable=False, name="c")
 
     def update(self, kl: tf.Tensor) -> None:
-        """Takes the exact KL of the latest rollout (nats a step); a fixed c ignores it."""
+        """Take the exact KL of the latest rollout (nats per step); a fixed c ignores it."""
         del kl
 
     def metrics(self) -> dict[str, tf.Tensor]:
@@ -44,7 +44,7 @@ class AdaptiveTemperature(tf.Module):
     left the prior yet and any c looks too large.
 
     Args:
-        target_kl: exact KL(pi || p) to settle at, nats a step.
+        target_kl: exact KL(pi || p) to settle at, nats per step.
         initial_c: where c starts.
         rate: largest change of log c an iteration.
         delay: iterations before c first moves.
@@ -70,11 +70,11 @@ class AdaptiveTemperature(tf.Module):
         if not (math.isfinite(target_kl) and target_kl > 0):
             raise ValueError(f"target_kl must be a positive number of nats, not {target_kl}")
         if not 0.0 < rate <= 1.0:
-            raise ValueError(f"rate must lie above 0 and at most at 1, not {rate}")
+            raise ValueError(f"rate must be above 0 and at most at 1, not {rate}")
         if delay < 0:
             raise ValueError(f"delay must be 0 or more iterations, not {delay}")
         if not 0.0 <= smoothing < 1.0:
-            raise ValueError(f"smoothing must lie at or above 0 and below 1, not {smoothing}")
+            raise ValueError(f"smoothing must be at or above 0 and below 1, not {smoothing}")
         if not 0.0 < min_c <= initial_c <= max_c < math.inf:
             raise ValueError(
                 f"need 0 < min_c <= initial_c <= max_c, not {min_c=}, {initial_c=}, {max_c=}"
@@ -87,7 +87,7 @@ class AdaptiveTemperature(tf.Module):
         self._weight = tf.Variable(0.0, dtype=tf.float32, trainable=False, name="kl_weight")
 
     def update(self, kl: tf.Tensor) -> None:
-        """Moves c, given the exact KL of the latest rollout (nats a step)."""
+        """Move c, given the exact KL of the latest rollout (nats per step)."""
         self._sum.assign(self.smoothing * self._sum + (1.0 - self.smoothing) * kl)
         self._weight.assign(self.smoothing * self._weight + (1.0 - self.smoothing))
         # A policy still at the prior has a KL of 0, whose logarithm is clipped like any other.

@@ -52,9 +52,9 @@ class RLTuner(keras.Model):
         replay: what keeps sequences for learning; None is `UniformReplay()`.
         gamma: discount.
         eta: target update rate.
-        collect_size: sequences sampled an iteration.
-        learn_size: sequences replayed an update.
-        updates: updates an iteration.
+        collect_size: sequences sampled per iteration.
+        learn_size: sequences replayed per update.
+        updates: updates per iteration.
         learning_rate: Adam's initial learning rate.
         decay_rate: factor on the learning rate every `decay_steps` updates.
         decay_steps: see decay_rate.
@@ -257,7 +257,7 @@ class RLTuner(keras.Model):
 
     @tf.function
     def train_iteration(self) -> dict[str, tf.Tensor]:
-        """Collects once, then learns `updates` times; returns the metrics of both."""
+        """Collect once, then learns `updates` times; returns the metrics of both."""
         episode = self.act()
         metrics = self.store(episode, self.task.reward_parts(episode.tokens, episode.mask))
         metrics |= self.learn_from_replay()
@@ -267,7 +267,7 @@ class RLTuner(keras.Model):
     def train_iterations(
         self, count: int, observer: Callable[[Rollout, Scored], None] | None = None
     ) -> dict[str, float]:
-        """Runs `count` >= 1 iterations; returns the scalar metrics, averaged over them.
+        """Run `count` >= 1 iterations; returns the scalar metrics, averaged over them.
 
         A task that is rewarded in the graph is trained without returning to Python. A `HostTask` scores
         each batch while the networks learn from those before it: always one batch behind, however

@@ -19,7 +19,7 @@ _choice: bool | None = None
 
 
 def choose(jit_compile: bool | None) -> None:
-    """Sets it for all that is traced from now on; None leaves it to the device and the network."""
+    """Set it for all that is traced from now on; None leaves it to the device and the network."""
     global _choice
     _choice = jit_compile
 
@@ -46,5 +46,5 @@ def parts(batch_size: int) -> int:
 
 
 def fused(function: Callable) -> Callable:
-    """`function` compiled by XLA."""
+    """Return `function` compiled by XLA."""
     return tf.function(function, jit_compile=True, autograph=False)

@@ -39,7 +39,7 @@ def describe(
     packages: Iterable[str] | None = None,
     **others: Any,
 ) -> dict[str, Any]:
-    """Returns the description of a dataset; `write_dataset` fills in its splits.
+    """Return the description of a dataset; `write_dataset` fills in its splits.
 
     Args:
         kind: A word for what a sequence is, such as "melody".
@@ -74,7 +74,7 @@ def describe(
 
 
 def check(description: Mapping[str, Any]) -> None:
-    """Makes sure that a description is what `SCHEMA` says.
+    """Make sure that a description is what `SCHEMA` says.
 
     Raises:
         ValueError: if an entry is missing or wrong, by its name.
@@ -97,13 +97,13 @@ def check(description: Mapping[str, Any]) -> None:
 
 
 def count(reasons: Iterable[str]) -> dict[str, int]:
-    """Returns how often each text occurs, the most frequent first."""
+    """Return how often each text occurs, the most frequent first."""
     counts = collections.Counter(reasons)
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Returns the versions of Python and some packages."""
+    """Return the versions of Python and some packages."""
     found = {"python": platform.python_version()}
     for package in packages:
         try:

@@ -13,5 +13,5 @@ LICENCES = {
 
 
 def known_licences(sources: Iterable[str]) -> dict[str, str]:
-    """Returns what is known of the licence of each source; a source without an entry is unknown."""
+    """Return what is known of the licence of each source; a source without an entry is unknown."""
     return {source: LICENCES[source] for source in sources if source in LICENCES}

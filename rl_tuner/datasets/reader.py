@@ -79,11 +79,11 @@ class SequenceDataset:
         return tf.data.TFRecordDataset(self._shards[split]).with_options(options)
 
     def sequences(self, split: str) -> list[np.ndarray]:
-        """The tokens of every example of a split, in the order of the shards."""
+        """Return the tokens of every example of a split, in the order of the shards."""
         return [tokens for tokens, _ in self.examples(split).as_numpy_iterator()]
 
     def texts(self, split: str, feature: str) -> list[str]:
-        """A text feature of every example of a split, in the order of the shards.
+        """Return a text feature of every example of a split, in the order of the shards.
 
         Raises:
             UserError: the dataset has no such split, or its examples no such feature.
@@ -100,7 +100,7 @@ class SequenceDataset:
             return [text.decode() for text in records.map(parse).as_numpy_iterator()]
         except tf.errors.InvalidArgumentError:
             raise UserError(
-                f"{self.directory}: the examples hold no {feature!r}; make the dataset again"
+                f"{self.directory}: the examples contain no {feature!r}; make the dataset again"
             ) from None
 
     def training_batches(
@@ -115,7 +115,7 @@ class SequenceDataset:
 
         Args:
             split: "train" or another split.
-            batch_size: windows a batch.
+            batch_size: windows per batch.
             window: longest window in tokens; 0 for whole sequences.
             seed: seed of cuts and order.
             epoch: number of the epoch; seed and epoch fix the batches and their order.
@@ -165,7 +165,7 @@ class SequenceDataset:
         )
 
     def evaluation_batches(self, split: str, batch_size: int) -> tf.data.Dataset:
-        """A split's whole sequences in order: batches as for `training_batches`, padded to the longest."""
+        """Return whole sequences in order, in batches as those of `training_batches`."""
         return self.examples(split).map(self._whole).padded_batch(batch_size).prefetch(2)
 
     def _whole(self, tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 
 
 def serialise(context: Mapping[str, str | int], tokens: Iterable[int]) -> bytes:
-    """Returns a SequenceExample, the same bytes for the same content.
+    """Return a SequenceExample, the same bytes for the same content.
 
     Args:
         context: The context features: texts become bytes, numbers int64.
-        tokens: The feature list "tokens", one int64 a step.
+        tokens: The feature list "tokens", one int64 per step.
 
     Raises:
         ValueError: if a number is negative.
@@ -35,7 +35,7 @@ def _feature(value: str | int) -> bytes:
 
 
 def _entry(key: str, value: bytes) -> bytes:
-    """A map entry, wrapped as field 1 of its map."""
+    """Return a map entry, wrapped as field 1 of its map."""
     return _field(1, _field(1, key.encode()) + _field(2, value))
 
 

@@ -17,7 +17,7 @@ class CorruptRecordError(ValueError):
 
 
 def write_records(path: str, records: Iterable[bytes]) -> None:
-    """Writes a TFRecord file."""
+    """Write a TFRecord file."""
     with open(path, "wb") as file:
         for record in records:
             length = struct.pack("<Q", len(record))
@@ -26,7 +26,7 @@ def write_records(path: str, records: Iterable[bytes]) -> None:
 
 
 def record_spans(path: str) -> Iterator[tuple[int, int]]:
-    """Yields (offset, length) of every record's data.
+    """Yield (offset, length) of every record's data.
 
     Raises:
         CorruptRecordError: at the first record whose frame is damaged.
@@ -45,7 +45,7 @@ def record_spans(path: str) -> Iterator[tuple[int, int]]:
 
 
 def read_record(path: str, offset: int) -> bytes:
-    """Returns the data of the record that `record_spans` found at this offset.
+    """Return the data of the record that `record_spans` found at this offset.
 
     Raises:
         CorruptRecordError: if the data do not match their checksum.

@@ -47,7 +47,7 @@ class RejectedError(Exception):
 
 
 def split_of(key: bytes, *, validation_ratio: float, test_ratio: float) -> str:
-    """Returns the split of whatever has this key: always the same one, by its SHA-256."""
+    """Return the split of whatever has this key: always the same one, by its SHA-256."""
     fraction = int.from_bytes(hashlib.sha256(key).digest()[:8], "big") / 2**64
     if fraction < test_ratio:
         return "test"
@@ -57,19 +57,19 @@ def split_of(key: bytes, *, validation_ratio: float, test_ratio: float) -> str:
 
 
 def digest(text: str) -> str:
-    """Returns the SHA-256 of a text in hexadecimal: a name for it, and an order without a pattern."""
+    """Return the SHA-256 of a text in hexadecimal: a name for it, and an order without a pattern."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def why(rejections: Iterable[Rejection]) -> str:
-    """Returns the reasons and their counts as the end of a message; nothing where there are none."""
+    """Return the reasons and their counts as the end of a message; nothing where there are none."""
     counts = descriptions.count(rejection.reason for rejection in rejections)
     text = ", ".join(f"{count} {reason}" for reason, count in counts.items())
     return f" (rejected: {text})" if text else ""
 
 
 def refuse(output_dir: str, message: str, rejections: Sequence[Rejection]) -> NoReturn:
-    """Gives up a dataset of which nothing is left, and says what was lost.
+    """Give up a dataset of which nothing is left, and says what was lost.
 
     The list of rejections goes into output_dir or, where a dataset that is not lost stands there,
     beside it.
@@ -98,7 +98,7 @@ def write_dataset(
     num_shards: int,
     overwrite: bool,
 ) -> None:
-    """Writes a whole dataset, or nothing at all.
+    """Write a whole dataset, or nothing at all.
 
     Args:
         output_dir: The folder to make.
@@ -131,7 +131,7 @@ def write_dataset(
 
 
 def write_shards(folder: str, split: str, records: Sequence[bytes], num_shards: int) -> list[str]:
-    """Writes serialised examples round robin over the shards of a split; returns their names."""
+    """Write serialised examples round robin over the shards of a split; returns their names."""
     names = [f"{split}-{i:05d}-of-{num_shards:05d}.tfrecord" for i in range(num_shards)]
     for shard, name in enumerate(names):
         tfrecords.write_records(os.path.join(folder, name), records[shard::num_shards])
@@ -139,7 +139,7 @@ def write_shards(folder: str, split: str, records: Sequence[bytes], num_shards: 
 
 
 def write_description(folder: str, description: Mapping[str, Any]) -> None:
-    """Writes dataset.json."""
+    """Write dataset.json."""
     with open(os.path.join(folder, DESCRIPTION_FILE), "w", encoding="utf-8") as file:
         json.dump(description, file, indent=2)
         file.write("\n")
@@ -148,7 +148,7 @@ def write_description(folder: str, description: Mapping[str, Any]) -> None:
 def write_rejections(
     folder: str, rejections: Iterable[Rejection], name: str = REJECTED_FILE
 ) -> None:
-    """Writes rejected.csv, sorted."""
+    """Write rejected.csv, sorted."""
     path = os.path.join(folder, name)
     # A name may hold any byte that a file system allows.
     with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
@@ -158,7 +158,7 @@ def write_rejections(
 
 
 def prepare_output(output_dir: str, *, overwrite: bool) -> str:
-    """Makes sure that a dataset may be written here; call it before the long work begins.
+    """Make sure that a dataset may be written here; call it before the long work begins.
 
     What killed runs left beside output_dir is removed, and a dataset that was about to be
     replaced is put back.
@@ -190,7 +190,7 @@ def prepare_output(output_dir: str, *, overwrite: bool) -> str:
 
 @contextlib.contextmanager
 def whole_folder(output_dir: str, *, overwrite: bool) -> Iterator[str]:
-    """Gives a temporary folder that becomes output_dir if the block ends well, else vanishes.
+    """Give a temporary folder that becomes output_dir if the block ends well, else vanishes.
 
     Raises:
         UserError: if output_dir cannot be written or must not be replaced.
@@ -231,7 +231,7 @@ def _publish(temporary: str, full_path: str) -> None:
 
 
 def _clean(parent: str, name: str) -> None:
-    """Removes what killed runs left; a folder whose run still lives is locked."""
+    """Remove what killed runs left; a folder whose run still lives is locked."""
     pattern = os.path.join(glob.escape(parent), glob.escape(f".{name}"))
     for leftover in glob.glob(f"{pattern}.partial-*"):
         descriptor = os.open(leftover, os.O_RDONLY)

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.workers import available_processors
 from rl_tuner.core import batch_parts, xla
 
 _PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -90,7 +91,7 @@ def device_of_run(placement: str, **settings: Any) -> str:
 
 
 def _gpu_index(placement: str) -> int | None:
-    """The number of the GPU that a placement means; None for the CPU.
+    """Return the number of the GPU that a placement means; None for the CPU.
 
     Raises:
         UserError: it means nothing.
@@ -107,10 +108,12 @@ def _gpu_index(placement: str) -> int | None:
 
 def _share_cores() -> None:
     # Parts of a batch side by side use the cores better than each operation in parts.
-    parts = min(batch_parts.MOST, batch_parts.cores())
+    parts = min(batch_parts.MOST, available_processors())
     try:
         tf.config.threading.set_inter_op_parallelism_threads(parts)
-        tf.config.threading.set_intra_op_parallelism_threads(max(1, batch_parts.cores() // parts))
+        tf.config.threading.set_intra_op_parallelism_threads(
+            max(1, available_processors() // parts)
+        )
     except RuntimeError:
         # TensorFlow has computed already, so its threads are what they are.
         return

@@ -33,7 +33,7 @@ def sweep(
     work_dir: str,
     run_dir: str,
 ) -> str:
-    """Runs every point, or reuses it, and writes frontier.csv and frontier.png.
+    """Run every point, or reuses it, and writes frontier.csv and frontier.png.
 
     Args:
         gin_files: what to run; its temperature is replaced, and its objective where others are given.
@@ -47,7 +47,7 @@ def sweep(
         The frontier as a text table.
 
     Raises:
-        UserError: a temperature or an objective makes no sense, or a run fails.
+        UserError: a temperature or an objective is invalid, or a run fails.
     """
     values = parse_temperatures(temperatures)
     configuration.configure(gin_files, gin_params)
@@ -67,7 +67,7 @@ def sweep(
 
 
 def parse_temperatures(texts: Sequence[str]) -> list[float]:
-    """The numbers in `texts`, in their order.
+    """Return the numbers in `texts`, in their order.
 
     Raises:
         UserError: there is none, or one is not a positive number or comes twice.
@@ -89,7 +89,7 @@ def parse_temperatures(texts: Sequence[str]) -> list[float]:
 
 
 def configured_objective() -> str:
-    """The name of the objective that the current configuration binds.
+    """Return the name of the objective that the current configuration binds.
 
     Raises:
         UserError: it binds none.
@@ -102,7 +102,7 @@ def configured_objective() -> str:
 
 
 def check_objective(name: str) -> None:
-    """Makes sure that gin knows an objective of this name.
+    """Make sure that gin knows an objective of this name.
 
     Raises:
         UserError: it does not.
@@ -112,7 +112,7 @@ def check_objective(name: str) -> None:
 
 
 def write_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
-    """Writes a CSV with a row a point; what is undefined stays empty."""
+    """Write a CSV with one row per point; what is undefined stays empty."""
     names = [*_FIRST_COLUMNS, *(name for name in rows[0] if name not in _FIRST_COLUMNS)]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
@@ -144,7 +144,7 @@ def plot_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
 
 
 def format_frontier(rows: Sequence[dict[str, Any]]) -> str:
-    """The first columns of the frontier as text."""
+    """Return the first columns of the frontier as text."""
     table = [list(_FIRST_COLUMNS)]
     for row in rows:
         numbers = [f"{row[name]:.3f}" for name in _FIRST_COLUMNS[2:]]

@@ -52,7 +52,7 @@ def pretrain(
         seed: seed of the initial weights and of the batches.
         cells: cells of each LSTM layer.
         embedding_size: width of a token embedding; 0 is one-hot.
-        batch_size: windows a batch.
+        batch_size: windows per batch.
         window: longest window of a sequence, in tokens; 0 learns whole sequences.
         learning_rate: Adam's initial learning rate.
         decay_rate: factor on the learning rate every `decay_steps` updates.
@@ -68,7 +68,7 @@ def pretrain(
         patience: epochs without a better validation log-perplexity after which training stops.
 
     Returns:
-        Validation and test log-perplexity (nats a step) and accuracy, and the number of epochs.
+        Validation and test log-perplexity (nats per step) and accuracy, and the number of epochs.
 
     Raises:
         UserError: the dataset cannot be used.
@@ -139,7 +139,7 @@ def pretrain(
             manager.save()
             progress.update(
                 1,
-                f"validation {scores['log_perplexity']:.3f} nats a step, "
+                f"validation {scores['log_perplexity']:.3f} nats per step, "
                 f"accuracy {100 * scores['accuracy']:.1f}%",
             )
     writer.close()

@@ -23,7 +23,7 @@ _PROVENANCE = ("source", "settings", "splits", "scores", "versions", "licence", 
 
 
 def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
-    """The parts of a model's description; all of it is JSON-serialisable.
+    """Return the parts of a model's description; all of it is JSON-serialisable.
 
     Args:
         tuner: a tuned policy with its prior.

@@ -28,7 +28,7 @@ _EVERY_LIMIT = (
 
 
 def write_model_card(folder: str, tuner: RLTuner, run_dir: str | None = None) -> str:
-    """Writes MODEL_CARD.md into a folder; returns its path.
+    """Write MODEL_CARD.md into a folder; returns its path.
 
     Args:
         folder: where to put it.
@@ -124,7 +124,7 @@ def _prior(prior: dict[str, Any]) -> str:
     if imported := prior.get("imported"):
         lines.append(f"imported from `{imported['file']}`, SHA-256 {imported['sha256']}")
     for name, value in (prior.get("scores") or {}).items():
-        unit = ", nats a step" if name.endswith("log_perplexity") else ""
+        unit = ", nats per step" if name.endswith("log_perplexity") else ""
         unit = " of the next tokens" if name.endswith("accuracy") else unit
         lines.append(f"{name.replace('_', ' ')}: {_number(value)}{unit}")
     return _bullets(lines if prior.get("scores") else [*lines, "Its scores are not known."])

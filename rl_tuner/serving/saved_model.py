@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import replacing, write_text
+from rl_tuner.common.progress import working
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.serving import model_card
 from rl_tuner.serving.description import describe
@@ -20,7 +21,7 @@ _GRAPH = "saved_model.pb"
 
 
 def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
-    """Writes a SavedModel into a folder, whole or not at all; an earlier SavedModel there is replaced.
+    """Write a SavedModel into a folder, whole or not at all; an earlier SavedModel there is replaced.
 
     Beside the model, with the signatures of `ServedPolicy`, the folder holds MODEL_CARD.md and
     assets.extra/description.json.
@@ -35,13 +36,17 @@ def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
     """
     if os.path.isdir(output_dir) and os.listdir(output_dir):
         if not os.path.isfile(os.path.join(output_dir, _GRAPH)):
-            raise UserError(f"{output_dir} is not empty and no SavedModel; export elsewhere")
+            raise UserError(
+                f"{output_dir} is not empty and does not contain a SavedModel; choose another"
+                " --output_dir"
+            )
     elif os.path.isfile(output_dir):
         raise UserError(f"{output_dir} is a file; export into a folder")
     description = describe(tuner, run_dir)
     served = ServedPolicy(tuner, description)
     with replacing(os.path.abspath(output_dir)) as temporary:
-        tf.saved_model.save(served, temporary, signatures=served.signatures)
+        with working(f"export: writing {output_dir}"):
+            tf.saved_model.save(served, temporary, signatures=served.signatures)
         text = json.dumps(description, indent=2) + "\n"
         write_text(os.path.join(temporary, EXTRAS, DESCRIPTION_FILE), text)
         model_card.write_model_card(temporary, tuner, run_dir)
@@ -50,7 +55,7 @@ def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
 def export_version(
     tuner: RLTuner, output_dir: str, version: int | None = None, run_dir: str | None = None
 ) -> str:
-    """Writes a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects it.
+    """Write a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects it.
 
     A server that watches the folder takes the new version up when it is whole; no version is ever
     replaced.
@@ -77,7 +82,7 @@ def export_version(
     versions = [int(name) for name in names if name.isdecimal()]
     if any(not name.startswith(".") for name in names) and not versions:
         raise UserError(
-            f"{output_dir} is not empty and holds no SavedModel versions; export elsewhere"
+            f"{output_dir} is not empty and contains no SavedModel versions; choose another folder"
         )
     if version is None:
         version = max(versions, default=0) + 1

@@ -31,7 +31,7 @@ class Untracked:
 def served_function(
     call: Callable[..., dict[str, tf.Tensor]], **inputs: tuple[tf.TensorSpec, tf.Tensor | None]
 ) -> Any:
-    """A tf.function whose inputs keep their names and defaults in a SavedModel.
+    """Return a tf.function whose inputs keep their names and defaults in a SavedModel.
 
     Args:
         call: takes a tensor for every input, by name, and returns the outputs by name.
@@ -84,7 +84,7 @@ class ServedPolicy(tf.Module):
 
     `describe(part="")` -> `json`, a string: everything known of the model, or one part of it.
 
-    Every one raises tf.errors.InvalidArgumentError, with a sentence, for input that makes no sense.
+    Every one raises tf.errors.InvalidArgumentError, with a sentence, for input that is invalid.
 
     Args:
         tuner: a tuned policy with its prior.
@@ -177,11 +177,11 @@ class ServedPolicy(tf.Module):
             ),
             require(
                 (max_length >= 1) & (max_length <= limit),
-                f"max_length must lie between 1 and {limit}",
+                f"max_length must be between 1 and {limit}",
             ),
             require(
                 tf.reduce_all((primer >= 0) & (primer < task.num_classes)),
-                f"tokens of a primer must lie between 0 and {task.num_classes - 1}",
+                f"tokens of a primer must be between 0 and {task.num_classes - 1}",
             ),
             self._continues(primer, "a primer"),
         ]
@@ -262,7 +262,7 @@ class ServedPolicy(tf.Module):
             ),
             require(
                 tf.reduce_all((tokens >= PADDING) & (tokens < classes)),
-                f"tokens must lie between 0 and {classes - 1}, or be {PADDING} for padding",
+                f"tokens must be between 0 and {classes - 1}, or be {PADDING} for padding",
             ),
             require(
                 ~tf.reduce_any((tokens[:, 1:] >= 0) & (tokens[:, :-1] < 0)),
@@ -270,7 +270,7 @@ class ServedPolicy(tf.Module):
             ),
             require(
                 tf.reduce_all((prefix >= 0) & (prefix <= start_token)),
-                f"a prefix must lie between 0 and {start_token}, which is the start token",
+                f"a prefix must be between 0 and {start_token}, which is the start token",
             ),
             require(
                 tf.equal(tf.size(prefix), 0) | tf.equal(given, 1) | tf.equal(given, rows),

@@ -21,7 +21,7 @@ class Collapse:
 
     Attributes:
         distinct_floor: least share of the evaluated sequences that differ from each other.
-        entropy_floor: least entropy of the policy, nats a step.
+        entropy_floor: least entropy of the policy, nats per step.
         stop: whether a collapsed run stops; otherwise it only warns.
 
     Raises:
@@ -33,17 +33,17 @@ class Collapse:
     stop: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses floors that make no sense."""
+        """Refuses floors that are invalid."""
         if not 0.0 <= self.distinct_floor <= 1.0:
-            raise ValueError(f"distinct_floor must lie between 0 and 1, not {self.distinct_floor}")
+            raise ValueError(f"distinct_floor must be between 0 and 1, not {self.distinct_floor}")
         if not 0.0 <= self.entropy_floor < math.inf:
             raise ValueError(f"entropy_floor must be 0 or more nats, not {self.entropy_floor}")
 
     def complaint(self, evaluation: Mapping[str, float]) -> str | None:
-        """What is wrong with an evaluation, in one line; None when nothing is.
+        """Return what is wrong with an evaluation, in one line; None when nothing is.
 
         Args:
-            evaluation: holds `step`, `distinct` (share) and `entropy` (nats a step).
+            evaluation: holds `step`, `distinct` (share) and `entropy` (nats per step).
         """
         faults = []
         if evaluation["distinct"] < self.distinct_floor:
@@ -53,7 +53,7 @@ class Collapse:
             )
         if evaluation["entropy"] < self.entropy_floor:
             faults.append(
-                f"the entropy is {evaluation['entropy']:.3f} nats a step "
+                f"the entropy is {evaluation['entropy']:.3f} nats per step "
                 f"(Collapse.entropy_floor = {self.entropy_floor:g})"
             )
         if not faults:
@@ -121,7 +121,7 @@ class Diversity:
         return metrics
 
     def picture(self, sequences: np.ndarray) -> np.ndarray:
-        """The class histogram beside the data's: uint8 [1, H, W, 3]."""
+        """Return the class histogram beside the data's: uint8 [1, H, W, 3]."""
         figure = new_figure(8, 3)
         axes = figure.subplots()
         shares = class_shares(sequences, lengths(sequences, self._end_token), self._num_classes)
@@ -140,7 +140,7 @@ def _grams(row: np.ndarray, n: int) -> list[bytes]:
 
 
 def lengths(sequences: np.ndarray, end_token: int | None) -> np.ndarray:
-    """Steps of each sequence, its end token included: int [N, T] -> int [N]."""
+    """Return the steps of each sequence, its end token included: int [N, T] -> int [N]."""
     count, horizon = sequences.shape
     if end_token is None:
         return np.full(count, horizon)

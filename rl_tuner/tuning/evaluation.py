@@ -27,8 +27,8 @@ class Measurement(NamedTuple):
 
     Attributes:
         metrics: the task's metrics and, for every policy alike, `task_reward` (mean r_T of a whole
-            sequence), `log_prior`, `log_policy`, `kl`, `entropy` (nats a step, averaged over all
-            steps of all sequences), `length` (mean tokens a sequence), `distinct` (share of
+            sequence), `log_prior`, `log_policy`, `kl`, `entropy` (nats per step, averaged over all
+            steps of all sequences), `length` (mean tokens per sequence), `distinct` (share of
             sequences unlike each other, first occurrences counted) and `reward/PART`.
         sequences: int32 [N, T] the sequences, 0 past their end.
     """

@@ -188,7 +188,7 @@ class _Run:
         self._writer = tf.summary.create_file_writer(os.path.join(run_dir, TENSORBOARD))
 
     def save(self) -> None:
-        """Writes history, summaries and a checkpoint."""
+        """Write history, summaries and a checkpoint."""
         write_history(self._run_dir, self.history)
         if self._journal:
             self._journal.write()
@@ -200,12 +200,12 @@ class _Run:
         self._writer.close()
 
     def observe(self, episode: Rollout, scored: Scored) -> None:
-        """Keeps what was scored on the host."""
+        """Keep what was scored on the host."""
         if self._journal:
             self._journal.add(episode, scored, int(self._steps))
 
     def write_summaries(self, step: int, metrics: dict[str, float]) -> None:
-        """Writes scalars at an environment step."""
+        """Write scalars at an environment step."""
         with self._writer.as_default(step=step):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
@@ -233,7 +233,7 @@ class _Run:
             say(f"warning: {complaint}")
 
     def stop_if_collapsed(self) -> None:
-        """Stops after an evaluation that counts as collapsed, where that is asked for.
+        """Stop after an evaluation that counts as collapsed, where that is asked for.
 
         Raises:
             UserError: it stopped; a checkpoint was saved before.

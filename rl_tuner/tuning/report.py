@@ -41,7 +41,7 @@ def format_report(task: Task, columns: dict[str, dict[str, Any]]) -> str:
 
 
 def write_metrics(run_dir: str, task: Task, columns: dict[str, dict[str, Any]]) -> str:
-    """Writes metrics.json and metrics.txt; returns the text."""
+    """Write metrics.json and metrics.txt; returns the text."""
     text = format_report(task, columns)
     write_text(os.path.join(run_dir, METRICS_JSON), json.dumps(columns, indent=2) + "\n")
     write_text(os.path.join(run_dir, METRICS_TEXT), text)
@@ -51,7 +51,7 @@ def write_metrics(run_dir: str, task: Task, columns: dict[str, dict[str, Any]]) 
 def write_samples(
     run_dir: str, task: Task, sequences: dict[str, np.ndarray], count: int
 ) -> list[str]:
-    """Writes `count` samples a model into samples/ and the task's figures into plots/; returns the paths."""
+    """Write `count` samples per model into samples/ and the task's figures into plots/; returns the paths."""
     presentation = presentation_of(task)
     folder = os.path.join(run_dir, SAMPLES)
     with replacing(folder) as temporary:
@@ -66,7 +66,7 @@ def write_samples(
 
 
 def write_figures(run_dir: str, figures: dict[str, Any]) -> list[str]:
-    """Writes matplotlib figures as plots/NAME.png; returns the paths."""
+    """Write matplotlib figures as plots/NAME.png; returns the paths."""
     paths = []
     for name, figure in figures.items():
         paths.append(os.path.join(run_dir, PLOTS, f"{name}.png"))

@@ -36,8 +36,8 @@ def test_table2_shows_mean_and_spread_beside_the_paper(tmp_path):
         rows = {line.split("|")[1].strip(): line for line in file if line.startswith("| ")}
     assert "70.0% ± 0.0 | 97.0% ± 1.4 | 30.3% | 35.8%" in rows["Percent valid"]
     # -log p and KL of a token, times 40 tokens.
-    assert "20.0 ± 0.0" in rows["NLL under the prior, nats a molecule"]
-    assert "4.00 ± 0.00" in rows["Exact KL from the prior, nats a molecule"]
+    assert "20.0 ± 0.0" in rows["NLL under the prior, nats per molecule"]
+    assert "4.00 ± 0.00" in rows["Exact KL from the prior, nats per molecule"]
     with open(paths[1], encoding="utf-8") as file:
         assert json.load(file)["models"]["Tuned"]["valid"]["values"] == [0.96, 0.98]
     assert all(os.path.isfile(path) for path in paths)

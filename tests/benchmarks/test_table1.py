@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.paper import experiments, table1
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.tables import format_cell
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.tasks.melody.metrics import TABLE1_METRICS
 from tests.tiny_job import ROOT, command, write_book
@@ -64,7 +65,7 @@ def test_curves_are_averaged_evaluation_by_evaluation():
     ],
 )
 def test_cells(kind, mean, std, text):
-    assert experiments.format_cell(kind, mean, std) == text
+    assert format_cell(kind, mean, std) == text
 
 
 def test_seeds():
@@ -110,7 +111,7 @@ def test_results_hold_table_figure_and_provenance(tmp_path):
     assert rows["Unique max note"].count(f"75.0% ± {spread:.1f}") == len(table1.MODELS)
     assert rows["Unique max note"].rstrip(" |").endswith("64.7% | 56.4% | 59.4% | 37.1%")
     assert "(tunes/abc): train 7 sequences (1,234 tokens)" in text
-    assert "validation 0.500 nats a step, accuracy 80.0%" in text
+    assert "validation 0.500 nats per step, accuracy 80.0%" in text
     assert "![Figure 2](figure2_abc.png)" in text
     with open(paths[1], encoding="utf-8") as file:
         numbers = json.load(file)

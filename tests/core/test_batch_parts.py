@@ -23,7 +23,7 @@ def test_parts_are_the_batch_in_order(monkeypatch, size, parts):
 def test_a_part_a_core_up_to_the_most(monkeypatch):
     monkeypatch.setattr(tf.config.threading, "get_inter_op_parallelism_threads", lambda: 0)
     for cores, parts in ((1, 1), (2, 2), (64, batch_parts.MOST)):
-        monkeypatch.setattr(batch_parts, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(batch_parts, "available_processors", lambda cores=cores: cores)
         assert batch_parts.count() == parts
 
 

@@ -31,7 +31,7 @@ def test_generate_writes_playable_midi_and_repeats_itself(finished, tmp_path):
             "rl_tuner.generate",
             f"--run_dir={finished.run_dir}",
             f"--output_dir={tmp_path}/{name}",
-            "--n=3",
+            "--count=3",
             "--seed=5",
         )
     files = sorted(os.listdir(tmp_path / "a"))
@@ -48,7 +48,7 @@ def test_a_primer_opens_what_is_written(finished, tmp_path):
         "rl_tuner.generate",
         f"--run_dir={finished.run_dir}",
         f"--output_dir={tmp_path}",
-        "--n=1",
+        "--count=1",
         f"--primer={primer}",
     )
     opening = sorted(note_seq.midi_file_to_note_sequence(primer).notes, key=lambda n: n.start_time)
@@ -74,7 +74,7 @@ def test_a_bad_primer_is_one_line(finished, tmp_path, primer):
 
 def test_a_folder_that_is_no_run_is_one_line(tmp_path):
     done = command("rl_tuner.evaluate", f"--run_dir={tmp_path}", check=False)
-    assert done.returncode == 1 and "holds no run" in done.stderr
+    assert done.returncode == 1 and "does not contain a run" in done.stderr
 
 
 def test_a_run_of_a_machine_with_another_gpu_is_opened(finished, tmp_path):

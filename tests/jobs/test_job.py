@@ -117,7 +117,7 @@ def test_a_second_run_reuses_everything_and_a_missing_output_is_remade(finished,
         "evaluate": "making",
         "export": "making",
     }
-    # Everything hangs on one seed: made anew, it is the same.
+    # Everything depends on one seed: made anew, it is the same.
     with (
         open(f"{job.run_dir}/metrics.json") as new,
         open(f"{finished.run_dir}/metrics.json") as old,

@@ -74,7 +74,7 @@ def test_generate_goes_on_from_a_prompt(job, tmp_path):
         "rl_tuner.generate",
         f"--run_dir={folder}/run",
         f"--output_dir={tmp_path}",
-        "--n=7",
+        "--count=7",
         "--prompt=CC",
     )
     lines = (tmp_path / "tuned.smi").read_text().splitlines()

@@ -73,7 +73,7 @@ def test_settings_follow_references_and_include_defaults(bindings):
     )
     tuner = configuration.settings("RLTuner")
     assert tuner["temperature"] == {"@FixedTemperature": {"c": 3.0}}
-    assert tuner["objective"] == {"@Psi": {"calibrated": True, "lambda_": 0.0, "whole": False}}
+    assert tuner["objective"] == {"@Psi": {"calibrated": True, "loss": {"@OneStep": {}}}}
     assert tuner["collect_size"] == 128
     task = configuration.settings("job")["task"]["@MelodyTask"]
     assert task["reward"]["@MusicTheoryReward"]["motif"] == 9.0

@@ -8,10 +8,10 @@ import note_seq
 import numpy as np
 import pytest
 
-from pipelines.errors import RejectedError
 from pipelines.melody import build_from_magenta, magenta_examples
 from rl_tuner.common.errors import UserError
 from rl_tuner.datasets import sequence_examples, tfrecords
+from rl_tuner.datasets.writer import RejectedError
 from tests.tiny_job import ROOT
 
 tf = pytest.importorskip("tensorflow")

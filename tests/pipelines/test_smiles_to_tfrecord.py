@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.tiny_job import error_of
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 DATA = os.path.join("testdata", "molecules")
 
@@ -57,8 +59,7 @@ def test_success(tmp_path):
 def test_wrong_usage_is_exit_code_2_and_one_line(arguments, message):
     done = command(*arguments)
     assert done.returncode == 2
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert message in error_of(done)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +76,7 @@ def test_wrong_usage_is_exit_code_2_and_one_line(arguments, message):
 def test_errors_are_exit_code_1_and_one_line(tmp_path, arguments, message):
     done = command(*arguments, f"--output_dir={tmp_path}/d")
     assert done.returncode == 1
-    assert message in done.stderr
-    assert done.stderr.startswith("error: ")
-    assert len(done.stderr.splitlines()) == 1
+    assert message in error_of(done)
     assert not os.listdir(tmp_path)
 
 

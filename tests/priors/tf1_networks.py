@@ -52,7 +52,7 @@ def write(
         head: names of the output layer's weights and biases.
         extras: name -> value of variables that are saved beside.
         old_format: one file, as TensorFlow wrote before 0.12 and bundles hold.
-        inputs: numbers a step; the number of classes by default.
+        inputs: numbers per step; the number of classes by default.
         seed: seed of the weights.
     """
     pattern, kernel, bias = NAMINGS[naming]

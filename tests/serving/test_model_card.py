@@ -69,7 +69,7 @@ def test_a_card_says_what_the_model_is_made_of_and_how_well_it_does():
         "`own.smi`. Licence: yours to state",
         "train: 4,000 sequences, 99,000 tokens",
         "LSTM layers of [256] cells",
-        "validation log perplexity: 0.7123, nats a step",
+        "validation log perplexity: 0.7123, nats per step",
         "objective: `Psi(calibrated=True, loss=Paths(lambda_=0.5))`",
         "rewarded for: druglikeness, validity",
         "reward: `Sum(parts=[QED(weight=2.0)], scale=None)`",

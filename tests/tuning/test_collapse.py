@@ -28,7 +28,7 @@ def test_complaints_name_the_measure_the_floor_and_the_remedy():
     assert "Collapse.distinct_floor = 0.5" in repeated and "entropy" not in repeated
     assert "raise the temperature c" in repeated
     frozen = Collapse().complaint(GOOD | {"entropy": 0.05})
-    assert "0.050 nats a step (Collapse.entropy_floor = 0.1)" in frozen
+    assert "0.050 nats per step (Collapse.entropy_floor = 0.1)" in frozen
     assert "distinct" not in frozen
     both = Collapse().complaint(GOOD | {"distinct": 0.0, "entropy": 0.0})
     assert "distinct_floor" in both and "entropy_floor" in both and "\n" not in both

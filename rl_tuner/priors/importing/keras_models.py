@@ -41,7 +41,7 @@ class PriorAdapter(Protocol):
         """Whether the adapter is meant for models of this kind; never an error."""
 
     def convert(self, model: keras.Model) -> SequenceNetwork:
-        """Returns a network with the same scores after every token; the model stays as it is.
+        """Return a network with the same scores after every token; the model stays as it is.
 
         The network takes one input class more than it generates, the start token. Where the model
         has none, leave the weights of that input zero.
@@ -64,7 +64,7 @@ class LSTMStack:
         return any(isinstance(layer, keras.layers.LSTM) for layer in _layers(model))
 
     def convert(self, model: keras.Model) -> SequenceNetwork:
-        """Copies every weight; see `PriorAdapter`."""
+        """Copy every weight; see `PriorAdapter`."""
         embedding, lstms, head = _parts(_layers(model))
         _check(embedding, lstms)
         num_classes = head.units
@@ -103,7 +103,7 @@ def import_keras(
     encoding: dict[str, Any] | None = None,
     adapters: Sequence[PriorAdapter] = (LSTMStack(),),
 ) -> tuple[str, SequenceNetwork]:
-    """Makes a prior of a saved Keras model; loading it executes nothing that the file holds.
+    """Make a prior of a saved Keras model; loading it executes nothing that the file holds.
 
     Args:
         model: path of a .keras file.
@@ -126,7 +126,7 @@ def import_keras(
     if adapter is None:
         names = " ".join(type(layer).__name__ for layer in loaded.layers) or type(loaded).__name__
         raise UserError(
-            f"{model} is no chain of LSTM layers with a Dense head ({names}); give import_keras an adapter"
+            f"{model} is not a chain of LSTM layers with a Dense head ({names}); give import_keras an adapter"
         )
     try:
         network = adapter.convert(loaded)
@@ -153,7 +153,7 @@ def _load(path: str) -> keras.Model:
     # Other formats can hold code that Keras would run.
     if not path.endswith(".keras"):
         raise UserError(
-            f"{path} is no .keras file; save the model again with model.save('m.keras')"
+            f"{path} is not a .keras file; save the model again with model.save('m.keras')"
         )
     try:
         loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -166,7 +166,7 @@ def _load(path: str) -> keras.Model:
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """The layers in the order in which they are called; empty where they form no chain."""
+    """Return the layers in the order in which they are called; empty where they form no chain."""
     if isinstance(model, keras.Sequential):
         return list(model.layers)
     operations = list(getattr(model, "operations", []))
@@ -208,7 +208,7 @@ def _parts(
 
 
 def _check(embedding: keras.layers.Embedding | None, lstms: list[keras.layers.LSTM]) -> None:
-    """Makes sure that the layers compute what a `SequenceNetwork` does."""
+    """Make sure that the layers compute what a `SequenceNetwork` does."""
     if embedding is not None and embedding.mask_zero:
         raise ValueError("its Embedding takes class 0 for padding (mask_zero)")
     for lstm in lstms:
@@ -233,5 +233,5 @@ def _bias(layer: Any, size: int) -> np.ndarray:
 
 
 def _with_start(rows: np.ndarray, num_classes: int) -> np.ndarray:
-    """Adds a row of zeros for the start token where there is none."""
+    """Add a row of zeros for the start token where there is none."""
     return rows if len(rows) > num_classes else np.concatenate([rows, np.zeros_like(rows[:1])])

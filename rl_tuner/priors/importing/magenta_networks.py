@@ -74,7 +74,7 @@ def import_magenta(
     scope: str | None = None,
     swap_special_classes: bool = False,
 ) -> tuple[str, SequenceNetwork]:
-    """Makes a prior of a TensorFlow 1 checkpoint or a bundle.
+    """Make a prior of a TensorFlow 1 checkpoint or a bundle.
 
     Its scores are the checkpoint's logits after every class. Magenta's networks have no start token: their
     first input is the first note. We therefore feed an all-zero input in place of our start token, which
@@ -125,7 +125,7 @@ def import_magenta(
 
 
 def read_network(opened: Checkpoint, scope: str | None = None) -> tuple[SequenceNetwork, str]:
-    """Finds a network's variables and converts them.
+    """Find a network's variables and converts them.
 
     Args:
         opened: the checkpoint.
@@ -204,7 +204,9 @@ def _choose(path: str, scopes: list[str], wanted: str | None, names: list[str]) 
     shown = ", ".join(repr(scope.rstrip("/")) for scope in scopes)
     if not scopes:
         some = ", ".join(sorted(names)[:3]) or "no variables"
-        raise UserError(f"{path} holds no LSTM layers that Magenta would have named ({some} ...)")
+        raise UserError(
+            f"{path} contains no LSTM layers that Magenta would have named ({some} ...)"
+        )
     if wanted is not None:
         scope = f"{wanted.rstrip('/')}/" if wanted else ""
         if scope not in scopes:
@@ -224,7 +226,10 @@ def _read_layer(opened: Checkpoint, layer: _Layer) -> _Weights:
     bias = opened.read(layer.biases[0])
     fits = bias.ndim == 1 and bias.size % 4 == 0 and bias.size > 0
     if not fits or any(part.ndim != 2 or part.shape[1] != bias.size for part in parts):
-        raise UserError(f"{opened.path}: {shards[0]} is no LSTM's: {parts[0].shape}, {bias.shape}")
+        raise UserError(
+            f"{opened.path}: {shards[0]} and its bias do not have the shapes of an LSTM layer: kernel "
+            f"{parts[0].shape}, bias {bias.shape}"
+        )
     bias = bias.copy()
     forget = slice(bias.size // 2, 3 * bias.size // 4)
     bias[forget] += layer.forget_bias
@@ -275,6 +280,6 @@ def _build(
 
 
 def _keras_gates(columns: np.ndarray) -> np.ndarray:
-    """Puts columns i, j, f, o in the order i, f, j, o."""
+    """Put columns i, j, f, o in the order i, f, j, o."""
     i, j, f, o = np.split(columns, 4, axis=-1)
     return np.concatenate([i, f, j, o], axis=-1)

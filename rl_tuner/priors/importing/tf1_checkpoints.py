@@ -45,7 +45,7 @@ class Checkpoint:
     _reader: Any
 
     def read(self, variable: str) -> np.ndarray:
-        """Returns a variable as float32.
+        """Return a variable as float32.
 
         Raises:
             UserError: it is damaged, is larger than the file, is not of numbers or not finite.
@@ -64,7 +64,7 @@ class Checkpoint:
 
 @contextlib.contextmanager
 def open_checkpoint(path: str) -> Iterator[Checkpoint]:
-    """Opens TensorFlow 1 variables; the program that is stored beside them is never read.
+    """Open TensorFlow 1 variables; the program that is stored beside them is never read.
 
     Args:
         path: a checkpoint's prefix or one of its files, a folder with the file "checkpoint" (its
@@ -132,7 +132,7 @@ def _open_bundle(path: str, unpacked: str) -> Checkpoint:
     try:
         bundle = generator_pb2.GeneratorBundle.FromString(data)
     except DecodeError as error:
-        raise UserError(f"{path} is no bundle of Magenta, or a damaged one") from error
+        raise UserError(f"{path} is not a Magenta bundle, or a damaged one") from error
     if len(bundle.checkpoint_file) != 1:
         raise UserError(f"bundle {path} holds {len(bundle.checkpoint_file)} checkpoints, not one")
     with open(unpacked, "wb") as file:

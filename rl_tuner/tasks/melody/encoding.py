@@ -39,12 +39,12 @@ _NOTE_SEQ_NOTE_OFF = -1
 
 
 def is_pitch(melody_class: int) -> bool:
-    """Returns whether a note begins at this class."""
+    """Return whether a note begins at this class."""
     return NUM_SPECIAL_CLASSES <= melody_class < NUM_CLASSES
 
 
 def class_to_pitch(melody_class: int) -> int:
-    """Returns the MIDI pitch of a class.
+    """Return the MIDI pitch of a class.
 
     Raises:
         ValueError: if no note begins at this class.
@@ -57,7 +57,7 @@ def class_to_pitch(melody_class: int) -> int:
 
 
 def pitch_to_class(pitch: int) -> int:
-    """Returns the class of a MIDI pitch.
+    """Return the class of a MIDI pitch.
 
     Raises:
         ValueError: if the pitch is outside MIN_NOTE..MAX_NOTE - 1.
@@ -73,7 +73,7 @@ def note_name(pitch: int) -> str:
 
 
 def encode_events(events: Iterable[int]) -> list[int]:
-    """Returns the classes of note-seq melody events (-2 no event, -1 note off, else a pitch).
+    """Return the classes of note-seq melody events (-2 no event, -1 note off, else a pitch).
 
     Raises:
         ValueError: if an event is neither special nor a pitch in range.
@@ -83,7 +83,7 @@ def encode_events(events: Iterable[int]) -> list[int]:
 
 
 def notes_from_classes(classes: Iterable[int]) -> list[tuple[int, int, int]]:
-    """Returns the notes of a melody as (pitch, start_step, end_step), end exclusive.
+    """Return the notes of a melody as (pitch, start_step, end_step), end exclusive.
 
     A note sounds until NOTE_OFF, the next note or the end of the melody. NO_EVENT and NOTE_OFF
     before the first note are silence.

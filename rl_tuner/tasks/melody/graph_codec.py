@@ -18,7 +18,7 @@ class MelodyCodec(GraphCodec):
 
 
 def notes(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The notes of melodies, as `encoding.notes_from_classes` finds them one by one.
+    """Return the notes of melodies, as `encoding.notes_from_classes` finds them one by one.
 
     Args:
         tokens: int32 [B, T] classes.

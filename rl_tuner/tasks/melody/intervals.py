@@ -32,7 +32,7 @@ _BEYOND = float(NUM_CLASSES)  # further from zero than any class
 
 
 def _interval_table() -> np.ndarray:
-    """Returns the weights as `[latest pitch, class]`; latest pitch 0 stands for none."""
+    """Return the weights as `[latest pitch, class]`; latest pitch 0 stands for none."""
     by_size = {2: 0.08, 4: 0.09, 5: 0.07, 7: 0.02, 9: 0.05, 11: -0.3}
     table = np.zeros((NUM_CLASSES, NUM_CLASSES), np.float32)
     for latest in range(NUM_SPECIAL_CLASSES, NUM_CLASSES):
@@ -58,7 +58,7 @@ _INTERVAL_TABLE = _interval_table()
 
 
 def interval_weight(melody: tf.Tensor) -> tf.Tensor:
-    """Returns the weight of the interval from the latest pitch before each step.
+    """Return the weight of the interval from the latest pitch before each step.
 
     Args:
         melody: integer `[B, T]`.
@@ -116,7 +116,7 @@ def leaps(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _open_leaps(leap, floor, ceiling):
-    """Returns the leap that is open before each step, as its signed origin; 0 for none.
+    """Return the leap that is open before each step, as its signed origin; 0 for none.
 
     This alone of the rules is a loop over steps: whether a leap opens or closes another depends
     on all before it.

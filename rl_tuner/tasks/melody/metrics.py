@@ -46,7 +46,7 @@ PAPER_TABLE1 = {
 
 @tf.function(reduce_retracing=True, autograph=False)
 def table1_sums(melody: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Returns the sums and counts from which `table1` makes its metrics.
+    """Return the sums and counts from which `table1` makes its metrics.
 
     Those of two batches add up, entry by entry, to those of both.
 
@@ -84,7 +84,7 @@ def table1_sums(melody: tf.Tensor) -> dict[str, tf.Tensor]:
 
 
 def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
-    """Returns the metrics of the paper's Table 1.
+    """Return the metrics of the paper's Table 1.
 
     - `repeated_notes`: the share of steps whose class is excessively repeated.
     - `autocorrelation_lag_1`, `_2`, `_3`: the mean coefficient of whole melodies.
@@ -119,7 +119,7 @@ def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
 
 
 def novelty(melodies: np.ndarray, corpus: Sequence[np.ndarray]) -> float:
-    """Returns the share of melodies that are no excerpt of the corpus.
+    """Return the share of melodies that are no excerpt of the corpus.
 
     An excerpt is any T steps in a row of one of its melodies.
 
@@ -142,7 +142,7 @@ def novelty(melodies: np.ndarray, corpus: Sequence[np.ndarray]) -> float:
 
 
 def _rows(classes: np.ndarray) -> list[bytes]:
-    """Returns each row of `[N, T]` classes as a hashable value."""
+    """Return each row of `[N, T]` classes as a hashable value."""
     classes = np.asarray(classes)
     if classes.ndim != 2 or not classes.size:
         raise ValueError(

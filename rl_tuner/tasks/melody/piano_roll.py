@@ -36,7 +36,7 @@ def _in_scale(pitch: int) -> bool:
 def piano_roll_figure(
     columns: Mapping[str, Sequence[Iterable[int]] | np.ndarray], title: str = ""
 ) -> Figure:
-    """Draws melodies as piano rolls on one pitch axis and one time axis, a column a model.
+    """Draws melodies as piano rolls on one pitch axis and one time axis, one column per model.
 
     Rows of C major are lightly shaded, middle C has its line, and notes outside the key have
     another colour.
@@ -49,7 +49,7 @@ def piano_roll_figure(
         a matplotlib Figure that no global state knows of.
 
     Raises:
-        ValueError: if there is no melody, or a class is unknown.
+        ValueError: if there is not a melody, or a class is unknown.
     """
     shown = {name: [[int(c) for c in m] for m in melodies] for name, melodies in columns.items()}
     everything = [melody for melodies in shown.values() for melody in melodies]
@@ -90,7 +90,7 @@ def _add_legend(figure: Figure) -> None:
 
 
 def _pitch_range(melodies: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """Returns the lowest and highest pitch to show: whole scales around all notes and middle C."""
+    """Return the lowest and highest pitch to show: whole scales around all notes and middle C."""
     pitches = [note[0] for melody in melodies for note in notes_from_classes(melody)]
     low, high = min([*pitches, TONIC_PITCH]), max([*pitches, TONIC_PITCH + 12])
     return max(low - 2, MIN_NOTE - 1), min(high + 2, MAX_NOTE)
@@ -143,7 +143,7 @@ def piano_roll_image(melodies: np.ndarray, columns: int = 2, scale: int = 6) -> 
         uint8 `[H, W, 3]`.
 
     Raises:
-        ValueError: if there is no melody, or a class is unknown.
+        ValueError: if there is not a melody, or a class is unknown.
     """
     if not len(melodies):
         raise ValueError("An image needs at least one melody.")
@@ -160,7 +160,7 @@ def piano_roll_image(melodies: np.ndarray, columns: int = 2, scale: int = 6) -> 
 
 
 def _roll_pixels(melody: Sequence[int], scale: int) -> np.ndarray:
-    """Returns one melody as uint8 `[H, W, 3]`, a frame of one pixel around it."""
+    """Return one melody as uint8 `[H, W, 3]`, a frame of one pixel around it."""
     scale_rows = [_in_scale(pitch) for pitch in range(MIN_NOTE, MAX_NOTE)]
     roll = np.where(np.array(scale_rows)[:, np.newaxis, np.newaxis], 252, 236).astype(np.uint8)
     roll = np.tile(roll, (1, len(melody), 3))

@@ -41,7 +41,7 @@ _PEAK = 0.8
 
 
 def step_seconds(qpm: float = DEFAULT_QPM) -> float:
-    """Returns the length of a step in seconds, at `qpm` quarter notes a minute.
+    """Return the length of a step in seconds, at `qpm` quarter notes per minute.
 
     Raises:
         ValueError: if `qpm` is not positive.
@@ -54,11 +54,11 @@ def step_seconds(qpm: float = DEFAULT_QPM) -> float:
 def to_note_sequence(
     classes: Iterable[int], qpm: float = DEFAULT_QPM, program: int = 0
 ) -> music_pb2.NoteSequence:
-    """Returns a melody as a note-seq NoteSequence, in C major and common time.
+    """Return a melody as a note-seq NoteSequence, in C major and common time.
 
     Args:
         classes: the classes of one melody.
-        qpm: quarter notes a minute.
+        qpm: quarter notes per minute.
         program: General MIDI program of the instrument, from 0.
 
     Returns:
@@ -91,12 +91,12 @@ def to_note_sequence(
 def write_midi(
     path: str, classes: Iterable[int], qpm: float = DEFAULT_QPM, program: int = 0
 ) -> None:
-    """Writes a melody as a MIDI file, beside `path` first and then renamed.
+    """Write a melody as a MIDI file, beside `path` first and then renamed.
 
     Args:
         path: the file to write; its folder exists.
         classes: the classes of one melody.
-        qpm: quarter notes a minute.
+        qpm: quarter notes per minute.
         program: General MIDI program of the instrument, from 0.
 
     Raises:
@@ -111,13 +111,13 @@ def write_midi(
 
 
 def read_melody(path: str) -> list[int]:
-    """Returns the classes of the first melody in a MIDI file, up to its last note.
+    """Return the classes of the first melody in a MIDI file, up to its last note.
 
     The melody is the highest note at every time of the first instrument that has notes, quantised
     to sixteenths, in its own key and octave, from the bar of its first note on.
 
     Raises:
-        ValueError: if the file is no MIDI, its metre changes, it has no note, or a pitch has no
+        ValueError: if the file is not a MIDI file, its metre changes, it has no note, or a pitch has no
             class.
         OSError: if the file cannot be read.
     """
@@ -152,12 +152,12 @@ def read_melody(path: str) -> list[int]:
 def audio(
     classes: Iterable[int], sample_rate: int = 16000, qpm: float = DEFAULT_QPM
 ) -> tuple[np.ndarray, int]:
-    """Returns the sound of a melody, a plain additive tone for each note.
+    """Return the sound of a melody, a plain additive tone for each note.
 
     Args:
         classes: the classes of one melody.
-        sample_rate: samples a second.
-        qpm: quarter notes a minute.
+        sample_rate: samples per second.
+        qpm: quarter notes per minute.
 
     Returns:
         float32 `[samples]` within -1 .. 1, from silence to silence: the steps of the melody and a
@@ -181,7 +181,7 @@ def audio(
 
 
 def _tone(pitch: int, samples: int, sample_rate: int) -> np.ndarray:
-    """Returns one note, `samples` long with its release, rising from 0 and falling back to it."""
+    """Return one note, `samples` long with its release, rising from 0 and falling back to it."""
     seconds = np.arange(samples) / sample_rate
     frequency = 440.0 * 2 ** ((pitch - 69) / 12)
     tone = np.zeros(samples)

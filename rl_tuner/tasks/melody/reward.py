@@ -83,7 +83,7 @@ class MusicTheoryReward:
 
     @tf.function(autograph=False, reduce_retracing=True)
     def __call__(self, melody: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the reward of every step, part by part.
+        """Return the reward of every step, part by part.
 
         Args:
             melody: integer `[B, T]`, whole melodies.
@@ -102,7 +102,7 @@ class MusicTheoryReward:
         }
 
     def _parts(self):
-        """Returns, for each part, the function that computes it and its weights."""
+        """Return, for each part, the function that computes it and its weights."""
         return {
             "in_key": (self._in_key, [self.in_key]),
             "tonic": (self._tonic, [self.tonic]),
@@ -172,12 +172,12 @@ class MusicTheoryReward:
 
 
 def _where(condition: tf.Tensor, value) -> tf.Tensor:
-    """Returns `value` as float32 where `condition` holds, else 0."""
+    """Return `value` as float32 where `condition` holds, else 0."""
     return tf.where(condition, tf.cast(value, tf.float32), 0.0)
 
 
 def _sum(terms: list[tf.Tensor]) -> tf.Tensor:
-    """Returns the sum of `terms`, in their order: `tf.add_n` may begin with any whose memory is free."""
+    """Return the sum of `terms`, in their order: `tf.add_n` may begin with any whose memory is free."""
     return tf.reduce_sum(tf.stack(terms), axis=0)
 
 

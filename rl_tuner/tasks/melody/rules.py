@@ -49,7 +49,7 @@ _BEYOND = float(NUM_CLASSES)  # further from zero than any class
 
 
 def pitch_class(melody_class: int) -> int:
-    """Returns the pitch class of a pitch: 0 is C, 11 is B."""
+    """Return the pitch class of a pitch: 0 is C, 11 is B."""
     return (melody_class - NUM_SPECIAL_CLASSES) % _OCTAVE
 
 
@@ -146,7 +146,7 @@ def excessively_repeated(melody: tf.Tensor) -> tf.Tensor:
 
 
 def autocorrelation_so_far(melody: tf.Tensor, lag: int) -> tf.Tensor:
-    """Returns the autocorrelation of each melody so far.
+    """Return the autocorrelation of each melody so far.
 
     With x_0 .. x_{n-1} the n = t+1 classes up to step t,
         r_k = (1/n) sum_{i < n-k} (x_i - mean)(x_{i+k} - mean) / variance,

@@ -15,7 +15,7 @@ _DATE = 64.0  # a power of two above any class, so that dates divide out exactly
 
 
 def to_timeline(melody: tf.Tensor) -> tf.Tensor:
-    """Returns the classes of `melody`, integer `[B, T]`, as a timeline.
+    """Return the classes of `melody`, integer `[B, T]`, as a timeline.
 
     Raises:
         ValueError: if `melody` is not of rank 2.
@@ -30,28 +30,28 @@ def to_timeline(melody: tf.Tensor) -> tf.Tensor:
 
 
 def steps(timeline: tf.Tensor) -> tf.Tensor:
-    """Returns the step numbers 0 .. T-1: float32 `[T, 1]`."""
+    """Return the step numbers 0 .. T-1: float32 `[T, 1]`."""
     return tf.cast(tf.range(tf.shape(timeline)[0])[:, tf.newaxis], tf.float32)
 
 
 def delay(x: tf.Tensor, by: int | tf.Tensor, fill: float = 0) -> tf.Tensor:
-    """Returns `x`, `[T, B]`, moved `by` steps later, with `fill` where nothing came before."""
+    """Return `x`, `[T, B]`, moved `by` steps later, with `fill` where nothing came before."""
     length = x.shape[0] or tf.shape(x)[0]
     return tf.pad(x, [[by, 0], [0, 0]], constant_values=fill)[:length]
 
 
 def running_sum(x: tf.Tensor) -> tf.Tensor:
-    """Returns the sum of steps 0 .. t for every step t: `[T, B]`."""
+    """Return the sum of steps 0 .. t for every step t: `[T, B]`."""
     return _running(tf.add, x, 0)
 
 
 def running_max(x: tf.Tensor) -> tf.Tensor:
-    """Returns the maximum of steps 0 .. t for every step t, and at least 0: `[T, B]`."""
+    """Return the maximum of steps 0 .. t for every step t, and at least 0: `[T, B]`."""
     return _running(tf.maximum, x, 0)
 
 
 def _running(combine: Callable, x: tf.Tensor, neutral: float) -> tf.Tensor:
-    """Combines steps 0 .. t for every t, over windows that double in width."""
+    """Combine steps 0 .. t for every t, over windows that double in width."""
 
     def double(width, x):
         return 2 * width, combine(x, delay(x, width, neutral))
@@ -71,7 +71,7 @@ def pitched(x: tf.Tensor) -> tf.Tensor:
 
 
 def latest_pitch(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the latest pitch before each step of a timeline, and its step; 0 and -1 for none."""
+    """Return the latest pitch before each step of a timeline, and its step; 0 and -1 for none."""
     dated = tf.where(pitched(x), (steps(x) + 1) * _DATE + x, 0)
     latest = delay(running_max(dated), 1)
     date = tf.floor(latest / _DATE)

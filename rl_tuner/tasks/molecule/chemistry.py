@@ -65,22 +65,22 @@ class Probe(Protocol):
         ...
 
     def __call__(self, mol: Chem.Mol) -> float:
-        """The number of a sanitised molecule, which is not to be changed."""
+        """Return the number of a sanitised molecule, which is not to be changed."""
 
 
 def silence() -> None:
-    """Keeps RDKit's warnings, one for every bad string, off the screen."""
+    """Keep RDKit's warnings, one for every bad string, off the screen."""
     RDLogger.DisableLog("rdApp.*")
 
 
 def prepare(wanted: frozenset[str] = DEFAULT_WANTED, probes: Sequence[Probe] = ()) -> None:
-    """Loads and computes once what the first molecule would otherwise wait for."""
+    """Load and computes once what the first molecule would otherwise wait for."""
     silence()
     properties("CC1CCC(c2ccccc2)CN1C=O", wanted, probes)
 
 
 def parse(smiles: str) -> Chem.Mol | None:
-    """The sanitised molecule of a SMILES; None if RDKit refuses it or it has no heavy atom."""
+    """Return the sanitised molecule of a SMILES; None if RDKit refuses it or it has no heavy atom."""
     try:
         mol = Chem.MolFromSmiles(smiles)
     except (RuntimeError, ValueError):
@@ -100,7 +100,7 @@ def properties(
         probes: what else to compute.
 
     Returns:
-        its properties; None if the string is no valid molecule.
+        its properties; None if the string is not a valid molecule.
 
     Raises:
         ValueError: `wanted` has an unknown name.
@@ -140,7 +140,7 @@ def scaffold(mol: Chem.Mol) -> str:
 
 
 def synthetic_accessibility(mol: Chem.Mol, largest_ring: int) -> float:
-    """The score of Ertl & Schuffenhauer (2009), as RDKit's contributed `sascorer` computes it.
+    """Return the score of Ertl & Schuffenhauer (2009), as RDKit's contributed `sascorer` computes it.
 
     SA = 11 - 9 (f + c + d + 5) / 6.5, flattened above 8 and cut to 1 .. 10, of
     f, the mean contribution of the molecule's Morgan fragments of radius 2,
@@ -175,7 +175,7 @@ def synthetic_accessibility(mol: Chem.Mol, largest_ring: int) -> float:
 
 
 def _stereo_centres(mol: Chem.Mol) -> int:
-    """The number of assigned and possible stereo centres by RDKit's own, legacy, perception."""
+    """Return the number of assigned and possible stereo centres by RDKit's own, legacy, perception."""
     if not Chem.GetUseLegacyStereoPerception():
         return len(Chem.FindMolChiralCenters(mol, includeUnassigned=True))
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True, flagPossibleStereoCenters=True)
@@ -193,7 +193,7 @@ def _is_stereo_centre() -> Chem.QueryAtom:
 
 @functools.cache
 def _fragments() -> tuple[dict[int, float], Any]:
-    """The contributions of fragments and the fingerprint that finds them."""
+    """Return the contributions of fragments and the fingerprint that finds them."""
     scorer = sascorer()
     if scorer._fscores is None:
         scorer.readFragmentScores()

@@ -56,10 +56,10 @@ class Component(abc.ABC):
 
     @abc.abstractmethod
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The number of each of N valid molecules, before the transform: float64 [N]."""
+        """Return the number of each of N valid molecules, before the transform: float64 [N]."""
 
     def desirability(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The number of each of N valid molecules after the transform: float64 [N]."""
+        """Return the number of each of N valid molecules after the transform: float64 [N]."""
         values = self.values(properties)
         return values if self.transform is None else self.transform(values)
 
@@ -82,7 +82,7 @@ class LogP(Component):
     usual_name, wanted = "logp", frozenset([chemistry.LOGP])
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The logP."""
+        """Return the logP."""
         return _array(p.logp for p in properties)
 
 
@@ -93,7 +93,7 @@ class QED(Component):
     usual_name, wanted = "qed", frozenset([chemistry.QED])
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The QED."""
+        """Return the QED."""
         return _array(p.qed for p in properties)
 
 
@@ -104,7 +104,7 @@ class SyntheticAccessibility(Component):
     usual_name, wanted = "sa", frozenset([chemistry.SA])
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The SA score."""
+        """Return the SA score."""
         return _array(p.sa for p in properties)
 
 
@@ -115,7 +115,7 @@ class NormalisedSA(Component):
     usual_name, wanted = "normalised_sa", frozenset([chemistry.SA])
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The normalised score."""
+        """Return the normalised score."""
         return (10.0 - _array(p.sa for p in properties)) / 9.0
 
 
@@ -126,7 +126,7 @@ class RingPenalty(Component):
     usual_name = "ring_penalty"
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The penalty, at least 0."""
+        """Return the penalty, at least 0."""
         return ring_penalty(properties)
 
 
@@ -137,7 +137,7 @@ class MolecularWeight(Component):
     usual_name = "molecular_weight"
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The weight."""
+        """Return the weight."""
         return _array(p.molecular_weight for p in properties)
 
 
@@ -152,7 +152,7 @@ class Similarity(Component):
         bits: of the fingerprint.
 
     Raises:
-        ValueError: `reference` is no molecule.
+        ValueError: `reference` is not a molecule.
     """
 
     reference: str = ""
@@ -175,7 +175,7 @@ class Similarity(Component):
         return SimilarityProbe(self.reference, self.radius, self.bits)
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """The similarity."""
+        """Return the similarity."""
         return _probed(self.probe, properties)
 
 
@@ -189,7 +189,7 @@ class Substructure(Component):
         required: False forbids it.
 
     Raises:
-        ValueError: `smarts` is no pattern.
+        ValueError: `smarts` is not a pattern.
     """
 
     smarts: str = ""

@@ -21,7 +21,7 @@ _STRICT = rdMolDescriptors.NumRotatableBondsOptions.Strict
 
 
 def qed(mol: Chem.Mol, smiles: str, logp: float, rings: Sequence[Sequence[int]]) -> float:
-    """The quantitative estimate of drug-likeness with RDKit's default weights, 0 to 1.
+    """Return the quantitative estimate of drug-likeness with RDKit's default weights, 0 to 1.
 
     Args:
         mol: a sanitised molecule.
@@ -55,7 +55,7 @@ def _has_explicit_hydrogen(mol: Chem.Mol, smiles: str) -> bool:
 
 
 def _acceptors(mol: Chem.Mol, smiles: str) -> int:
-    """The number of matches of all acceptor patterns."""
+    """Return the number of matches of all acceptor patterns."""
     if "[S-" in smiles:
         # Two patterns could match the same atom, which then counts twice.
         return sum(len(mol.GetSubstructMatches(pattern)) for pattern in QED.Acceptors)
@@ -70,7 +70,7 @@ def _any_acceptor() -> Chem.Mol:
 
 
 def _aromatic_rings(mol: Chem.Mol, smiles: str, rings: Sequence[Sequence[int]]) -> int:
-    """The number of rings that are left without the aliphatic ring atoms."""
+    """Return the number of rings that are left without the aliphatic ring atoms."""
     if not rings:
         return 0
     gone = {atom for (atom,) in mol.GetSubstructMatches(QED.AliphaticRings)}
@@ -85,7 +85,7 @@ def _aromatic_rings(mol: Chem.Mol, smiles: str, rings: Sequence[Sequence[int]]) 
 
 @functools.lru_cache(maxsize=1024)
 def _catalog(satisfied: tuple[bool, ...]) -> FilterCatalog.FilterCatalog:
-    """The alerts that a molecule which has the marks of some needs can match at all."""
+    """Return the alerts that a molecule which has the marks of some needs can match at all."""
     met = {need for need, holds in zip(_needs(), satisfied, strict=True) if holds}
     catalog = FilterCatalog.FilterCatalog()
     for needs, entry in _alerts():
@@ -107,7 +107,7 @@ def _alerts() -> list[tuple[list[frozenset[str]], FilterCatalog.FilterCatalogEnt
 
 @functools.cache
 def _needs() -> tuple[frozenset[str], ...]:
-    """The different needs of all alerts."""
+    """Return the different needs of all alerts."""
     return tuple(dict.fromkeys(need for needs, _ in _alerts() for need in needs))
 
 
@@ -118,7 +118,7 @@ def _satisfied(smiles: str) -> tuple[bool, ...]:
 
 
 def needed_marks(smarts: str) -> list[frozenset[str]]:
-    """What the canonical SMILES of every molecule that matches a SMARTS contains.
+    """Return what the canonical SMILES of every molecule that matches a SMARTS contains.
 
     Atoms that are one of some elements need the symbol of one of them; double and triple bonds,
     ring closures and charges need theirs. A need that is overlooked costs time and no more.
@@ -141,7 +141,7 @@ def needed_marks(smarts: str) -> list[frozenset[str]]:
 
 
 def _split_brackets(smarts: str) -> tuple[str, list[str]]:
-    """Returns what is outside of all brackets, and the contents of the outermost ones."""
+    """Return what is outside of all brackets, and the contents of the outermost ones."""
     outside, brackets, depth = "", [], 0
     for character in smarts:
         if character == "[":
@@ -175,7 +175,7 @@ def _needed_by_bracket(bracket: str) -> set[frozenset[str]]:
 
 
 def _symbols(alternative: str) -> set[str]:
-    """The symbols of the element that an alternative of a bracket names; none if it names none."""
+    """Return the symbols of the element that an alternative of a bracket names; none if it names none."""
     if match := re.match(r"#(\d+)", alternative):
         symbol = Chem.GetPeriodicTable().GetElementSymbol(int(match[1]))
         return {symbol, symbol.lower()}

@@ -45,7 +45,7 @@ class MoleculeCodec(GraphCodec):
         }
 
     def encode(self, texts: tf.Tensor) -> tf.Tensor:
-        """The classes of strings [B] as `Vocabulary.encode_tokens`: int32 [B, T], padded with -1.
+        """Return the classes of strings [B] as `Vocabulary.encode_tokens`: int32 [B, T], padded with -1.
 
         Raises:
             tf.errors.InvalidArgumentError: a token is not in the vocabulary.

@@ -36,7 +36,7 @@ QUANTITIES = (
 
 
 def histograms(rows: Sequence[Sequence[float]]) -> dict[str, dict[str, Any]]:
-    """Returns the histogram of every quantity.
+    """Return the histogram of every quantity.
 
     Args:
         rows: The quantities of every molecule, in the order of `QUANTITIES`.
@@ -53,12 +53,12 @@ def histograms(rows: Sequence[Sequence[float]]) -> dict[str, dict[str, Any]]:
 
 
 def bin_of(value: float, width: float) -> int:
-    """Returns the number of the bin that a value is in: that which it begins, if it is on an edge."""
+    """Return the number of the bin that a value is in: that which it begins, if it is on an edge."""
     return math.floor(value / width + 1e-9)
 
 
 def histogram(values: Sequence[float], width: float) -> dict[str, Any]:
-    """Returns edges, counts, mean and standard deviation of at least one value."""
+    """Return edges, counts, mean and standard deviation of at least one value."""
     bins = collections.Counter(bin_of(value, width) for value in values)
     first, last = min(bins), max(bins)
     # fsum is exact, so the order of the molecules leaves no trace.

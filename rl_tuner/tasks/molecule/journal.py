@@ -17,12 +17,15 @@ from rl_tuner.common.files import write_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from rl_tuner.core.rollout import Rollout
+    from rl_tuner.core.task import Scored
+
 MOLECULES_FILE, LEARNING_FILE = "molecules.csv", "learning.csv"
 _PROPERTIES = ("logp", "qed", "sa", "largest_ring", "molecular_weight", "heavy_atoms")
 
 
 class MoleculeJournal:
-    """Writes molecules.csv, one row for each distinct valid molecule, and learning.csv, one a batch.
+    """Writes molecules.csv, one row for each distinct valid molecule, and learning.csv, one per batch.
 
     A molecule's row is of the first time it was sampled: what tuning scored, what prior and policy
     thought of it then (negative log-likelihood of the string, nats), after how many sequences and
@@ -38,8 +41,8 @@ class MoleculeJournal:
         self._molecules: dict[str, dict[str, Any]] = {}
         self._batches: list[dict[str, Any]] = []
 
-    def add(self, episode: Any, scored: Any, step: int) -> None:
-        """Notes a scored batch, sampled up to environment step `step`."""
+    def add(self, episode: Rollout, scored: Scored, step: int) -> None:
+        """Note a scored batch, sampled up to environment step `step`."""
         found = scored.details
         nll_prior = -np.sum(episode.log_prior.numpy(), axis=1)
         nll_policy = -np.sum(episode.log_policy.numpy(), axis=1)
@@ -73,7 +76,7 @@ class MoleculeJournal:
         )
 
     def restore(self, step: int) -> None:
-        """Reads both files again, up to environment step `step`.
+        """Read both files again, up to environment step `step`.
 
         Raises:
             UserError: a file of an interrupted run cannot be read.
@@ -83,7 +86,7 @@ class MoleculeJournal:
         self._batches = [row for row in self._read(LEARNING_FILE) if row["step"] <= step]
 
     def write(self) -> None:
-        """Writes both files, each whole or not at all."""
+        """Write both files, each whole or not at all."""
         self._write(MOLECULES_FILE, list(self._molecules.values()))
         self._write(LEARNING_FILE, self._batches)
 
@@ -110,7 +113,7 @@ class MoleculeJournal:
 
 
 def read_learning(run_dir: str) -> list[dict[str, Any]]:
-    """The rows of learning.csv: one a batch, in their order.
+    """Return the rows of learning.csv: one per batch, in their order.
 
     Raises:
         UserError: it cannot be read.

@@ -33,7 +33,7 @@ SET_ROWS = (
 )
 TABLE2_METRICS = tuple(metric for metric, _, _ in TABLE2_ROWS)
 
-# Jaques et al. (2017), Table 2: 100,000 samples a model.
+# Jaques et al. (2017), Table 2: 100,000 samples per model.
 PAPER_TABLE2 = {
     "MLE": dict(zip(TABLE2_METRICS, (0.303, 2.07, 0.678, -2.77, -0.096), strict=True)),
     "tuned": dict(zip(TABLE2_METRICS, (0.358, 4.21, 0.417, -1.79, -0.001), strict=True)),
@@ -47,7 +47,7 @@ _FEW = 5_000
 
 
 def table2_sums(properties: Sequence[Properties | None]) -> dict[str, float]:
-    """Returns the sums and counts from which `table2` makes its metrics.
+    """Return the sums and counts from which `table2` makes its metrics.
 
     Those of two batches add up, entry by entry, to those of both.
 
@@ -70,7 +70,7 @@ def table2_sums(properties: Sequence[Properties | None]) -> dict[str, float]:
 
 
 def table2(sums: Mapping[str, float]) -> dict[str, float | None]:
-    """Returns the metrics of the paper's Table 2.
+    """Return the metrics of the paper's Table 2.
 
     Args:
         sums: what `table2_sums` returned, or the sums of that over several batches.
@@ -94,7 +94,7 @@ def table2(sums: Mapping[str, float]) -> dict[str, float | None]:
 def set_metrics(
     properties: Sequence[Properties | None], training: Collection[str] | None = None
 ) -> dict[str, float | None]:
-    """Returns metrics of a whole set of sampled molecules, by their canonical SMILES.
+    """Return metrics of a whole set of sampled molecules, by their canonical SMILES.
 
     - `unique_at_1000`, `unique_at_10000`: the share of different ones among the first so many valid
       molecules; None if there are fewer.
@@ -167,7 +167,7 @@ def internal_diversity(smiles: Sequence[str]) -> float | None:
 
 
 def count_scaffolds(properties: Sequence[Properties]) -> int:
-    """The number of different Bemis-Murcko scaffolds that have a ring.
+    """Return the number of different Bemis-Murcko scaffolds that have a ring.
 
     Args:
         properties: of valid molecules; where they lack scaffolds these are found now, by several

@@ -66,22 +66,22 @@ class MoleculePresentation(Presentation):
         return metrics.set_metrics(self.task.properties_of(sequences), training)
 
     def journal(self, run_dir: str) -> MoleculeJournal:
-        """Keeps molecules.csv and learning.csv."""
+        """Keep molecules.csv and learning.csv."""
         return MoleculeJournal(run_dir, self.task.part_names)
 
     def read_primer(self, path: str) -> list[int]:
-        """The classes of the first string in a file of SMILES, as a beginning to go on from."""
+        """Return the classes of the first string in a file of SMILES, as a beginning to continue from."""
         try:
             with open(path, encoding="utf-8") as file:
                 words = file.read().split()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"primer {path}: {error}") from error
         if not words:
-            raise UserError(f"primer {path} holds no SMILES")
+            raise UserError(f"primer {path} contains no SMILES")
         return self.read_prompt(words[0])
 
     def read_prompt(self, text: str) -> list[int]:
-        """The classes of the beginning of a SMILES string, such as "c1ccc2"."""
+        """Return the classes of the beginning of a SMILES string, such as "c1ccc2"."""
         try:
             classes = self.task.vocabulary.encode(text)[:-1]
         except (UserError, ValueError) as error:

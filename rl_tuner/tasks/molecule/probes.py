@@ -31,7 +31,7 @@ class SimilarityProbe:
         return f"similarity {self.reference} {self.radius} {self.bits}"
 
     def __call__(self, mol: Chem.Mol) -> float:
-        """The similarity of a sanitised molecule."""
+        """Return the similarity of a sanitised molecule."""
         generator = fingerprint_generator(self.radius, self.bits)
         return DataStructs.TanimotoSimilarity(
             generator.GetFingerprint(mol), _fingerprint(self.reference, self.radius, self.bits)

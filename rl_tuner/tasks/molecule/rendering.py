@@ -30,7 +30,7 @@ _DATA_COLOUR = "#c9ced6"
 
 
 def legend(smiles: str) -> str:
-    """A molecule's QED, logP and SA in one line."""
+    """Return a molecule's QED, logP and SA in one line."""
     found = chemistry.properties(smiles)
     return f"QED {found.qed:.2f}  logP {found.logp:.1f}  SA {found.sa:.1f}" if found else smiles
 
@@ -80,7 +80,7 @@ def grid_image(
 
 
 def grid_figure(columns: Mapping[str, Sequence[str]], title: str = "") -> Figure:
-    """Draws some molecules of each model, a column a model.
+    """Draws some molecules of each model, one column per model.
 
     Args:
         columns: name -> valid SMILES.
@@ -155,7 +155,7 @@ def _draw_outline(axis: Axes, values: np.ndarray, width: float, label: str, colo
 
 
 def write_smi(path: str, strings: Sequence[str], properties: Sequence[Properties | None]) -> None:
-    """Writes strings as they were generated, a line each, and whether they are valid.
+    """Write strings as they were generated, a line each, and whether they are valid.
 
     Args:
         path: the file to write.
@@ -174,7 +174,7 @@ def write_smi(path: str, strings: Sequence[str], properties: Sequence[Properties
 
 
 def write_sdf(path: str, properties: Sequence[Properties | None]) -> None:
-    """Writes the valid molecules with flat coordinates and their properties.
+    """Write the valid molecules with flat coordinates and their properties.
 
     Args:
         path: the file to write.
@@ -198,10 +198,10 @@ def write_sdf(path: str, properties: Sequence[Properties | None]) -> None:
 
 
 def _flat(smiles: str) -> Chem.Mol:
-    """A molecule with coordinates to draw it by."""
+    """Return a molecule with coordinates to draw it by."""
     mol = chemistry.parse(smiles)
     if mol is None:
-        raise ValueError(f"{smiles!r} is no valid molecule")
+        raise ValueError(f"{smiles!r} is not a valid molecule")
     rdDepictor.Compute2DCoords(mol)
     return mol
 

@@ -66,7 +66,7 @@ class MoleculeReward(abc.ABC):
         finished: np.ndarray,
         limits: Encoding,
     ) -> dict[str, np.ndarray]:
-        """The reward of N sequences, part by part; r_T is the sum of the parts.
+        """Return the reward of N sequences, part by part; r_T is the sum of the parts.
 
         Args:
             strings: their SMILES.
@@ -102,7 +102,7 @@ class MoleculeReward(abc.ABC):
 
     @abc.abstractmethod
     def _own_names(self) -> tuple[str, ...]:
-        """The parts that valid molecules get."""
+        """Return the parts that valid molecules get."""
 
     @abc.abstractmethod
     def _own_parts(self, molecules: list[Properties]) -> dict[str, np.ndarray]:
@@ -110,7 +110,7 @@ class MoleculeReward(abc.ABC):
 
     @abc.abstractmethod
     def _invalid_reward(self) -> float:
-        """What a string that is no valid molecule gets."""
+        """Return what a string that is not a valid molecule gets."""
 
 
 @gin.configurable(module="rl_tuner")

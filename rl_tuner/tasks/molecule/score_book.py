@@ -72,7 +72,7 @@ class ScoreBook:
                 self._ask((string, False), ticket, string)
 
     def take(self, num_processes: int) -> tuple[int, list[Question]]:
-        """The number of the next questions for a worker, and the questions, none if none are left."""
+        """Return the number of the next questions for a worker, and the questions, none if none are left."""
         failures = 0
         if self._alone:
             question, failures = self._alone.popleft()

@@ -87,7 +87,7 @@ class ScoringPool:
         return self._book.num_scored
 
     def submit(self, strings: Sequence[str]) -> Ticket:
-        """Sends strings on their way and returns at once.
+        """Send strings on their way and returns at once.
 
         Raises:
             RuntimeError: the pool is closed, or its workers cannot start.
@@ -100,7 +100,7 @@ class ScoringPool:
         return ticket
 
     def result(self, ticket: Ticket) -> list[Properties | None]:
-        """Waits for the strings of a ticket.
+        """Wait for the strings of a ticket.
 
         Returns:
             for each of its strings, in their order, its molecule's properties; None if it is no
@@ -120,7 +120,7 @@ class ScoringPool:
         return self.result(self.submit(strings))
 
     def close(self) -> None:
-        """Ends the workers; closing twice does no harm."""
+        """End the workers; closing twice does no harm."""
         atexit.unregister(self.close)
         with self._lock:
             if self._is_closed:
@@ -163,7 +163,7 @@ class ScoringPool:
                 self._book.abandon()
 
     def _step(self) -> None:
-        """Waits until something happens, and deals with it."""
+        """Wait until something happens, and deals with it."""
         deadline = min(worker.deadline for worker in self._workers)
         timeout = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
         waited: list[Any] = [self._wake_read, *(worker.pipe for worker in self._workers)]
@@ -183,7 +183,7 @@ class ScoringPool:
                     worker.assign(number, questions, self._timeout)
 
     def _listen(self, place: int, collect: Callable) -> None:
-        """Takes in what a worker says, or replaces it."""
+        """Take in what a worker says, or replaces it."""
         worker = self._workers[place]
         try:
             number, outcome = collect()
@@ -203,7 +203,7 @@ class ScoringPool:
 def answer(
     questions: Sequence[Question], wanted: frozenset[str], probes: Sequence[Probe]
 ) -> list[Properties | str | None]:
-    """Runs in a worker: what each string measures, or its canonical SMILES if that is another."""
+    """Run in a worker: what each string measures, or its canonical SMILES if that is another."""
     replies: list[Properties | str | None] = []
     for string, is_canonical in questions:
         mol = chemistry.parse(string)

@@ -36,12 +36,12 @@ class MoleculeTask(HostTask):
     """Composes molecules as strings that end with an end token.
 
     Vocabulary, limits and horizon come from the training data (`adopt`). A sequence that reaches the
-    horizon without an end token is no molecule.
+    horizon without an end token is not a molecule.
 
     Args:
         reward: the task reward of whole molecules; None is `PaperReward()`.
         horizon: T, longest string in tokens with its end token; None takes the longest training string.
-        num_processes: processes that score molecules; 0 for one a processor.
+        num_processes: processes that score molecules; 0 for one per processor.
         timeout_seconds: the time that one molecule may take; after it, it counts as invalid.
         cache_size: strings whose score is remembered.
 
@@ -74,7 +74,7 @@ class MoleculeTask(HostTask):
         self.training_histograms: dict[str, Any] | None = None
 
     def adopt(self, metadata: dict[str, Any]) -> None:
-        """Takes vocabulary, limits and property histograms of the training data; see `Task.adopt`."""
+        """Take vocabulary, limits and property histograms of the training data; see `Task.adopt`."""
         self.encoding = tokens.Encoding.from_json(metadata.get("encoding") or {})
         self.vocabulary = self.encoding.vocabulary
         self.num_classes = self.vocabulary.num_classes
@@ -82,13 +82,13 @@ class MoleculeTask(HostTask):
         self.training_histograms = (metadata.get("provenance") or {}).get("properties")
 
     def submit(self, sequences: np.ndarray, mask: np.ndarray) -> Any:
-        """Starts scoring the molecules of int [B, T] sequences; see `HostTask.submit`."""
+        """Start scoring the molecules of int [B, T] sequences; see `HostTask.submit`."""
         strings, finished = self.decode(sequences, mask)
         chosen = [text if done else "" for text, done in zip(strings, finished)]
         return strings, finished, np.asarray(mask), self._scoring().submit(chosen)
 
     def result(self, ticket: Any) -> Scored:
-        """The reward at the step that ends each sequence, Table 2's sums and the molecules."""
+        """Return the reward at the step that ends each sequence, Table 2's sums and the molecules."""
         strings, finished, mask, work = ticket
         properties = self._scoring().result(work)
         rewards = self.reward.parts(strings, properties, finished, self.encoding)
@@ -132,7 +132,7 @@ class MoleculeTask(HostTask):
         return found
 
     def metrics(self, sums: dict[str, float]) -> dict[str, float | None]:
-        """The paper's Table 2."""
+        """Return the paper's Table 2."""
         return metrics.table2(sums)
 
     def presentation(self) -> MoleculePresentation:

@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.extras import install_hint
 
 REPRESENTATIONS = ("atom", "character", "selfies")
 END = 0
@@ -29,7 +30,7 @@ _CARBON_RUN = re.compile(r"\[[^\[\]]*\]|C+(?!l)")
 
 
 def check_representation(representation: str) -> None:
-    """Makes sure that strings can be split this way.
+    """Make sure that strings can be split this way.
 
     Raises:
         UserError: if the representation is unknown or its package is absent.
@@ -42,7 +43,7 @@ def check_representation(representation: str) -> None:
 
 
 def split(smiles: str, representation: str) -> list[str]:
-    """Returns the tokens of a SMILES string, without an end token.
+    """Return the tokens of a SMILES string, without an end token.
 
     Any text can be split into atoms or characters; joined again, the tokens are that text.
 
@@ -63,7 +64,7 @@ def split(smiles: str, representation: str) -> list[str]:
 
 
 def join(tokens: Iterable[str], representation: str) -> str:
-    """Returns the SMILES string that these tokens spell.
+    """Return the SMILES string that these tokens spell.
 
     Raises:
         UserError: if the representation is unknown or its package is absent.
@@ -81,12 +82,12 @@ def join(tokens: Iterable[str], representation: str) -> str:
 
 
 def length(smiles: str, representation: str) -> int:
-    """Returns the number of tokens of a SMILES string, without an end token; raises as `split`."""
+    """Return the number of tokens of a SMILES string, without an end token; raises as `split`."""
     return len(split(smiles, representation))
 
 
 def carbon_run(smiles: str) -> int:
-    """Returns the longest run of aliphatic carbon: atoms written C, one right after the other.
+    """Return the longest run of aliphatic carbon: atoms written C, one right after the other.
 
     Branches, bonds, ring closures and bracket atoms end a run.
     """
@@ -118,12 +119,12 @@ class Vocabulary:
 
     @classmethod
     def of(cls, strings: Iterable[str], representation: str) -> Vocabulary:
-        """Returns the vocabulary of some SMILES strings, whatever their order; raises as `split`."""
+        """Return the vocabulary of some SMILES strings, whatever their order; raises as `split`."""
         return cls.of_tokens((split(text, representation) for text in strings), representation)
 
     @classmethod
     def of_tokens(cls, sequences: Iterable[Iterable[str]], representation: str) -> Vocabulary:
-        """Returns the vocabulary of strings that are already split."""
+        """Return the vocabulary of strings that are already split."""
         return cls(representation, tuple(sorted({t for tokens in sequences for t in tokens})))
 
     @property
@@ -136,7 +137,7 @@ class Vocabulary:
         return {token: index for index, token in enumerate(self.tokens, start=1)}
 
     def encode(self, smiles: str) -> list[int]:
-        """Returns the classes of a SMILES string, the end token last.
+        """Return the classes of a SMILES string, the end token last.
 
         Raises:
             UserError: if a token is not in the vocabulary.
@@ -145,7 +146,7 @@ class Vocabulary:
         return self.encode_tokens(split(smiles, self.representation))
 
     def encode_tokens(self, tokens: Iterable[str]) -> list[int]:
-        """Returns the classes of a string that is already split, the end token last.
+        """Return the classes of a string that is already split, the end token last.
 
         Raises:
             UserError: if a token is not in the vocabulary.
@@ -158,7 +159,7 @@ class Vocabulary:
         return [*classes, END]
 
     def decode(self, classes: Iterable[int]) -> str:
-        """Returns the SMILES string before the first end token, or of all classes without one.
+        """Return the SMILES string before the first end token, or of all classes without one.
 
         Raises:
             ValueError: if a class is not in 0..num_classes - 1.
@@ -173,7 +174,7 @@ class Vocabulary:
         return join(spelled, self.representation)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns what `from_json` reads."""
+        """Return what `from_json` reads."""
         return {
             "representation": self.representation,
             "vocabulary": list(self.tokens),
@@ -183,7 +184,7 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Vocabulary:
-        """Returns the vocabulary that `to_json` described; further entries are left alone.
+        """Return the vocabulary that `to_json` described; further entries are left alone.
 
         Raises:
             UserError: if the description is incomplete or not this module's.
@@ -219,7 +220,7 @@ class Encoding:
 
     @classmethod
     def measure(cls, vocabulary: Vocabulary, sequences: Iterable[list[int]]) -> Encoding:
-        """Returns the encoding of training strings, given as classes that end with the end token.
+        """Return the encoding of training strings, given as classes that end with the end token.
 
         Raises:
             ValueError: if there is no string.
@@ -230,13 +231,13 @@ class Encoding:
         return cls(vocabulary, max(lengths), min(lengths) - 1, max(runs))
 
     def to_json(self) -> dict[str, Any]:
-        """Returns what `from_json` reads."""
+        """Return what `from_json` reads."""
         limits = {name: getattr(self, name) for name in self._limits()}
         return self.vocabulary.to_json() | limits
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Encoding:
-        """Returns the encoding that `to_json` described.
+        """Return the encoding that `to_json` described.
 
         Raises:
             UserError: if the description is incomplete or not this module's.
@@ -256,7 +257,7 @@ def _selfies() -> ModuleType:
     try:
         import selfies
     except ImportError as error:
-        raise UserError("SELFIES need the package selfies: pip install selfies") from error
+        raise UserError(f"SELFIES need the package selfies: {install_hint('selfies')}") from error
     return selfies
 
 

@@ -35,7 +35,7 @@ class UserFunction:
         self._logged: set[str] = set()
 
     def __call__(self, smiles: Sequence[str]) -> np.ndarray:
-        """The score of each of N SMILES, each distinct one asked once.
+        """Return the score of each of N SMILES, each distinct one asked once.
 
         Returns:
             float64 [N], NaN where the function fails even on the molecule alone.

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import shutil
@@ -106,10 +107,11 @@ def test_everything_is_described(everything):
 def test_every_rejection_is_listed(everything):
     folder, description = everything
     assert description["rejections"] == {
-        "duplicate": 5,
-        "unreadable midi": 2,
+        "duplicate": 4,
         "empty file": 1,
         "no notes": 1,
+        "too few bars": 1,
+        "unreadable midi": 1,
         "unreadable musicxml": 1,
         "unreadable notesequence": 1,
     }
@@ -160,10 +162,18 @@ def test_identical_tunes_become_one(tmp_path):
     assert read(tmp_path / "d")[0][2].startswith("in/a.abc")
 
 
+def rejected(path):
+    with open(path, newline="") as file:
+        return [row["reason"] for row in csv.DictReader(file)]
+
+
 def test_zero_melodies_says_why(tmp_path):
-    with pytest.raises(UserError, match=r"no melody in 6 tunes.*2 unreadable midi"):
+    with pytest.raises(UserError, match=r"no melody in 6 tunes.*1 unreadable midi.*d.rejected.csv"):
         make([BAD], tmp_path / "d", min_bars=50)
     assert os.listdir(tmp_path / "d") == ["rejected.csv"]
+    assert len(rejected(tmp_path / "d" / "rejected.csv")) == 7
+    # The same folder may be tried again.
+    assert make([os.path.join(GOOD, "scale.abc")], tmp_path / "d")["melodies"] == 1
 
 
 def test_no_tunes_says_why(tmp_path):
@@ -171,6 +181,28 @@ def test_no_tunes_says_why(tmp_path):
     (tmp_path / "in" / "notes.txt").write_text("A B C")
     with pytest.raises(UserError, match=r"no tunes in .*1 unknown file type"):
         make([tmp_path / "in"], tmp_path / "d")
+    assert rejected(tmp_path / "d" / "rejected.csv") == ["unknown file type"]
+
+
+def test_a_dataset_stays_when_nothing_would_replace_it(tmp_path):
+    make([os.path.join(GOOD, "scale.abc")], tmp_path / "d")
+    before = files(tmp_path / "d")
+    with pytest.raises(UserError, match=r"d\.rejected\.csv"):
+        make([BAD], tmp_path / "d", min_bars=50, overwrite=True)
+    assert files(tmp_path / "d") == before
+    assert len(rejected(tmp_path / "d.rejected.csv")) == 7
+
+
+def test_what_is_dropped_or_moved_is_counted(tmp_path):
+    description = make([os.path.join(GOOD, "chords.mid")], tmp_path / "d")
+    assert description["changes"] == {"notes under a higher one dropped": 64}
+
+
+def test_a_metre_change_cuts_on_request_only(tmp_path):
+    path = os.path.join(GOOD, "changes.mid")
+    whole = make([path], tmp_path / "d")
+    assert whole["melodies"] == 1
+    assert make([path], tmp_path / "e", split="metre")["melodies"] == 2
 
 
 def test_folders_within_folders_are_optional(tmp_path):
@@ -191,6 +223,8 @@ def test_large_files_are_rejected(tmp_path):
     "wrong",
     [
         {"polyphony": "loudest"},
+        {"split": "tempo"},
+        {"max_moved": -1},
         {"min_bars": -1},
         {"num_shards": 0},
         {"timeout_seconds": 0},

@@ -1,7 +1,7 @@
 import note_seq
 import pytest
 
-from pipelines.melody import extraction
+from pipelines.melody import extraction, lines
 from rl_tuner.tasks.melody import encoding
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
@@ -39,8 +39,14 @@ def line(pitches, quarters=1.0):
 
 
 def extract(sequence, **changes):
-    melodies, rejections = extraction.extract_melodies(sequence, settings(**changes))
-    return [list(m.classes) for m in melodies], [r.reason for r in rejections]
+    result = extraction.extract_melodies(sequence, settings(**changes))
+    return [list(m.classes) for m in result.melodies], [r.reason for r in result.rejections]
+
+
+def bars_of(sequence, **changes):
+    """Returns the steps per bar and the length of each melody."""
+    melodies = extraction.extract_melodies(sequence, settings(**changes)).melodies
+    return [(m.steps_per_bar, len(m.classes)) for m in melodies]
 
 
 def pitches(classes):
@@ -66,8 +72,7 @@ def test_triplets_fall_on_the_nearest_steps():
 
 
 def test_compound_meter():
-    melodies, _ = extraction.extract_melodies(score(line(SCALE * 3, 0.5), meter=(6, 8)), settings())
-    assert [(m.steps_per_bar, len(m.classes)) for m in melodies] == [(12, 48)]
+    assert bars_of(score(line(SCALE * 3, 0.5), meter=(6, 8))) == [(12, 48)]
 
 
 CHORDS = [(p - lower, i, i + 1) for i, p in enumerate(SCALE) for lower in (0, 4, 12)]
@@ -119,21 +124,56 @@ def test_a_gap_ends_a_melody():
     assert len(extract(score(gap), gap_bars=4.0)[0]) == 1
 
 
-def test_a_change_of_meter_splits_the_score():
+def with_change(meter, quarter):
     sequence = score(line(SCALE + SCALE[:6]))
-    sequence.time_signatures.add(numerator=3, denominator=4, time=4.0)
-    melodies, reasons = extraction.extract_melodies(sequence, settings())
-    assert [(m.steps_per_bar, len(m.classes)) for m in melodies] == [(16, 32), (12, 24)]
+    sequence.time_signatures.add(
+        numerator=meter[0], denominator=meter[1], time=quarter * SECONDS_PER_QUARTER
+    )
+    return sequence
+
+
+SECONDS_PER_QUARTER = 0.5
+
+
+@pytest.mark.parametrize("meter", [(3, 4), (2, 4), (7, 8), (7, 32), (4, 3), (0, 4)])
+def test_a_change_of_meter_keeps_the_tune_whole(meter):
+    melodies, reasons = extract(with_change(meter, 8))
+    assert [pitches(m) for m in melodies] == [pitches(extract(score(line(SCALE * 2)[:14]))[0][0])]
     assert not reasons
 
 
-def test_a_change_of_tempo_splits_the_score():
+def test_a_change_of_meter_splits_the_score_on_request():
+    assert bars_of(with_change((3, 4), 8), split="metre") == [(16, 32), (12, 24)]
+    cut = extract(with_change((3, 4), 8), split="metre", min_bars=3)
+    assert cut == ([], ["too few bars between changes of metre"] * 2)
+
+
+def test_a_melody_begins_at_a_bar_line_of_its_own_metre():
+    sequence = score([(p, s + 6, e + 6) for p, s, e in line(SCALE)], meter=(2, 4))
+    sequence.time_signatures.add(numerator=4, denominator=4, time=2 * SECONDS_PER_QUARTER)
+    (classes,), _ = extract(sequence)
+    assert classes[0] == 14
+
+
+def test_tempo_says_nothing_about_the_steps():
     sequence = score(line(SCALE))
     for pitch, start, end in line(SCALE):
         sequence.notes.add(pitch=pitch, start_time=4 + start, end_time=4 + end, velocity=80)
     sequence.tempos.add(qpm=60, time=4.0)
-    melodies, _ = extract(sequence)
-    assert melodies[0] == melodies[1]
+    assert extract(sequence) == extract(score(line(SCALE * 2)))
+
+
+@pytest.mark.parametrize("qpm", [0.0, -1.0])
+def test_an_impossible_tempo_is_none(qpm):
+    sequence = score(line(SCALE))
+    sequence.tempos[0].qpm = qpm
+    assert extract(sequence) == extract(score(line(SCALE)))
+
+
+def test_a_late_first_tempo_holds_from_there():
+    sequence = score(line(SCALE))
+    sequence.tempos[0].qpm, sequence.tempos[0].time = 60, 100.0
+    assert extract(sequence) == extract(score(line(SCALE)))
 
 
 @pytest.mark.parametrize(
@@ -142,13 +182,33 @@ def test_a_change_of_tempo_splits_the_score():
         (score(line(SCALE)), {"min_bars": 3}, "too few bars"),
         (score(line([60, 62] * 8)), {"min_unique_pitches": 3}, "too few unique pitches"),
         (score(line(SCALE), meter=(7, 32)), {}, "bar is not a whole number of steps"),
-        (score(line(SCALE), meter=(4, 3)), {}, "cannot be quantised"),
         (score([(60, 0, 1e9)]), {}, "too long"),
         (score([]), {}, "no notes"),
+        (score(line([40, 62, 64, 65, 67, 90])), {}, "range too wide"),
     ],
 )
 def test_rejection_reasons(sequence, changes, reason):
     assert extract(sequence, **changes) == ([], [reason])
+
+
+def test_what_a_silence_parts_is_said_to_be():
+    gap = [*line(SCALE), *((p, s + 16, e + 16) for p, s, e in line(SCALE))]
+    assert extract(score(gap), min_bars=3) == ([], ["too few bars between silences"] * 2)
+
+
+def counts(sequence, **changes):
+    result = extraction.extract_melodies(sequence, settings(**changes))
+    return {name: count for name, count in result.counts.items() if count}
+
+
+def test_every_loss_is_counted():
+    assert counts(score(CHORDS)) == {lines.UNDER_HIGHER: 16}
+    assert counts(score([(74, 0, 0.1), (72, 0.1, 1), *line(SCALE)[1:]])) == {lines.TOO_FAST: 1}
+    assert counts(score(line(SCALE * 8)), max_steps=64) == {extraction.CUT: 1}
+    assert counts(score([*line(SCALE), (60, 8, 8)])) == {extraction.SILENT: 1}
+    wide = score(line([*SCALE * 5, 48, 86]))
+    assert counts(wide) == {extraction.FOLDED: 1}
+    assert extract(wide, max_moved=0)[1] == ["range too wide"]
 
 
 def test_long_melodies_are_cut_to_whole_bars():

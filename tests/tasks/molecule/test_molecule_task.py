@@ -108,7 +108,7 @@ def test_a_prompt_is_the_beginning_of_a_string(task, tmp_path):
     path.write_text("c1ccc a name\nCC\n")
     assert task.presentation().read_primer(str(path)) == classes
     path.write_text("")
-    with pytest.raises(UserError, match="holds no SMILES"):
+    with pytest.raises(UserError, match="contains no SMILES"):
         task.presentation().read_primer(str(path))
 
 

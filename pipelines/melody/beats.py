@@ -1,0 +1,103 @@
+"""The time of a NoteSequence in beats: what its tempos say, and its bar lines on the grid."""
+
+import bisect
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rl_tuner.tasks.melody import encoding
+
+if TYPE_CHECKING:
+    import note_seq
+
+_DEFAULT_QPM = 120.0
+_COMMON_TIME = (4, 4)
+
+
+def to_step(quarters: float) -> int:
+    """Return the nearest step, the later one of two."""
+    return int(quarters * encoding.STEPS_PER_QUARTER + 0.5)
+
+
+def quarters_of(sequence: "note_seq.NoteSequence") -> Callable[[float], float]:
+    """Return the function from a sequence's seconds to quarters.
+
+    A tempo that is not positive is as good as none, that is 120 quarters a minute.
+    """
+    changes = sorted(
+        (max(t.time, 0.0), t.qpm if t.qpm > 0 else _DEFAULT_QPM) for t in sequence.tempos
+    )
+    if not changes or changes[0][0] > 0:
+        changes.insert(0, (0.0, _DEFAULT_QPM))
+    if len({qpm for _, qpm in changes}) == 1:
+        per_second = changes[0][1] / 60.0
+        return lambda seconds: seconds * per_second
+    starts = [0.0]
+    for (time, qpm), (following, _) in itertools.pairwise(changes):
+        starts.append(starts[-1] + (following - time) * qpm / 60.0)
+
+    times = [time for time, _ in changes]
+
+    def quarters(seconds: float) -> float:
+        index = max(0, bisect.bisect_right(times, seconds) - 1)
+        time, qpm = changes[index]
+        # What the conversion to seconds has rounded away.
+        return round(starts[index] + (seconds - time) * qpm / 60.0, 6)
+
+    return quarters
+
+
+@dataclasses.dataclass(frozen=True)
+class Metres:
+    """The time signatures of a stretch of music on the grid.
+
+    Attributes:
+        changes: (step, steps per bar), by step, the first at step 0.
+    """
+
+    changes: tuple[tuple[int, float], ...]
+
+    def prevailing(self, end_step: int) -> float:
+        """Return the steps per bar that hold longest up to a step, the earliest of equals."""
+        lengths: dict[float, int] = {}
+        ends = [step for step, _ in self.changes[1:]] + [end_step]
+        for (step, steps_per_bar), end in zip(self.changes, ends):
+            lasts = max(0, min(end, end_step) - step)
+            lengths[steps_per_bar] = lengths.get(steps_per_bar, 0) + lasts
+        return max(lengths, key=lambda steps_per_bar: lengths[steps_per_bar])
+
+    def bar_line(self, step: int) -> int:
+        """Return the last bar line that is not after a step."""
+        first, steps_per_bar = next(c for c in reversed(self.changes) if c[0] <= step)
+        return first + int((step - first) // steps_per_bar * steps_per_bar)
+
+
+def metres_of(sequence: "note_seq.NoteSequence", quarters: Callable[[float], float]) -> Metres:
+    """Return the metres of a sequence; time signatures that no music can have are left out."""
+    changes = [(0, _steps_per_bar(*_COMMON_TIME))]
+    for signature in sorted(sequence.time_signatures, key=lambda s: s.time):
+        numerator, denominator = signature.numerator, signature.denominator
+        if numerator <= 0 or denominator <= 0 or denominator & (denominator - 1):
+            continue
+        step, steps_per_bar = (
+            to_step(quarters(signature.time)),
+            _steps_per_bar(numerator, denominator),
+        )
+        if step <= changes[-1][0]:
+            changes[-1] = (changes[-1][0], steps_per_bar)
+        elif steps_per_bar != changes[-1][1]:
+            changes.append((step, steps_per_bar))
+    return Metres(tuple(_merged(changes)))
+
+
+def _merged(changes: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    merged = list(changes[:1])
+    for change in changes[1:]:
+        if change[1] != merged[-1][1]:
+            merged.append(change)
+    return merged
+
+
+def _steps_per_bar(numerator: int, denominator: int) -> float:
+    return numerator * 4 * encoding.STEPS_PER_QUARTER / denominator

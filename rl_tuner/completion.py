@@ -1,0 +1,84 @@
+"""Prints a completion script for the commands: flags, and the gin files that come with this program.
+
+eval "$(python -m rl_tuner.completion bash)"
+eval "$(python -m rl_tuner.completion zsh)"
+"""
+
+import importlib
+
+from absl import flags
+
+from rl_tuner.common import command_line
+from rl_tuner.common.gin_files import shipped
+
+COMMANDS = (
+    "rl_tuner.train",
+    "rl_tuner.pretrain",
+    "rl_tuner.sweep",
+    "rl_tuner.evaluate",
+    "rl_tuner.generate",
+    "rl_tuner.export",
+    "rl_tuner.import_magenta",
+    "rl_tuner.import_keras",
+    "pipelines.midi_to_tfrecord",
+    "pipelines.smiles_to_tfrecord",
+    "pipelines.magenta_to_tfrecord",
+)
+_SCRIPT = """
+_sequence_tutor() {{
+    local current="${{COMP_WORDS[COMP_CWORD]}}" line="${{COMP_WORDS[*]}}" words=""
+    case "$line" in
+{cases}
+    esac
+    if [[ -z "$words" ]]; then
+        COMPREPLY=($(compgen -f -- "$current"))
+    elif [[ "$current" == -* ]]; then
+        COMPREPLY=($(compgen -W "$words" -- "$current"))
+    else
+        COMPREPLY=($(compgen -W "{gin_files}" -- "$current") $(compgen -f -- "$current"))
+    fi
+}}
+complete -o default -F _sequence_tutor python python3 {names}
+"""
+_ZSH = "autoload -U +X bashcompinit && bashcompinit\n"
+
+
+def main() -> None:
+    """Run the command."""
+    command_line.run(_define_flags, _run, usage=__doc__, positional="shell")
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_enum(
+        "shell", "bash", ["bash", "zsh"], "The shell to complete in.", flag_values=values
+    )
+
+
+def _run(values: flags.FlagValues) -> None:
+    print((_ZSH if values.shell == "zsh" else "") + script())
+
+
+def script() -> str:
+    """Return the completion script, which bash and, with bashcompinit, zsh can read."""
+    cases = []
+    for module in COMMANDS:
+        words = " ".join(f"--{name}=" for name in flags_of(module))
+        cases.append(f'        *{module}*|{short_name(module)}\\ *) words="{words}" ;;')
+    names = " ".join(map(short_name, COMMANDS))
+    return _SCRIPT.format(cases="\n".join(cases), gin_files=" ".join(shipped()), names=names)
+
+
+def short_name(module: str) -> str:
+    """Return the name under which an installed package has a command: st-train."""
+    return "st-" + module.rpartition(".")[2].replace("_", "-")
+
+
+def flags_of(module: str) -> list[str]:
+    """Return the names of a command's flags."""
+    values = flags.FlagValues()
+    importlib.import_module(module)._define_flags(values)
+    return sorted(values)
+
+
+if __name__ == "__main__":
+    main()

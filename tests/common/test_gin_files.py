@@ -1,0 +1,104 @@
+"""gin files: where they are found, and mistakes that are told of before anything heavy is imported."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rl_tuner.common import gin_files
+from rl_tuner.common.errors import UserError
+from rl_tuner.completion import COMMANDS, flags_of, script
+from rl_tuner.jobs import catalogue
+from tests.small_data import ROOT
+
+
+def test_the_list_of_configurables_is_today_s():
+    code = "from rl_tuner.jobs import catalogue; print(catalogue.text(), end='')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    with open(gin_files.CATALOGUE, encoding="utf-8") as file:
+        assert done.stdout == file.read(), "run python -m rl_tuner.jobs.catalogue"
+    assert catalogue.CATALOGUE == gin_files.CATALOGUE
+
+
+def test_shipped_files_are_found_by_their_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = gin_files.shipped()
+    assert {"psi_music", "psi_molecules", "q_music"} <= set(names)
+    for name in ("psi_music", "psi_music.gin", "gin/psi_music", "gin/psi_music.gin"):
+        assert gin_files.find(name).endswith("gin/psi_music.gin")
+    (tmp_path / "psi_music.gin").write_text("")
+    assert gin_files.find("psi_music") == "psi_music.gin"
+
+
+def test_every_shipped_file_is_right():
+    for name in gin_files.shipped():
+        assert gin_files.check([name])
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [
+        ("RLTuner.gama = 0.5", "RLTuner has no setting 'gama'; did you mean gamma?"),
+        ("RLTunr.gamma = 0.5", "nothing is called 'RLTunr'; did you mean RLTuner?"),
+        ("RLTuner.objective = @Psy()", "nothing is called 'Psy'; did you mean Psi?"),
+        ("RLTuner.replay = [@Psi(), @UniformRepla()]", "did you mean UniformReplay?"),
+        ("job.dataset_name = mine", "a text needs quotes: job.dataset_name = 'mine'"),
+        ("job.prior = priors/mine", "a text needs quotes: job.prior = 'priors/mine'"),
+        ("tune.steps = 'many'", "tune.steps takes a whole number, not 'many'"),
+        ("tune.steps = True", "tune.steps takes a whole number, not True"),
+        ("MelodyTask.qpm = 'fast'", "MelodyTask.qpm takes a number, not 'fast'"),
+        ("tune.steps = (1", "cannot read"),
+        ("tune.steps", "cannot read"),
+    ],
+)
+def test_mistakes_are_named_with_the_remedy(param, message):
+    with pytest.raises(UserError) as error:
+        gin_files.check(["psi_music"], [param])
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_mistake_in_a_file_is_told_with_its_line(tmp_path):
+    (tmp_path / "base.gin").write_text("include 'psi_music.gin'\n\nRLTuner.gama = 1.0\n")
+    (tmp_path / "top.gin").write_text(f"include '{tmp_path}/base.gin'\n")
+    with pytest.raises(UserError, match=r"base\.gin line 3: RLTuner has no setting 'gama'"):
+        gin_files.check([str(tmp_path / "top.gin")])
+    (tmp_path / "base.gin").write_text(f"include '{tmp_path}/top.gin'\n")
+    with pytest.raises(UserError, match="includes itself"):
+        gin_files.check([str(tmp_path / "top.gin")])
+    with pytest.raises(UserError, match="did you mean psi_molecules"):
+        gin_files.check(["psi_molecule"])
+    (tmp_path / "bytes.gin").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="cannot be read"):
+        gin_files.check([str(tmp_path / "bytes.gin")])
+
+
+def test_modules_of_ones_own_may_configure_what_is_unknown_here(tmp_path):
+    path = tmp_path / "own.gin"
+    path.write_text("import my_task\njob.task = @MyTask()\nMyTask.size = 3\n")
+    assert gin_files.check([str(path)]) == [str(path)]
+    with pytest.raises(UserError, match="gama"):
+        gin_files.check([str(path)], ["RLTuner.gama = 1.0"])
+
+
+def test_a_command_says_so_without_importing_tensorflow():
+    code = (
+        "import sys\nfrom rl_tuner import train\nsys.argv = ['train', '--gin_file=psi_musik']\n"
+        "try:\n    train.main()\nfinally:\n    assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+    )
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and time.monotonic() - started < 60
+    assert done.stderr == ("error: gin file psi_musik does not exist; did you mean psi_music?\n")
+
+
+def test_completion_knows_every_command_and_flag(tmp_path):
+    text = script()
+    assert all(module in text for module in COMMANDS)
+    assert "--gin_file=" in text and "psi_music" in text
+    assert {"min_bars", "input"} <= set(flags_of("pipelines.midi_to_tfrecord"))
+    check = f"{text}\nCOMP_WORDS=(python -m rl_tuner.train --run)\nCOMP_CWORD=3\n_sequence_tutor\n"
+    done = subprocess.run(
+        ["bash", "-c", check + 'echo "${COMPREPLY[@]}"'], capture_output=True, text=True
+    )
+    assert done.stdout == "--run_dir=\n", done.stderr
