@@ -129,5 +129,5 @@ def test_what_is_undefined_stays_empty(tmp_path):
 def test_the_command_says_what_is_wrong_in_one_line():
     done = command("rl_tuner.sweep", f"--gin_file={TINY}", "--c=0.5,-1", check=False)
     assert done.returncode == 1
-    assert "error: --c takes positive numbers separated by commas, not '-1'" in done.stderr
+    assert "error: temperatures c must be positive numbers, not '-1'" in done.stderr
     assert "Traceback" not in done.stderr
