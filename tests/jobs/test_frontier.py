@@ -114,7 +114,7 @@ def test_every_objective_is_found_by_its_name(name):
 
 def test_an_objective_has_to_come_from_somewhere():
     configuration.configure([], [])
-    with pytest.raises(UserError, match="--objectives"):
+    with pytest.raises(UserError, match=r"does not bind RLTuner\.objective"):
         frontier.configured_objective()
 
 
