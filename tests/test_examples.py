@@ -75,7 +75,7 @@ def test_chords_become_a_dataset(tmp_path):
     assert all(row[-1] == chord_task.END for row in rows["train"])
     shown = chord_task.ChordTask().presentation()
     assert shown.set_metrics(np.array([rows["train"][0]]), rows["train"])["novelty"] == 0
-    with pytest.raises(rl_tuner.UserError, match="'X' is not one"):
+    with pytest.raises(rl_tuner.UserError, match="'X' is not a token"):
         shown.read_prompt("I X")
 
 

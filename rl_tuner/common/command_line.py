@@ -1,4 +1,4 @@
-"""What every command shares: flags in, one call, exit code out."""
+"""The frame of every command: parse the flags, make one call, exit with a code."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def run(
     error is one line on stderr, with a traceback only if --log=DEBUG asks for it.
 
     Args:
-        define_flags: adds the command's flags to values of its own, so that two commands can live in
-            one process.
+        define_flags: defines the command's flags on the values it is given, which are not absl's
+            global ones, so that several commands can run in one process.
         call: the work; heavy imports belong inside, so that --help answers at once.
-        usage: what --help prints before the flags.
-        argv: the command line, sys.argv by default.
-        positional: the flag that an argument without a flag sets; None accepts no such argument.
+        usage: text that --help prints before the flags.
+        argv: the command line; None is sys.argv.
+        positional: flag that takes an argument given without a flag; None accepts no such argument.
     """
     argv = list(sys.argv if argv is None else argv)
     values = flags.FlagValues()
@@ -62,12 +62,12 @@ def run(
     logging.set_verbosity(getattr(logging, {"WARN": "WARNING"}.get(values.log, values.log)))
     if values.log == "DEBUG":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
-    # A killed job should clean up as an interrupted one does.
+    # A job that receives SIGTERM cleans up in the same way as one interrupted by Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         call(values)
     except UserError as error:
-        # gin appends where it was called from; the first line is ours.
+        # gin appends its call stack to the message; only the first line is ours.
         _fail(first_line(error), 1)
     except KeyboardInterrupt:
         _fail("interrupted; rerun the same command to resume", 130)
@@ -85,16 +85,16 @@ def define_gin_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "gin_file",
         None,
-        "A gin file, or one that comes with this program by its name; repeat the flag for several."
-        f" This program has {', '.join(shipped())}.",
+        "Path of a gin file, or the name of one that is part of this program; repeat the flag for"
+        f" several. This program has {', '.join(shipped())}.",
         flag_values=values,
         required=True,
     )
     flags.DEFINE_multi_string(
         "gin_param",
         [],
-        'A gin binding that wins over the files, such as "FixedTemperature.c = 1"; repeat the flag for'
-        " several.",
+        'A gin binding that overrides the files, such as "FixedTemperature.c = 1"; repeat the flag'
+        " for several.",
         flag_values=values,
     )
 
@@ -104,7 +104,7 @@ def define_work_dir(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "work_dir",
         "runs",
-        "Folder of the runs, and of the datasets and priors that runs with the same settings share.",
+        "Folder for runs, and for the datasets and priors shared by runs with the same settings.",
         flag_values=values,
     )
 
@@ -114,20 +114,20 @@ def define_run_dir(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "run_dir",
         None,
-        "Folder of a finished run; may be given without the flag's name.",
+        "Folder of a finished run; the flag's name may be left out.",
         flag_values=values,
         required=True,
     )
 
 
 def default_run_dir(values: flags.FlagValues) -> str:
-    """Return work_dir/NAME, after the last gin file NAME.gin."""
+    """Return work_dir/NAME, where NAME.gin is the last gin file."""
     name = os.path.splitext(os.path.basename(values.gin_file[-1]))[0]
     return os.path.join(values.work_dir, name)
 
 
 def split_list(values: Sequence[str]) -> list[str]:
-    """Return the parts of comma-separated values; the name of an existing path may contain a comma."""
+    """Split values at their commas, except for values that are existing paths."""
     parts: list[str] = []
     for value in values:
         parts += [value] if os.path.exists(value) else value.split(",")
@@ -137,7 +137,7 @@ def split_list(values: Sequence[str]) -> list[str]:
 def _with_positional(
     argv: list[str], values: flags.FlagValues, positional: str | None
 ) -> list[str]:
-    """Give arguments without a flag to the flag that takes them."""
+    """Turn arguments without a flag into values of the positional flag."""
     if positional is None:
         return argv
     arguments, takes_value = argv[:1], False

@@ -1,11 +1,11 @@
-"""The one kind of error that a user can cause and mend."""
+"""The exception for errors that the user can correct."""
 
 
 class UserError(Exception):
-    """Bad input: the message is one line that names the file, the value and the remedy."""
+    """Invalid input; the message is one line that names the file, the value and the remedy."""
 
 
 def first_line(error: BaseException | str) -> str:
-    """Return what an error says in its first line, or the name of its class where it says nothing."""
+    """Return the first line of an error's message, or the name of its class if it has no message."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Writing files so that they are whole or not there: beside, then renamed."""
+"""Atomic writing: a file or folder is written under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
-    """Give a temporary path with the same ending, which becomes `path` when the block ends well."""
+    """Yield a temporary path with the same suffix; it replaces `path` if the block succeeds."""
     folder, name = os.path.split(path)
     os.makedirs(folder or ".", exist_ok=True)
     temporary = os.path.join(folder, f".{os.getpid()}.{name}")
     try:
         yield temporary
         if os.path.isdir(temporary) and os.path.isdir(path):
-            # A folder cannot be replaced in one step: the old one goes last.
+            # A folder cannot be replaced in one step, so the old one is deleted last.
             old = f"{temporary}.old"
             os.rename(path, old)
             os.rename(temporary, path)
@@ -32,6 +32,6 @@ def replacing(path: str) -> Iterator[str]:
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file atomically."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.write(text)

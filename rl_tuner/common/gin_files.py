@@ -1,4 +1,4 @@
-"""gin files: where they are, and what is wrong with them, found before anything heavy is imported."""
+"""Finding gin files, and checking them before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gin import config_parser
 from rl_tuner.common.errors import UserError
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# The working directory; an installed package has gin/ inside, a checkout beside.
+# The working directory, then gin/ inside an installed package or next to it in a checkout.
 ROOTS = ("", _PACKAGE, os.path.dirname(_PACKAGE))
 CATALOGUE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "configurables.json")
 
@@ -23,7 +23,7 @@ _TYPES = {
     "int": ((int,), "a whole number"),
     "float": ((int, float), "a number"),
     "bool": ((bool,), "True or False"),
-    "str": ((str,), "a text in quotes"),
+    "str": ((str,), "a string in quotes"),
 }
 _UNQUOTED = re.compile(r"=\s*([A-Za-z_./~][\w./:~-]*)\s*(?:#.*)?$")
 _SHIPPED = ("rl_tuner.", "pipelines.")
@@ -44,9 +44,9 @@ class Statement(NamedTuple):
 
     Attributes:
         where: file and line, for an error.
-        selector: what is configured; "" for an import or a macro.
-        parameter: which of its parameters.
-        value: the value; the module of an import.
+        selector: name of the configurable; "" for an import or a macro.
+        parameter: name of the bound parameter.
+        value: the bound value; the module for an import.
     """
 
     where: str
@@ -64,10 +64,10 @@ class _Delegate(config_parser.ParserDelegate):
 
 
 def find(name: str) -> str:
-    """Return the path of a gin file: here, or one that comes with this program, also by its bare name.
+    """Return the path of a gin file, given by its path or by the name of one in this program.
 
     Raises:
-        UserError: there is none; the message says which come close.
+        UserError: there is no such file; the message suggests one with a similar name.
     """
     names = [name, f"{name}.gin", os.path.join("gin", name), os.path.join("gin", f"{name}.gin")]
     for root in ROOTS:
@@ -83,7 +83,7 @@ def find(name: str) -> str:
 
 
 def shipped() -> list[str]:
-    """Return the names of the gin files that come with this program, such as psi_music."""
+    """Return the names of the gin files in this program, such as psi_music."""
     for root in ROOTS[1:]:
         paths = glob.glob(os.path.join(root, "gin", "*.gin"))
         if paths:
@@ -94,8 +94,8 @@ def shipped() -> list[str]:
 def check(files: Sequence[str], params: Sequence[str] = ()) -> list[str]:
     """Find gin files and check their names and types against what this program can configure.
 
-    A name that is unknown here may belong to a module of the user's own that a file imports; gin itself
-    checks those later.
+    If a file imports a module of the user's own, an unknown name may be defined there; gin checks
+    those names later.
 
     Args:
         files: names of gin files.
@@ -120,15 +120,15 @@ def check(files: Sequence[str], params: Sequence[str] = ()) -> list[str]:
 
 
 def read_catalogue() -> dict[str, dict[str, str]]:
-    """Return the parameters of everything that gin can configure here: name -> parameter -> type."""
+    """Return every configurable of this program: name -> parameter -> type."""
     with open(CATALOGUE, encoding="utf-8") as file:
         return json.load(file)
 
 
 def mistyped(annotation: str, value: Any) -> str | None:
-    """Return what a parameter of this type takes, if that is not this value; None when it fits."""
+    """Describe the values that a type takes if `value` is not one of them; return None if it is."""
     kinds, meaning = _TYPES.get(annotation, (None, ""))
-    # A bool is an int to Python, but no count or rate to a user.
+    # A bool is an int in Python, but not a valid count or rate.
     if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
         return meaning
     return None
@@ -165,11 +165,11 @@ def _parse(text: str, name: str, seen: tuple[str, ...] = ()) -> Iterator[Stateme
         unquoted = _UNQUOTED.search(shown)
         if unquoted:
             raise UserError(
-                f"{where}: a text needs quotes: {shown[: unquoted.start(1)]}'{unquoted[1]}'"
+                f"{where}: a string needs quotes: {shown[: unquoted.start(1)]}'{unquoted[1]}'"
             ) from error
         raise UserError(f"{where}: gin cannot read {shown!r}: {error.msg}") from error
     except Exception as error:
-        # The tokenizer of Python raises errors of its own for an open bracket or quote.
+        # Python's tokenizer raises errors of its own for an unclosed bracket or quote.
         raise UserError(f"{name}: gin cannot read {text.strip()[:80]!r}: {error}") from error
 
 

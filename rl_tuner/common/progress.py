@@ -1,4 +1,4 @@
-"""How far long work is: a bar with rate and time left on a terminal, plain lines in a log."""
+"""Progress of long work: a bar with rate and remaining time on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, TextIO, TypeVar
 
-# A log gets its first line this soon, however long the first unit of work takes, and one now and then.
+# The first line of a log does not wait for the first unit of work, which may take minutes.
 _SECONDS_TO_FIRST_LINE = 2.5
 _SECONDS_BETWEEN_LINES = 10.0
 _TICK = 0.5
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 
 class Progress:
-    """Shows progress on a stream; use it as a context manager.
+    """A progress display on a stream; use it as a context manager.
 
     Args:
-        total: units of work in all.
-        description: what is done.
+        total: total number of units of work.
+        description: name of the work.
         unit: name of a unit, for the rate.
-        initial: units done before, by an earlier run.
-        stream: where to write; stderr by default.
+        initial: units already done by an earlier run.
+        stream: stream to write to; None is stderr.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Progress:
 
 
 class _Heartbeat:
-    """Calls something twice a second in a thread of its own, until it is stopped."""
+    """A thread that makes a call twice a second until it is stopped."""
 
     def __init__(self, call: Any) -> None:
         self._call, self._done = call, threading.Event()
@@ -134,11 +134,11 @@ class _Heartbeat:
 
 @contextlib.contextmanager
 def working(description: str, stream: TextIO | None = None) -> Iterator[None]:
-    """Show that work without a countable end is under way, if it takes more than a moment.
+    """Print how long work without countable units has taken, if it takes more than a moment.
 
     Args:
-        description: what is done.
-        stream: where to write; stderr by default.
+        description: name of the work.
+        stream: stream to write to; None is stderr.
     """
     stream = stream or sys.stderr
     start = time.monotonic()
@@ -160,7 +160,7 @@ def working(description: str, stream: TextIO | None = None) -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    """Show one line on stderr at once."""
+    """Print a line to stderr and flush it."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Importing TensorFlow without the lines that it writes about its own build and about missing GPUs."""
+"""Import of TensorFlow without its messages about its own build and about missing GPUs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from rl_tuner.common.progress import say
 
-# Written before TensorFlow knows its log level; errors of other kinds are shown.
+# TensorFlow writes these before it reads its log level; any other line is shown.
 _NOISE = re.compile(
     r"^(?:[IWE]\d{4} [\d:.]+\s+\d+ (?:port|cudart_stub|cuda_\w+|cpu_feature_guard|computation_placer)\.cc"
     r"|WARNING: All log messages before absl::InitializeLog"
@@ -21,7 +21,7 @@ _NOISE = re.compile(
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """`quietly` for a command, which says what its user waits for."""
+    """Import TensorFlow inside this block of a command: announce it, then be `quietly`."""
     if "tensorflow" not in sys.modules:
         say("loading TensorFlow")
     with quietly():
@@ -30,7 +30,7 @@ def loading() -> Iterator[None]:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Import TensorFlow inside this block: what it says about itself is left out, anything else is shown."""
+    """Import TensorFlow inside this block; its messages about itself are dropped, others are shown."""
     if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
         yield
         return
@@ -44,13 +44,13 @@ def quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _captured_stderr() -> Iterator[list[str]]:
-    """Collect what this process writes to file descriptor 2, from C++ too."""
+    """Collect the lines that this process writes to file descriptor 2, including those from C++."""
     lines: list[str] = []
     try:
         sys.stderr.flush()
         kept = os.dup(2)
     except (OSError, AttributeError, ValueError):
-        # There is no standard error, so nothing to keep quiet.
+        # Without a standard error there is nothing to capture.
         yield lines
         return
     with tempfile.TemporaryFile() as file:

@@ -1,4 +1,4 @@
-"""What the files and folders of a run are called."""
+"""Names of the files and folders of a run."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import os
 
 from rl_tuner.common.errors import UserError
 
-# What was asked for, what tuning used of it, and where the dataset is.
+# The requested bindings, the bindings that tuning used, and the location of the dataset.
 CONFIG_FILE, OPERATIVE_CONFIG_FILE, RUN_FILE = "config.gin", "operative_config.gin", "run.json"
 PRIOR_FILE, SCORES_FILE = "prior.keras", "scores.json"
 CHECKPOINTS, TENSORBOARD, HISTORY_FILE = "checkpoints", "tensorboard", "history.csv"
 METRICS_JSON, METRICS_TEXT = "metrics.json", "metrics.txt"
 SAMPLES, PLOTS, EXPORT = "samples", "plots", "export"
-# Manifests of the stages, and output of earlier runs with other settings.
+# Manifests of the stages, and output of earlier runs with different settings.
 STAGES, PREVIOUS = "stages", "previous"
 TUNE_MANIFEST = os.path.join(STAGES, "tune.json")
-# In work_dir, shared by runs with the same settings.
+# Folders in work_dir, shared by runs with the same settings.
 DATASETS, PRIORS = "datasets", "priors"
 
 
 def check_finished(run_dir: str) -> None:
-    """Make sure that a folder contains a finished run of a gin file.
+    """Make sure that a folder contains a finished run.
 
     Raises:
         UserError: it does not.

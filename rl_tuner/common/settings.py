@@ -1,4 +1,4 @@
-"""Settings as JSON, so that a run knows whether it was asked for the same; and which of them matter."""
+"""JSON descriptions of settings, by which a run recognises whether its output is up to date."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 
 T = TypeVar("T")
-# Annotates a parameter that changes nothing in what is made, such as a number of processes.
+# Annotation of a parameter that does not change the output, such as a number of processes.
 Cosmetic = Annotated[T, "cosmetic"]
 
 _COSMETIC = re.compile(r"\bCosmetic\[")
@@ -27,21 +27,21 @@ def cosmetic_names(function: Callable[..., Any]) -> frozenset[str]:
 
 
 def annotated_type(annotation: Any) -> str:
-    """Return the name of the type of an annotation, without `Cosmetic`: "int" for "Cosmetic[int]"."""
+    """Return the name of an annotation's type without `Cosmetic`: "int" for "Cosmetic[int]"."""
     text = getattr(annotation, "__name__", None) or str(annotation)
     return re.sub(r"^(?:\w+\.)*Cosmetic\[(.*)\]$", r"\1", text)
 
 
 def described(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
-    """Return a JSON-serialisable description, equal for things that were made alike.
+    """Return a JSON-serialisable description that is equal for objects with equal settings.
 
-    An object is {"@Class": its public attributes}, with the source of a user's own class; a function is its
-    name and its source; an array is its digest. Of TensorFlow's variables only scalars count: the others
-    are state.
+    An object becomes {"@Class": its public attributes}, with a digest of the source if the class is the
+    user's own; a function becomes its name and a digest of its source; an array becomes its digest. Only
+    scalar TensorFlow variables are settings; the others are state and are left out.
 
     Args:
-        value: what to describe.
-        special: describes values of its own kind and returns NotImplemented for all others.
+        value: any value.
+        special: describes values of one particular kind and returns NotImplemented for all others.
     """
     if special is not None and (found := special(value)) is not NotImplemented:
         return found
@@ -66,13 +66,13 @@ def described(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
 
 
 def named(value: Any) -> Any:
-    """Return a JSON-serialisable description for people: an object is its "name" and its attributes."""
+    """Return a JSON-serialisable description for people: an object becomes its "name" and attributes."""
     found = described(value, _function_name)
     return _with_names(found)
 
 
 def digest_of(*parts: str | np.ndarray, length: int = 16) -> str:
-    """Return a short hash of texts and arrays, `length` hexadecimal digits."""
+    """Return a hash of strings and arrays, `length` hexadecimal digits long."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part).data)
@@ -80,7 +80,7 @@ def digest_of(*parts: str | np.ndarray, length: int = 16) -> str:
 
 
 def digest_of_settings(settings: Any, length: int = 8) -> str:
-    """Return a short hash of JSON-serialisable settings."""
+    """Return a hash of JSON-serialisable settings, `length` hexadecimal digits long."""
     return digest_of(json.dumps(settings, sort_keys=True), length=length)
 
 
@@ -102,7 +102,7 @@ def _with_names(value: Any) -> Any:
 
 
 def _is_tensorflow(value: Any, name: str) -> bool:
-    # Nothing is a tensor where TensorFlow was never imported, and importing it takes seconds.
+    # If TensorFlow was not imported, nothing is a tensor; importing it would take seconds.
     tensorflow = sys.modules.get("tensorflow")
     return tensorflow is not None and isinstance(value, getattr(tensorflow, name))
 

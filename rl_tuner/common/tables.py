@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _DECIMALS = {"share": 1, "mean": 2, "reward": 1, "score": 3, "count": 0}
-# Shares below these keep one more digit, as in the paper.
+# Shares below these thresholds get one more digit each, as in the paper.
 _SMALL, _SMALLER = 0.01, 0.000095
 
 
@@ -15,8 +15,8 @@ class Row(NamedTuple):
 
     Attributes:
         metric: name of the metric.
-        label: what the row is called.
-        kind: how numbers are written, see `format_cell`.
+        label: heading of the row.
+        kind: number format, see `format_cell`.
     """
 
     metric: str
@@ -25,13 +25,13 @@ class Row(NamedTuple):
 
 
 def format_cell(kind: str, mean: float | None, deviation: float | None = None) -> str:
-    """Return a number as text, with its deviation to as many digits where there is one.
+    """Return a number as text, followed by its deviation, if any, with the same number of decimals.
 
     Args:
         kind: "share" (percent, with more digits near zero), "mean" (2 decimals), "reward" (1), "score" (3)
             or "count" (0).
-        mean: the number; None reads n/a.
-        deviation: of the number, in its unit.
+        mean: the number; None becomes "n/a".
+        deviation: standard deviation, in the unit of the number; None for none.
     """
     if mean is None:
         return "n/a"
@@ -49,12 +49,12 @@ def metric_rows(
     columns: Mapping[str, Mapping[str, float | None]],
     published: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[list[str]]:
-    """Return the cells of a table of metrics: a heading, then the rows that some column has.
+    """Return the cells of a table: a heading, then every row whose metric some column has.
 
     Args:
-        rows: what is shown, in this order.
-        columns: metrics by name, by model.
-        published: published figures, by the name of their column.
+        rows: rows in the order of the table.
+        columns: model -> metric -> value.
+        published: published figures: column -> metric -> value.
     """
     paper = {f"paper {name}": metrics for name, metrics in (published or {}).items()}
     table = [["", *columns, *paper]]
@@ -66,7 +66,7 @@ def metric_rows(
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return lines: the first column flush left, the others flush right, two spaces between."""
+    """Return the table as lines: first column flush left, the others flush right, two spaces between."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])

@@ -1,8 +1,8 @@
-"""Worker processes that can be killed, each at one item at a time.
+"""Worker processes that can be killed; each works on one item at a time.
 
-Each worker is a fresh interpreter, so nothing is forked from a parent that may hold TensorFlow,
-and the parent's main module is not imported again. A worker that outlives its time limit, even
-in C code that no signal reaches, or that dies is found out; its owner replaces it.
+Each worker is a fresh interpreter: nothing is forked from a parent that may have loaded TensorFlow,
+and the parent's main module is not imported again. A worker that exceeds its time limit, even in C
+code that ignores signals, or that dies is detected, so that its owner can replace it.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one item: a value, or why there is none.
+    """The outcome of one item: a value or a failure.
 
     Attributes:
-        item: The item.
-        value: What the function returned.
+        item: the item.
+        value: return value of the function.
         failure: None, or TIMED_OUT, CRASHED or FAILED.
-        detail: What is particular to this failure, in one line.
+        detail: details of the failure, in one line.
     """
 
     item: Any
@@ -50,28 +50,28 @@ class Outcome:
 
 
 def available_processors() -> int:
-    """Return how many processors this process may use."""
+    """Return the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class Worker:
-    """One worker process and the item it is at.
+    """One worker process and the item it is working on.
 
-    Linux ends the process when the thread that made it ends, so that none outlives its owner.
+    Linux ends the process when the thread that created it ends, so that no worker outlives its owner.
 
     Args:
-        function: what is called on every item; it and the items travel by pickle.
+        function: called on every item; it and the items are pickled.
         prepare: called once before the first item, outside the time limit.
-        memory_mb: the address space of the process in MiB; 0 for no limit.
+        memory_mb: limit on the address space of the process in MiB; 0 for no limit.
 
     Attributes:
         pipe: readable when there is something for `collect`.
-        deadline: the `time.monotonic()` at which the item's, or the start's, time is over.
-        is_alive: False once the process was found dead or killed.
+        deadline: the `time.monotonic()` at which the time limit of the item, or of the start, expires.
+        is_alive: False once the process has been found dead or has been killed.
         is_ready: whether the process has started.
-        is_idle: whether it can be given an item.
+        is_idle: whether the worker can be given an item.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Worker:
     ):
         self.pipe, theirs = connection.Pipe()
         code = _BOOTSTRAP.format(path=sys.path, descriptor=theirs.fileno())
-        # Workers are the parallelism: more threads in each would only fight over the cores.
+        # One thread per worker: the workers already occupy all cores.
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -103,23 +103,23 @@ class Worker:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it can be given an item."""
+        """Whether the worker can be given an item."""
         return self.is_alive and self.is_ready and self._index is None
 
     @property
     def pid(self) -> int:
-        """The process's number."""
+        """The process id."""
         return self._process.pid
 
     def assign(self, index: int, item: Any, timeout_seconds: float) -> None:
-        """Send the next item; a worker that died while idle is found out by `collect`."""
+        """Send the next item; if the worker died while idle, `collect` detects it."""
         self._index, self._item = index, item
         self.deadline = time.monotonic() + timeout_seconds
         with contextlib.suppress(OSError):
             self.pipe.send(item)
 
     def collect(self) -> tuple[int | None, Outcome | None]:
-        """Return the index and outcome that the worker has ready; no index if it only started.
+        """Return the index and outcome of the finished item; (None, None) if the worker only started.
 
         Raises:
             RuntimeError: the worker cannot start.
@@ -142,10 +142,10 @@ class Worker:
         return index, Outcome(item, value=payload)
 
     def expire(self) -> tuple[int | None, Outcome | None]:
-        """Kills the worker, whose time is over.
+        """Kill the worker, whose time limit has expired; return as `collect` does.
 
         Raises:
-            RuntimeError: it had not even started.
+            RuntimeError: the worker had not even started.
         """
         return self._bury(TIMED_OUT)
 
@@ -164,7 +164,7 @@ class Worker:
         return self._index, Outcome(self._item, failure=failure, detail=detail)
 
     def kill(self) -> None:
-        """End the process for good and reaps it."""
+        """Kill the process and reap it."""
         self.is_alive = False
         self._process.kill()
         self._process.wait()
@@ -172,7 +172,7 @@ class Worker:
 
 
 def serve(descriptor: int) -> None:
-    """Run in a worker: answers every item from the pipe until the parent closes it."""
+    """Answer every item from the pipe until the parent closes it; runs in the worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent()
     pipe = connection.Connection(descriptor)
@@ -205,11 +205,11 @@ def serve(descriptor: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """Asks Linux to kill this process when its parent dies, even in code that never returns."""
+    """Ask Linux to kill this process when its parent dies, even in code that never returns."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error as its kind and message on one line of at most 300 characters."""
+    """Return an error's class and message on one line of at most 300 characters."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

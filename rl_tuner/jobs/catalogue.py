@@ -1,6 +1,6 @@
-"""The list of everything that gin can configure, so that a wrong name is found without importing it all.
+"""List of all configurables, by which wrong names are found without importing every module.
 
-python -m rl_tuner.jobs.catalogue        (writes configurables.json; a test compares)
+python -m rl_tuner.jobs.catalogue        (writes configurables.json; a test checks that it is current)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PACKAGES = ("rl_tuner", "pipelines")
 
 
 def catalogue() -> dict[str, dict[str, str]]:
-    """Return name -> parameter -> type of every configurable of this program."""
+    """Return every configurable of this program: name -> parameter -> type."""
     for package in map(importlib.import_module, _PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if module.name != "rl_tuner.gin":

@@ -1,4 +1,4 @@
-"""gin: reading files and bindings, and the settings that a configurable will be called with."""
+"""Reading gin files and bindings, and the settings with which a configurable will be called."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rl_tuner.common.settings import annotated_type, cosmetic_names, described
 
 
 def configure(files: Sequence[str], params: Sequence[str]) -> None:
-    """Read gin files, then single bindings, which win; files and includes are found as `gin_files` says.
+    """Read gin files, then single bindings, which override them; `gin_files.find` locates the files.
 
     Raises:
         UserError: a file is missing, or a line contains an unknown name or an invalid value.
@@ -27,7 +27,7 @@ def configure_text(text: str, name: str) -> None:
     """Read the text of a gin file.
 
     Raises:
-        UserError: a line contains an unknown name or an invalid value; `name` is said to be its file.
+        UserError: a line contains an unknown name or an invalid value; the message starts with `name`.
     """
     try:
         _parse([], [text])
@@ -46,12 +46,12 @@ def _parse(paths: list[str], bindings: list[str]) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """Return a gin error as one sentence: what it says, then where."""
+    """Return a gin error in one line: the message, then the place."""
     if isinstance(error, SyntaxError):
         place = f"{error.filename or 'gin binding'} line {error.lineno}" if error.lineno else ""
         return f"gin cannot read {place}: {error.msg}: {(error.text or '').strip()}"
     text = re.sub(r"\s+", " ", str(error)).strip()
-    # gin adds which function it called, with its address in memory: the name is enough.
+    # gin appends the repr of the function it called, with its memory address: the name is enough.
     text = re.sub(r" In call to configurable ('[^']+') \(<.*?>\)", r" (in \1)", text)
     return re.sub(r"\s*In (bindings string|file) \"", r" in \1 \"", text)
 
@@ -60,7 +60,7 @@ def build(selector: str, **kwargs: Any) -> Any:
     """Call a configurable with its bindings and `kwargs`.
 
     Raises:
-        UserError: a binding is missing or has a value that the configurable refuses.
+        UserError: a binding is missing or has a value that the configurable rejects.
     """
     try:
         return gin.get_configurable(selector)(**kwargs)
@@ -69,10 +69,10 @@ def build(selector: str, **kwargs: Any) -> Any:
 
 
 def check_types(selector: str) -> None:
-    """Compare the bindings of a configurable, references followed, with its annotations.
+    """Check the bindings of a configurable, and of those it refers to, against their annotations.
 
     Raises:
-        UserError: a number is bound to a text, or the like.
+        UserError: a value has the wrong type, such as a string where a number is expected.
     """
     parameters = inspect.signature(gin.get_configurable(selector)).parameters
     for name, value in gin.get_bindings(selector, resolve_references=False).items():
@@ -86,14 +86,14 @@ def check_types(selector: str) -> None:
 
 
 def settings(selector: str) -> dict[str, Any]:
-    """Return every parameter of a configurable that matters, with its value, references followed.
+    """Return the parameters of a configurable that affect its output, with their values.
 
     Args:
         selector: name of a configurable.
 
     Returns:
-        JSON-serialisable values by parameter name, without the cosmetic ones; a reference becomes
-        {"@name": its settings}.
+        JSON-serialisable values by parameter name, without cosmetic parameters; a reference is followed
+        and becomes {"@name": its settings}.
     """
     function = gin.get_configurable(selector)
     cosmetic = cosmetic_names(function) | getattr(function, "cosmetic_settings", frozenset())
@@ -105,11 +105,11 @@ def settings(selector: str) -> dict[str, Any]:
 
 
 def arguments(selector: str, names: Iterable[str] | None = None) -> dict[str, Any]:
-    """Return the values that parameters of a configurable will have, macros followed.
+    """Return the values that parameters of a configurable will have, with macros resolved.
 
     Args:
         selector: name of a configurable.
-        names: which parameters; None is all.
+        names: names of the parameters; None is all.
     """
     values = _values(gin.get_configurable(selector), selector)
     return {name: _macro(value) for name, value in values.items() if names is None or name in names}

@@ -1,4 +1,4 @@
-"""Where and how to compute: placement, precision, determinism, compilation by XLA."""
+"""Choice of device, precision, determinism and compilation by XLA."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def device(
     deterministic: bool = True,
     jit_compile: bool | str = "auto",
 ) -> str:
-    """Chooses the device and the precision of everything that follows; call it before any computation.
+    """Choose the device and the precision of all later computation; call it before any computation.
 
     Args:
         placement: "auto" (the first GPU if there is one, else the CPU), "cpu", "gpu" or "gpu:N".
-        precision: "auto" (float32), "float32", "mixed_bfloat16" or "mixed_float16"; weights are
-            float32 in all of them.
+        precision: "auto" (float32), "float32", "mixed_bfloat16" or "mixed_float16"; weights are always
+            float32.
         deterministic: whether the same seed gives the same bits on the same machine.
-        jit_compile: whether XLA compiles sampling; "auto" where that was measured to be faster
-            (`rl_tuner.core.xla`).
+        jit_compile: whether XLA compiles sampling; "auto" does so where it was measured to be faster
+            (see `rl_tuner.core.xla`).
 
     Returns:
-        One line that says what was chosen.
+        One line that states the choice.
 
     Raises:
-        UserError: an unknown value, or a GPU that is not there.
+        UserError: a value is unknown, or the GPU does not exist.
     """
     gpus = tf.config.list_physical_devices("GPU")
     index = _gpu_index(placement)
     if index is not None:
         if index >= len(gpus):
             raise UserError(
-                f"device.placement is {placement!r} but this machine has {len(gpus)} GPUs that "
-                "TensorFlow can use; set device.placement='cpu'"
+                f"device.placement is {placement!r}, but TensorFlow finds {len(gpus)} GPUs on this "
+                "machine; set device.placement='cpu'"
             )
         tf.config.set_visible_devices([gpus[index]], "GPU")
         tf.config.experimental.set_memory_growth(gpus[index], True)
@@ -59,10 +59,10 @@ def device(
         precision = "float32"
     if precision not in _PRECISIONS:
         raise UserError(
-            f"device.precision is 'auto' or one of {', '.join(_PRECISIONS)}, not {precision!r}"
+            f"device.precision must be 'auto' or one of {', '.join(_PRECISIONS)}, not {precision!r}"
         )
     if jit_compile not in ("auto", True, False):
-        raise UserError(f"device.jit_compile is 'auto', True or False, not {jit_compile!r}")
+        raise UserError(f"device.jit_compile must be 'auto', True or False, not {jit_compile!r}")
     keras.mixed_precision.set_dtype_policy(precision)
     xla.choose(None if jit_compile == "auto" else bool(jit_compile))
     if deterministic:
@@ -71,17 +71,17 @@ def device(
 
 
 def device_of_run(placement: str, **settings: Any) -> str:
-    """`device` for a finished run that is opened: "auto" where the GPU it asks for is not here.
+    """Choose the device for opening a finished run: "auto" if this machine lacks the run's GPU.
 
     Args:
-        placement: the run's own.
-        **settings: of `device`.
+        placement: placement in the run's settings.
+        **settings: other settings of `device`.
 
     Returns:
-        One line that says what was chosen, and that it is not what the run asks for.
+        One line that states the choice, and that it differs from the run's settings if it does.
 
     Raises:
-        UserError: an unknown value.
+        UserError: a value is unknown.
     """
     index = _gpu_index(placement)
     if index is None or index < len(tf.config.list_physical_devices("GPU")):
@@ -91,10 +91,10 @@ def device_of_run(placement: str, **settings: Any) -> str:
 
 
 def _gpu_index(placement: str) -> int | None:
-    """Return the number of the GPU that a placement means; None for the CPU.
+    """Return the index of the GPU for a placement; None for the CPU.
 
     Raises:
-        UserError: it means nothing.
+        UserError: the placement is unknown.
     """
     kind, _, number = placement.partition(":")
     if placement == "auto":
@@ -103,11 +103,11 @@ def _gpu_index(placement: str) -> int | None:
         return None
     if kind == "gpu" and (placement == "gpu" or number.isdigit()):
         return int(number or 0)
-    raise UserError(f"device.placement is 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}")
+    raise UserError(f"device.placement must be 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}")
 
 
 def _share_cores() -> None:
-    # Parts of a batch side by side use the cores better than each operation in parts.
+    # Computing parts of a batch in parallel uses the cores better than parallelising each operation.
     parts = min(batch_parts.MOST, available_processors())
     try:
         tf.config.threading.set_inter_op_parallelism_threads(parts)
@@ -115,5 +115,5 @@ def _share_cores() -> None:
             max(1, available_processors() // parts)
         )
     except RuntimeError:
-        # TensorFlow has computed already, so its threads are what they are.
+        # TensorFlow has already started its threads, so their numbers are fixed.
         return

@@ -33,15 +33,16 @@ def sweep(
     work_dir: str,
     run_dir: str,
 ) -> str:
-    """Run every point, or reuses it, and writes frontier.csv and frontier.png.
+    """Run or reuse every point, and write frontier.csv and frontier.png.
 
     Args:
-        gin_files: what to run; its temperature is replaced, and its objective where others are given.
-        gin_params: bindings that win over the files.
+        gin_files: gin files of the run; the sweep replaces their temperature and, if `objectives` are
+            given, their objective.
+        gin_params: bindings that override the files.
         temperatures: values of c, as text.
-        objectives: names of gin configurables; None is the gin files' own.
+        objectives: names of gin configurables; None is the objective in the gin files.
         work_dir: receives the dataset and the prior, which all points share.
-        run_dir: receives a folder OBJECTIVE_cC a point, and the frontier.
+        run_dir: receives one folder OBJECTIVE_cC per point, and the frontier.
 
     Returns:
         The frontier as a text table.
@@ -67,10 +68,10 @@ def sweep(
 
 
 def parse_temperatures(texts: Sequence[str]) -> list[float]:
-    """Return the numbers in `texts`, in their order.
+    """Return the temperatures in `texts` as numbers, in the same order.
 
     Raises:
-        UserError: there is none, or one is not a positive number or comes twice.
+        UserError: there are none, or one is not a positive number or is repeated.
     """
     values: list[float] = []
     for text in texts:
@@ -79,40 +80,42 @@ def parse_temperatures(texts: Sequence[str]) -> list[float]:
         except ValueError:
             value = math.nan
         if not 0.0 < value < math.inf:
-            raise UserError(f"--c takes positive numbers separated by commas, not {text.strip()!r}")
+            raise UserError(f"temperatures c must be positive numbers, not {text.strip()!r}")
         if value in values:
-            raise UserError(f"--c holds {value:g} twice")
+            raise UserError(f"the temperatures c contain {value:g} twice; give every c once")
         values.append(value)
     if not values:
-        raise UserError("--c takes at least one positive number, such as --c=0.25,0.5,1")
+        raise UserError("a sweep needs at least one temperature c, such as 0.5")
     return values
 
 
 def configured_objective() -> str:
-    """Return the name of the objective that the current configuration binds.
+    """Return the name of the objective in the current configuration.
 
     Raises:
-        UserError: it binds none.
+        UserError: the configuration does not bind an objective.
     """
     try:
         reference = gin.query_parameter("RLTuner.objective")
     except ValueError as error:
-        raise UserError("the gin file binds no RLTuner.objective; give --objectives") from error
+        raise UserError(
+            "the gin file does not bind RLTuner.objective; bind it or name objectives for the sweep"
+        ) from error
     return reference.selector.rpartition(".")[2]
 
 
 def check_objective(name: str) -> None:
-    """Make sure that gin knows an objective of this name.
+    """Make sure that a name is the gin name of an objective.
 
     Raises:
-        UserError: it does not.
+        UserError: it is not.
     """
     if not (name.isidentifier() and isinstance(configuration.build(name), Objective)):
-        raise UserError(f"--objectives takes names of objectives, such as Psi,Q,G, not {name!r}")
+        raise UserError(f"objectives must be names such as Psi, Q or G, not {name!r}")
 
 
 def write_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
-    """Write a CSV with one row per point; what is undefined stays empty."""
+    """Write a CSV with one row per point; undefined values stay empty."""
     names = [*_FIRST_COLUMNS, *(name for name in rows[0] if name not in _FIRST_COLUMNS)]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
@@ -122,7 +125,7 @@ def write_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
 
 
 def plot_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
-    """Draws the task reward against the KL: a line an objective, a point a temperature."""
+    """Draw the task reward against the KL: one line per objective, one point per temperature."""
     figure = new_figure(7, 5)
     axes = figure.subplots()
     for name in dict.fromkeys(row["objective"] for row in rows):
@@ -144,7 +147,7 @@ def plot_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
 
 
 def format_frontier(rows: Sequence[dict[str, Any]]) -> str:
-    """Return the first columns of the frontier as text."""
+    """Return the first columns of the frontier as a text table."""
     table = [list(_FIRST_COLUMNS)]
     for row in rows:
         numbers = [f"{row[name]:.3f}" for name in _FIRST_COLUMNS[2:]]

@@ -54,19 +54,19 @@ REFERENCE_SEQUENCES = 5_000
 @gin.configurable("job", module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class JobSettings:
-    """What a gin file asks for.
+    """Settings of a job in its gin file.
 
     Attributes:
-        task: what is generated and rewarded.
+        task: task with its rewards and metrics.
         make_dataset: (output_dir=..., overwrite=...) -> None, writes the dataset.
-        dataset_name: a word for the names of the dataset's and the prior's folders.
+        dataset_name: first part of the names of the dataset's and the prior's folders.
         prior: path of a prior to tune; None trains one on the dataset.
         seed: the one seed that determines every random choice.
-        prior_seed: seed of the prior's training, so that runs with other seeds may share a prior;
+        prior_seed: seed of the prior's training, so that runs with different seeds can share a prior;
             None is `seed`.
         evaluation_sequences: sequences that the final evaluation draws from each model.
         evaluation_batch: sequences drawn at a time.
-        samples: sequences of each model written for people.
+        samples: sequences of each model that are written to files.
     """
 
     task: Task = gin.REQUIRED
@@ -80,7 +80,7 @@ class JobSettings:
     samples: int = 8
 
     def __post_init__(self) -> None:
-        """Refuse counts and seeds out of their range."""
+        """Reject counts and seeds that are out of range."""
         for name in ("evaluation_sequences", "evaluation_batch", "samples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -89,7 +89,7 @@ class JobSettings:
 
 
 class Job:
-    """Runs the stages of a configured job; call `configuration.configure` before.
+    """A configured job and its stages; call `configuration.configure` first.
 
     Args:
         work_dir: receives datasets/ and priors/, which runs with the same settings share.
@@ -106,7 +106,7 @@ class Job:
         say(configuration.build("device"))
 
     def dataset(self) -> tuple[str, str]:
-        """Make the dataset if needed; returns its folder and build_id."""
+        """Make the dataset if needed; return its folder and build_id."""
         if self._dataset:
             return self._dataset
         settings = self._described["make_dataset"]
@@ -120,15 +120,15 @@ class Job:
             return sorted(name for name in os.listdir(folder) if not name.startswith("."))
 
         stage = Stage("dataset", os.path.join(folder, "stage.json"), settings)
-        # The dataset's folder appears whole, by a rename: nothing may be there before.
+        # The dataset's folder is created by a rename, so it must not exist before.
         self._dataset = folder, stage.run(folder, make, notes_start=False)
         return self._dataset
 
     def prior(self, output_dir: str | None = None) -> tuple[str, str]:
-        """Train the prior if needed; returns the path of its file and its build_id.
+        """Train the prior if needed; return the path of its file and its build_id.
 
         Args:
-            output_dir: where to put it; None takes a folder of work_dir/priors.
+            output_dir: folder for the prior; None chooses a folder in work_dir/priors.
         """
         if self.settings.prior:
             return self._given_prior(self.settings.prior)
@@ -156,10 +156,10 @@ class Job:
         return os.path.join(folder, PRIOR_FILE), stage.run(folder, make)
 
     def run(self) -> str:
-        """Run every stage; returns the table of metrics as text."""
+        """Run every stage; return the table of metrics as text."""
         prior_path, prior_build = self.prior()
         data = (None, "none") if self.settings.prior else self.dataset()
-        # A setting that is refused must be refused before an earlier run's output is touched.
+        # Invalid settings must be rejected before the output of an earlier run is moved.
         tuner = self._new_tuner(prior_path)
         loop.check_numbers(**configuration.arguments("tune", loop.COUNTS))
         self._note_run(prior_path, data[0])
@@ -181,7 +181,7 @@ class Job:
         return configuration.build("RLTuner", prior=prior, task=task, seed=self.settings.seed)
 
     def _note_run(self, prior_path: str, dataset_dir: str | None) -> None:
-        """Write what was asked for, a copy of the prior, and where the dataset is."""
+        """Write the configuration, a copy of the prior, and the location of the dataset."""
         os.makedirs(self._run_dir, exist_ok=True)
         write_text(os.path.join(self._run_dir, CONFIG_FILE), gin.config_str())
         own_prior = os.path.join(self._run_dir, PRIOR_FILE)
@@ -271,12 +271,12 @@ class Job:
 def run_point(
     gin_files: Sequence[str], gin_params: Sequence[str], work_dir: str, run_dir: str
 ) -> dict[str, dict[str, Any]]:
-    """Run one whole job of several, or reuse what is there; returns its metrics by model.
+    """Run or reuse one complete job of several; return its metrics by model.
 
     Raises:
         UserError: the job cannot be run.
     """
-    # Every run compiles functions of its own, which TensorFlow would take for needless retracing.
+    # Every run compiles its own functions; TensorFlow would warn about this as needless retracing.
     tf.get_logger().setLevel("ERROR")
     configuration.configure(gin_files, gin_params)
     Job(work_dir, run_dir).run()
@@ -285,9 +285,9 @@ def run_point(
 
 
 def open_run(run_dir: str) -> tuple[RLTuner, str | None]:
-    """Return the tuner of a finished run, and the folder of its dataset where that still exists.
+    """Return the tuner of a finished run, and the folder of its dataset if that still exists.
 
-    It opens on every machine, also where the GPU that it was made on is missing.
+    A run made on a GPU also opens on a machine without that GPU.
 
     Raises:
         UserError: the folder does not contain a finished run.

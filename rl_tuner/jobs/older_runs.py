@@ -1,4 +1,4 @@
-"""Run folders made by earlier versions: their gin files, in today's names."""
+"""Reading the gin files of runs made by earlier versions, with their names updated."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def configure(run_dir: str) -> None:
 
 
 def in_todays_names(text: str) -> str:
-    """Return a gin file's text with `Psi.lambda_` and `Psi.whole` (and G's) said as a loss."""
+    """Return a gin file's text with `lambda_` and `whole` of Psi and G rewritten as a `loss`."""
     found = {(name, setting): value for name, setting, value in _LOSS.findall(text)}
     lines = []
     for name in dict.fromkeys(name for name, _ in found):
@@ -48,7 +48,7 @@ def in_todays_names(text: str) -> str:
 
 
 def _import_kind(run_dir: str) -> None:
-    """Import the modules that a run of a known kind binds, which gin files did not name before."""
+    """Import the modules that a run of this kind binds; older gin files did not import them."""
     kind = load_prior(os.path.join(run_dir, PRIOR_FILE)).metadata.get("kind", "")
     for module in (f"rl_tuner.tasks.{kind}.task", f"pipelines.{kind}.build"):
         try:

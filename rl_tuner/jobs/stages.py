@@ -1,4 +1,4 @@
-"""Stages of a job: each is skipped when its output is there and was made with the same settings."""
+"""Stages of a job: a stage is skipped if its output exists and was made with the same settings."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rl_tuner.common.run_folder import PREVIOUS
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """One stage and what its output depends on.
+    """One stage with the settings and inputs that determine its output.
 
     Attributes:
-        name: what is shown to the user.
-        manifest: path of the JSON file that says how the output was made; written last.
+        name: name shown to the user.
+        manifest: path of the JSON file that records how the output was made; written last.
         settings: JSON-serialisable settings that determine the output.
-        inputs: by name, the `build_id` of every stage whose output this one reads.
+        inputs: the `build_id` of every stage whose output this one reads, by name.
     """
 
     name: str
@@ -34,13 +34,13 @@ class Stage:
     def run(
         self, output: str, make: Callable[[bool], Sequence[str]], notes_start: bool = True
     ) -> str:
-        """Make the output, or reuse what is there, and say which.
+        """Make or reuse the output, and print which of the two is done.
 
         Args:
-            output: path of the output, for people.
-            make: makes it and returns the paths of its files relative to the manifest's folder; told
-                whether unfinished work of the same settings may be continued.
-            notes_start: whether to note that the work has started, without which nothing is continued.
+            output: path of the output, to be printed.
+            make: makes the output and returns the paths of its files relative to the manifest's folder;
+                its argument says whether unfinished work with the same settings may be resumed.
+            notes_start: whether to record that the work has started; otherwise it is never resumed.
 
         Returns:
             The build_id of the output.
@@ -53,11 +53,11 @@ class Stage:
         return self.finish(make(self.begin() if notes_start else False))
 
     def build_id(self) -> str | None:
-        """Return what identifies the output; None when it is absent, incomplete or out of date."""
+        """Return the id of the output; None if the output is missing, incomplete or out of date."""
         return None if self.why_stale() else self._read()["build_id"]
 
     def why_stale(self) -> str | None:
-        """Return in a few words why the output has to be made; None when it can be used as it is."""
+        """Return a short reason why the output must be made; None if it is up to date."""
         made = self._read()
         if not made:
             return "not made yet"
@@ -78,7 +78,7 @@ class Stage:
         return None
 
     def begin(self) -> bool:
-        """Note that the work starts; returns whether unfinished work of the same settings may continue."""
+        """Record the start of the work; return whether unfinished work with the same settings can resume."""
         started = {"settings": self.settings, "inputs": self.inputs}
         path = self.manifest + ".started"
         try:
@@ -98,7 +98,7 @@ class Stage:
 
         Args:
             outputs: paths, relative to the manifest's folder, that must exist for the output to be
-                used again.
+                reused.
 
         Returns:
             The new build_id.
@@ -125,7 +125,7 @@ class Stage:
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:
-    """Return where two JSON values differ, as "path: old -> new"."""
+    """Return the differences of two JSON values, each as "path: old -> new"."""
     new = json.loads(json.dumps(new))
     if isinstance(old, dict) and isinstance(new, dict):
         return [
@@ -137,7 +137,7 @@ def differences(old: Any, new: Any, path: str = "") -> list[str]:
 
 
 def set_aside(folder: str, names: Sequence[str]) -> None:
-    """Move what an earlier run made into folder/previous, where it replaces what was there."""
+    """Move output of an earlier run into folder/previous, replacing anything of that name there."""
     for name in names:
         path, previous = os.path.join(folder, name), os.path.join(folder, PREVIOUS, name)
         if not os.path.exists(path):

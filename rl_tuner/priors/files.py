@@ -1,4 +1,4 @@
-"""A prior on disk: one .keras file with its architecture, vocabulary and provenance."""
+"""Files of priors: a .keras file with architecture, weights, vocabulary and provenance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rl_tuner.datasets.reader import SequenceDataset
 def save_prior(
     network: SequenceNetwork, dataset: SequenceDataset, scores: dict[str, Any], path: str
 ) -> None:
-    """Write a prior as one .keras file with its architecture, vocabulary and provenance."""
+    """Write a prior as a .keras file with the vocabulary and provenance of its dataset."""
     network.metadata = {
         "kind": dataset.kind,
         "encoding": dataset.description["encoding"],
@@ -44,7 +44,7 @@ def save_prior(
 
 
 def load_prior(path: str) -> SequenceNetwork:
-    """Read a prior that `save_prior` wrote; no second file is needed and nothing is executed.
+    """Read a prior written by `save_prior`; loading does not execute code from the file.
 
     Args:
         path: a .keras file, or a folder that contains prior.keras.
@@ -62,7 +62,7 @@ def load_prior(path: str) -> SequenceNetwork:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
         raise UserError(
-            f"prior {path} cannot be read ({first_line(error)}); make it again"
+            f"prior {path} cannot be read ({first_line(error)}); train or import it again"
         ) from error
     if not isinstance(network, SequenceNetwork):
         raise UserError(f"{path} contains a {type(network).__name__}, not a prior of this program")
@@ -70,10 +70,10 @@ def load_prior(path: str) -> SequenceNetwork:
 
 
 def load_matching_prior(path: str, task: Task) -> SequenceNetwork:
-    """Read a prior and let a task take over its vocabulary.
+    """Read a prior and let a task adopt its vocabulary.
 
     Raises:
-        UserError: the prior cannot be read, or generates something else than the task.
+        UserError: the prior cannot be read, or generates other sequences than the task needs.
     """
     prior = load_prior(path)
     adopt_prior(task, prior, f"prior {path}")
@@ -81,15 +81,15 @@ def load_matching_prior(path: str, task: Task) -> SequenceNetwork:
 
 
 def adopt_prior(task: Task, prior: SequenceNetwork, name: str) -> None:
-    """Let a task take over a prior's vocabulary.
+    """Let a task adopt the vocabulary of a prior.
 
     Args:
-        task: what is generated.
+        task: the task.
         prior: the network to tune.
-        name: what an error calls the prior.
+        name: name of the prior in an error message.
 
     Raises:
-        UserError: the prior generates something else than the task.
+        UserError: the prior generates other sequences than the task needs.
     """
     kind = prior.metadata.get("kind", task.kind)
     if kind == task.kind:

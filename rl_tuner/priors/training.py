@@ -1,4 +1,4 @@
-"""The prior's training run: epochs, early stopping, checkpoints, and the saved prior."""
+"""Training of a prior: epochs, early stopping, checkpoints and the saved prior."""
 
 from __future__ import annotations
 
@@ -42,30 +42,31 @@ def pretrain(
     max_epochs: int = 60,
     patience: int = 5,
 ) -> dict[str, Any]:
-    """Trains a prior by maximum likelihood and saves the one that validates best.
+    """Train a prior by maximum likelihood and save the weights of its best validated epoch.
 
-    Resumes from the last finished epoch of an interrupted run, and ends as if it had never stopped.
+    An interrupted run resumes after its last finished epoch, with the same result as without the
+    interruption.
 
     Args:
         dataset_dir: a dataset with a "train" and a "validation" split.
         output_dir: receives prior.keras, scores.json, checkpoints and TensorBoard events.
         seed: seed of the initial weights and of the batches.
-        cells: cells of each LSTM layer.
-        embedding_size: width of a token embedding; 0 is one-hot.
+        cells: number of cells of each LSTM layer.
+        embedding_size: width of the token embedding; 0 is one-hot.
         batch_size: windows per batch.
-        window: longest window of a sequence, in tokens; 0 learns whole sequences.
+        window: length of the longest window of a sequence, in tokens; 0 uses whole sequences.
         learning_rate: Adam's initial learning rate.
-        decay_rate: factor on the learning rate every `decay_steps` updates.
+        decay_rate: factor applied to the learning rate every `decay_steps` updates.
         decay_steps: see decay_rate.
-        decay_epochs: the same in passes over the training split, whatever its size; it wins where given.
-        cosine: whether the learning rate rises over the first half epoch and then falls to 0 along half a
-            cosine by the end of `max_epochs`, instead of stepwise.
+        decay_epochs: decay interval in epochs instead of updates; replaces `decay_steps` unless None.
+        cosine: whether the learning rate rises during the first half epoch and then falls to 0 along half
+            a cosine until `max_epochs`, instead of stepwise.
         clip_norm: largest global L2 norm of the gradients.
-        l2: weight regularisation.
-        weight_dropout: share of the recurrent weights left out of every update.
-        skip_steps: first steps of every window that are not learned from.
-        max_epochs: most passes over the training split.
-        patience: epochs without a better validation log-perplexity after which training stops.
+        l2: factor of the L2 weight regularisation.
+        weight_dropout: share of the recurrent weights dropped in each update.
+        skip_steps: number of steps at the start of each window that do not contribute to the loss.
+        max_epochs: largest number of passes over the training split.
+        patience: number of epochs without a better validation log-perplexity after which training stops.
 
     Returns:
         Validation and test log-perplexity (nats per step) and accuracy, and the number of epochs.
@@ -172,4 +173,4 @@ def _check(
     if decay_epochs is not None and not decay_epochs > 0:
         raise UserError(f"pretrain.decay_epochs must be above 0, not {decay_epochs}")
     if window and skip_steps >= window:
-        raise UserError(f"pretrain.skip_steps = {skip_steps} leaves nothing of {window=}")
+        raise UserError(f"pretrain.skip_steps must be below {window=}, not {skip_steps}")

@@ -1,4 +1,4 @@
-"""What is known of a tuned model, as JSON: it rides inside an export and fills the model card."""
+"""JSON description of a tuned model, stored inside an export and shown in the model card."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rl_tuner.serving.signatures import LONGEST
 _FORMAT = 1
 _CONFIGS = {"config": CONFIG_FILE, "operative_config": OPERATIVE_CONFIG_FILE}
 _PACKAGES = ("sequence-tutor", "tensorflow", "keras", "numpy", "gin-config", "rdkit", "note-seq")
-# Not all of a prior's provenance: histograms are long, and in the prior's own file.
+# The rest of a prior's provenance stays in the prior's own file: histograms are long.
 _PROVENANCE = ("source", "settings", "splits", "scores", "versions", "licence", "imported")
 
 
@@ -27,12 +27,12 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
 
     Args:
         tuner: a tuned policy with its prior.
-        run_dir: folder of its run, for its gin files and metrics; None describes the tuner alone,
-            with the settings that gin holds now.
+        run_dir: folder of its run, for its gin files and metrics; None describes only the tuner,
+            with the current gin configuration.
 
     Returns:
         `format`, `task`, `encoding`, `start`, `limits`, `objective`, `tuning`, `prior`, `gin`, `metrics`
-        (by model, None when nothing was measured) and `versions`.
+        (by model, None if nothing was measured) and `versions`.
     """
     task = tuner.task
     metadata = tuner.prior.metadata

@@ -1,4 +1,4 @@
-"""MODEL_CARD.md: what a model was made from, how it was measured, and what it does not promise."""
+"""MODEL_CARD.md: the origin, settings, metrics, samples and limits of a model."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from rl_tuner.tuning import report
 CARD_FILE = "MODEL_CARD.md"
 _SHOWN = 5
 _NUMBER = re.compile(r"_\d+(?=\.)")
-_UNKNOWN_LICENCE = "yours to state (this program does not know it)"
+_UNKNOWN_LICENCE = "unknown to this program; please state it here"
 _PAPER = "[Jaques et al., 2017](https://proceedings.mlr.press/v70/jaques17a.html)"
 _EVERY_LIMIT = (
-    "It was tuned towards a reward. It may have found ways to earn the reward that its author did not"
-    " mean; look at samples, not at the reward alone.",
-    "Log-probabilities are the model's own, and no measure of quality. They are comparable only"
-    " between sequences started in the same way.",
+    "The model was tuned towards a reward. It may have found ways to earn the reward that the author of"
+    " the reward did not intend; look at samples, not only at the reward.",
+    "Log-probabilities are not a measure of quality. They are comparable only between sequences that"
+    " start in the same way.",
 )
 
 
 def write_model_card(folder: str, tuner: RLTuner, run_dir: str | None = None) -> str:
-    """Write MODEL_CARD.md into a folder; returns its path.
+    """Write MODEL_CARD.md into a folder; return its path.
 
     Args:
-        folder: where to put it.
+        folder: folder for the card.
         tuner: a tuned policy with its prior.
-        run_dir: folder of the run, for settings, metrics and samples; None does without them.
+        run_dir: folder of the run, for settings, metrics and samples; None omits them.
     """
     description = describe(tuner, run_dir)
     metrics = description["metrics"]
@@ -46,7 +46,7 @@ def write_model_card(folder: str, tuner: RLTuner, run_dir: str | None = None) ->
 
 
 def read_samples(folder: str, presentation: Presentation) -> dict[str, list[str]]:
-    """Return the first samples of each model as lines of text, and the names of other files, by heading."""
+    """Return, by heading, the first samples of each model as lines of text, and names of other files."""
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     found: dict[str, list[str]] = {}
     files = []
@@ -72,16 +72,16 @@ def model_card(
     """Return the card as Markdown.
 
     Args:
-        description: what `describe` returns.
-        table: the metrics as a text table; None when nothing was measured.
+        description: description from `describe`.
+        table: the metrics as a text table; None if nothing was measured.
         samples: lines of samples by their heading; may be empty.
-        notes: what is said about this kind of sequences.
+        notes: the card's texts about this kind of sequences.
     """
     task, objective = description["task"], description["objective"]
     length = f"{'' if task['end_token'] is None else 'up to '}{task['horizon']} tokens"
     sections = [
         f"# Model card: a {task['kind']} model tuned with {objective['name']}",
-        f"An LSTM that writes {task['kind']} sequences of {length}, trained by maximum likelihood and"
+        f"An LSTM that generates {task['kind']} sequences of {length}, trained by maximum likelihood and"
         f" then fine-tuned on a reward with KL-control (Sequence Tutor, {_PAPER})."
         f" {notes.token}".rstrip(),
         "## Training data",
@@ -108,15 +108,15 @@ def _data(prior: dict[str, Any]) -> str:
     sources = prior.get("source") or []
     sources = [sources] if isinstance(sources, str) else list(sources)
     stated = prior.get("licence") or {}
-    # A dataset made before licences were noted names its source all the same.
+    # Datasets of earlier versions state their sources, but not the licences.
     licences = known_licences(sources) | stated
-    # Of a user's own files only the name: a card is shared, a machine's folders are not.
+    # Show only the names of the user's own files: a card may be published, local paths should not be.
     names = {source: os.path.basename(source.rstrip("/")) for source in sources}
     lines = [f"`{names[s]}`. Licence: {licences.get(s, _UNKNOWN_LICENCE)}." for s in sources]
     for name, split in (prior.get("splits") or {}).items():
         counts = [f"{count:,} {what}" for what, count in split.items() if count is not None]
         lines.append(f"{name}: {', '.join(counts)}")
-    return _bullets(lines or ["The prior does not say what it was trained on; yours to state."])
+    return _bullets(lines or ["The prior's file does not name its training data; please state it."])
 
 
 def _prior(prior: dict[str, Any]) -> str:
@@ -127,7 +127,7 @@ def _prior(prior: dict[str, Any]) -> str:
         unit = ", nats per step" if name.endswith("log_perplexity") else ""
         unit = " of the next tokens" if name.endswith("accuracy") else unit
         lines.append(f"{name.replace('_', ' ')}: {_number(value)}{unit}")
-    return _bullets(lines if prior.get("scores") else [*lines, "Its scores are not known."])
+    return _bullets(lines if prior.get("scores") else [*lines, "Its scores are unknown."])
 
 
 def _tuning(description: dict[str, Any]) -> str:
@@ -135,10 +135,10 @@ def _tuning(description: dict[str, Any]) -> str:
     start, temperature = dict(description["start"]), tuning["temperature"]
     lines = [
         f"objective: {_call(objective)}",
-        f"rewarded for: {', '.join(description['task']['rewarded_for']) or 'nothing named'}",
+        f"rewarded for: {', '.join(description['task']['rewarded_for']) or 'no named parts'}",
         f"reward: {_call(reward)}" if (reward := description["task"].get("reward")) else "",
-        f"temperature c: {_number(temperature['c'])} ({temperature['name']}); the reward is divided by it,"
-        " so that a larger one stays closer to the prior",
+        f"temperature c: {_number(temperature['c'])} ({temperature['name']}); the reward is divided by c,"
+        " so a larger c keeps the policy closer to the prior",
         f"discount gamma: {_number(tuning['gamma'])}",
         f"seed: {tuning['seed']}",
         f"steps: {tuning['steps']:,} tokens generated in training",
@@ -151,17 +151,17 @@ def _measured(table: str | None, metrics: dict[str, Any] | None) -> str:
     if not table:
         return "Nothing was measured when this card was written."
     counts = {column["sequences"] for column in (metrics or {}).values() if "sequences" in column}
-    of = f" Of each, {max(counts):,} sequences were drawn." if counts else ""
+    of = f" Each was measured on {max(counts):,} sequences." if counts else ""
     return (
         f"`prior` is the network before tuning, `tuned` is this model.{of} Columns named `paper` are"
-        " published figures of other networks and other data: they say what is usual, and are no"
-        f" comparison.\n\n{_fenced(table)}"
+        " published figures for other networks and other data; they show the typical range and are not"
+        f" directly comparable.\n\n{_fenced(table)}"
     )
 
 
 def _samples(samples: dict[str, list[str]], notes: Mapping[str, str]) -> str:
     if not samples:
-        return "None were written."
+        return "No samples were written."
     parts = [f"{heading}:\n\n{_fenced(chr(10).join(lines))}" for heading, lines in samples.items()]
     shown = [note for end, note in notes.items() if any(name.endswith(end) for name in samples)]
     return "\n\n".join(shown + parts)
@@ -173,10 +173,10 @@ def _use(outputs: str) -> str:
         'model = tf.saved_model.load("EXPORTED_FOLDER")\n'
         "made = model.generate(count=5, seed=1)\n"
         f"print({outputs})\n"
-        'print(made["log_policy"] - made["log_prior"])  # in nats: by how much tuning made each likelier\n'
+        'print(made["log_policy"] - made["log_prior"])  # nats by which tuning made each sequence likelier\n'
         'print(model.describe()["json"])'
     )
-    return f"Exported, it needs TensorFlow and nothing else:\n\n```python\n{code}\n```"
+    return f"The exported model needs only TensorFlow:\n\n```python\n{code}\n```"
 
 
 def _call(named: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""SavedModel export: the tuned policy and its prior, with no code of ours needed to run them."""
+"""SavedModel export of the tuned policy and its prior, which run without this program."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ from rl_tuner.serving import model_card
 from rl_tuner.serving.description import describe
 from rl_tuner.serving.signatures import ServedPolicy
 
-# A SavedModel's own place for files that its signatures do not read.
+# TensorFlow's folder for files in a SavedModel that its signatures do not read.
 EXTRAS, DESCRIPTION_FILE = "assets.extra", "description.json"
 _GRAPH = "saved_model.pb"
 
 
 def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
-    """Write a SavedModel into a folder, whole or not at all; an earlier SavedModel there is replaced.
+    """Write a SavedModel into a folder atomically, replacing an earlier SavedModel there.
 
-    Beside the model, with the signatures of `ServedPolicy`, the folder holds MODEL_CARD.md and
+    The model has the signatures of `ServedPolicy`; the folder also contains MODEL_CARD.md and
     assets.extra/description.json.
 
     Args:
         tuner: a tuned policy with its prior.
         output_dir: the folder to make.
-        run_dir: folder of the run, for its settings, metrics and samples; None does without them.
+        run_dir: folder of the run, for its settings, metrics and samples; None omits them.
 
     Raises:
-        UserError: something else is at `output_dir`.
+        UserError: `output_dir` is a file, or a folder that contains anything but a SavedModel.
     """
     if os.path.isdir(output_dir) and os.listdir(output_dir):
         if not os.path.isfile(os.path.join(output_dir, _GRAPH)):
             raise UserError(
-                f"{output_dir} is not empty and does not contain a SavedModel; choose another"
-                " --output_dir"
+                f"{output_dir} is not empty and does not contain a SavedModel; choose another output_dir"
             )
     elif os.path.isfile(output_dir):
         raise UserError(f"{output_dir} is a file; export into a folder")
@@ -55,29 +54,29 @@ def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
 def export_version(
     tuner: RLTuner, output_dir: str, version: int | None = None, run_dir: str | None = None
 ) -> str:
-    """Write a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects it.
+    """Write a SavedModel as OUTPUT_DIR/VERSION, the layout that TensorFlow Serving expects.
 
-    A server that watches the folder takes the new version up when it is whole; no version is ever
-    replaced.
+    The folder of a version appears when it is complete, so that a server that watches `output_dir`
+    can load it; a version is never replaced.
 
     Args:
         tuner: a tuned policy with its prior.
         output_dir: the folder of all versions of one model.
-        version: at least 1; None takes the one after the latest.
+        version: version number, at least 1; None is the number after the latest.
         run_dir: see `export`.
 
     Returns:
-        The folder that was made.
+        The folder of the version.
 
     Raises:
-        UserError: the version is there, or the folder holds something else.
+        UserError: the version already exists, or the folder contains anything but versions.
     """
     if os.path.isfile(output_dir):
         raise UserError(f"{output_dir} is a file; export into a folder")
     names = os.listdir(output_dir) if os.path.isdir(output_dir) else []
     if _GRAPH in names:
         raise UserError(
-            f"{output_dir} is itself a SavedModel; give the folder that is to hold its versions"
+            f"{output_dir} is itself a SavedModel; give the folder for all versions of the model"
         )
     versions = [int(name) for name in names if name.isdecimal()]
     if any(not name.startswith(".") for name in names) and not versions:
@@ -90,7 +89,7 @@ def export_version(
         raise UserError(f"a version must be at least 1, not {version}")
     if version in versions:
         raise UserError(
-            f"{output_dir} holds version {version} already; leave out --version for the next"
+            f"{output_dir} already contains version {version}; omit the version to take the next number"
         )
     folder = os.path.join(output_dir, str(version))
     export(tuner, folder, run_dir)

@@ -1,4 +1,4 @@
-"""The signatures of an export, traced into a graph that needs TensorFlow and none of our code."""
+"""Signatures of an export, traced into a graph that runs without this program."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rl_tuner.core.stepper import State
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tasks.presentation import PADDING, presentation_of
 
-# A guard for servers, far above what a policy was tuned for.
+# Limit of max_length, in horizons: it protects servers and is far above the tuned length.
 LONGEST = 16
 
 _TOKENS = tf.TensorSpec([None, None], tf.int32)
 
 
 class Untracked:
-    """Hides a value from the export of the module that holds it."""
+    """A wrapper that hides a value from the export of the module that contains it."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -34,8 +34,8 @@ def served_function(
     """Return a tf.function whose inputs keep their names and defaults in a SavedModel.
 
     Args:
-        call: takes a tensor for every input, by name, and returns the outputs by name.
-        **inputs: by name, what an input looks like and its default; None for none. Inputs with a
+        call: takes one tensor per input, by name, and returns the outputs by name.
+        **inputs: spec and default value of each input, by name; None for no default. Inputs with a
             default come last.
     """
     kind, empty = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.empty
@@ -43,7 +43,7 @@ def served_function(
     def function(*args: tf.Tensor, **kwargs: tf.Tensor) -> dict[str, tf.Tensor]:
         return call(**dict(zip(inputs, args)), **kwargs)
 
-    # TensorFlow reads names and defaults from here.
+    # TensorFlow reads the names and defaults of the inputs from __signature__.
     function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [
             inspect.Parameter(name, kind, default=empty if default is None else default)
@@ -55,45 +55,46 @@ def served_function(
 
 
 def require(condition: tf.Tensor, message: str) -> tf.Operation:
-    """Fails with an InvalidArgumentError that says `message` where a scalar condition does not hold."""
+    """Return an op that fails with an InvalidArgumentError and `message` unless `condition` is true."""
     return tf.debugging.Assert(condition, [message])
 
 
 class ServedPolicy(tf.Module):
-    """The tuned policy and its prior as functions of tensors; batch and length are free.
+    """The tuned policy and its prior as functions of tensors of any batch size and length.
 
-    Each is a signature and, in Python, a method of the loaded object, where an input with a default may
-    be left out. B is the batch, T the length, A the number of classes, P the length of a prefix: what
-    the networks read before the first token. A prefix of no columns is the start token, one of a
-    single row stands for every row. Log-probabilities are sums over a sequence, in nats.
+    Each function is a signature and, in Python, a method of the loaded object, where an input with a
+    default may be left out. B is the batch size, T the length, A the number of classes, P the length of
+    a prefix, that is, of the tokens that the networks read before the first token. A prefix without
+    columns is the start token; a prefix with a single row applies to every row. Log-probabilities are
+    sums over a sequence, in nats.
 
     `generate(count, temperature=1, seed=0, max_length=horizon, primer=[])` -> `prefix` int32 [count, P],
     `tokens` int32 [count, max_length], 0 past a sequence's end, `lengths` int32 [count] with the end
-    token counted, `log_policy` and `log_prior` float32 [count], both at temperature 1, and what a
-    person wants (see `GraphCodec.decode`), primer included. Without a primer, int32 [P], a sequence
-    begins as it did while tuning; with one, after the start token and the primer.
+    token counted, `log_policy` and `log_prior` float32 [count], both at temperature 1, and the outputs
+    of `GraphCodec.decode`, primer included. Without a primer, int32 [P], a sequence starts as in
+    tuning; with a primer, it follows the start token and the primer.
 
     `score(tokens, prefix=[[]])` int32 [B, T], int32 [B or 1, P] -> `log_policy`, `log_prior`, `log_ratio`
-    float32 [B]. -1 is padding; what follows an end token does not count.
+    float32 [B]. -1 is padding; tokens after an end token are ignored.
 
-    `score_TEXT(TEXT, prefix=[[]])`, such as score_smiles: string [B] -> the same, for tasks with a
-    text form that a graph can read.
+    `score_TEXT(TEXT, prefix=[[]])`, such as score_smiles: string [B] -> the same outputs, for tasks
+    with a text form that a graph can read.
 
     `next(tokens, prefix=[[]])` int32 [B, T], T may be 0 -> `policy`, `prior` float32 [B, A],
     probabilities of the token after each row's last; -1 is padding.
 
-    `describe(part="")` -> `json`, a string: everything known of the model, or one part of it.
+    `describe(part="")` -> `json`, a string: the whole description of the model, or one part of it.
 
-    Every one raises tf.errors.InvalidArgumentError, with a sentence, for input that is invalid.
+    Every function raises tf.errors.InvalidArgumentError for invalid input.
 
     Args:
         tuner: a tuned policy with its prior.
-        description: JSON-serialisable parts of what `describe` says.
+        description: JSON-serialisable parts of the description that `describe` returns.
     """
 
     def __init__(self, tuner: RLTuner, description: dict[str, Any]) -> None:
         super().__init__(name="served_policy")
-        # The networks themselves stay out of the export: their variables are all of it.
+        # Only the networks' variables are exported, not the Keras objects.
         self._tuner = Untracked(tuner)
         texts = [json.dumps(part, indent=2) for part in (description, *description.values())]
         self._description = Untracked(dict(zip(["", *description], texts)))
@@ -124,7 +125,7 @@ class ServedPolicy(tf.Module):
 
     @property
     def signatures(self) -> dict[str, Any]:
-        """What `tf.saved_model.save` takes as its signatures."""
+        """The signatures for `tf.saved_model.save`, by name."""
         return {name: getattr(self, name) for name in self._signatures}
 
     def _generate(
@@ -138,7 +139,7 @@ class ServedPolicy(tf.Module):
         tuner, task = self._tuner.value, self._tuner.value.task
         checks = self._request_checks(count, temperature, max_length, primer)
         with tf.control_dependencies(checks):
-            # As `core.sampling.sample` does, so that a seed means the same there and here.
+            # As in `core.sampling.sample`, so that a seed gives the same sequences in both.
             seeds = tf.random.experimental.stateless_split(tf.stack([seed, 0]), 2)
             count, max_length = tf.identity(count), tf.identity(max_length)
             temperature, primer = tf.identity(temperature), tf.identity(primer)
@@ -217,7 +218,9 @@ class ServedPolicy(tf.Module):
 
     def _score_text(self, prefix: tf.Tensor, **texts: tf.Tensor) -> dict[str, tf.Tensor]:
         (strings,) = texts.values()
-        check = require(tf.size(strings) > 0, f"{next(iter(texts))} must hold at least one string")
+        check = require(
+            tf.size(strings) > 0, f"{next(iter(texts))} must contain at least one string"
+        )
         with tf.control_dependencies([check]):
             strings = tf.identity(strings)
         return self._score(self._codec.value.encode(strings), prefix)
@@ -248,7 +251,7 @@ class ServedPolicy(tf.Module):
     def _checked(
         self, tokens: tf.Tensor, prefix: tf.Tensor, may_be_empty: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Tokens as they are and the prefix with a row for each of them, int32 [B, P], P >= 1."""
+        """Check tokens and prefix; return both, the prefix with B rows: int32 [B, P], P >= 1."""
         classes, start_token = (
             self._tuner.value.task.num_classes,
             self._tuner.value.prior.start_token,
@@ -258,7 +261,7 @@ class ServedPolicy(tf.Module):
         given = tf.shape(prefix)[0]
         checks = [
             require(
-                size > 0, f"tokens must hold at least one {'row' if may_be_empty else 'token'}"
+                size > 0, f"tokens must contain at least one {'row' if may_be_empty else 'token'}"
             ),
             require(
                 tf.reduce_all((tokens >= PADDING) & (tokens < classes)),
@@ -266,15 +269,15 @@ class ServedPolicy(tf.Module):
             ),
             require(
                 ~tf.reduce_any((tokens[:, 1:] >= 0) & (tokens[:, :-1] < 0)),
-                f"padding ({PADDING}) must not stand before tokens of its row",
+                f"padding ({PADDING}) must not precede tokens in a row",
             ),
             require(
                 tf.reduce_all((prefix >= 0) & (prefix <= start_token)),
-                f"a prefix must be between 0 and {start_token}, which is the start token",
+                f"tokens of a prefix must be between 0 and {start_token}, which is the start token",
             ),
             require(
                 tf.equal(tf.size(prefix), 0) | tf.equal(given, 1) | tf.equal(given, rows),
-                "a prefix must have one row, or one for every row of tokens",
+                "a prefix must have one row, or as many rows as tokens",
             ),
         ]
         with tf.control_dependencies(checks):
@@ -288,14 +291,14 @@ class ServedPolicy(tf.Module):
         end_token = self._tuner.value.task.end_token
         if end_token is None:
             return tf.no_op()
-        message = f"{name} must not hold the end token ({end_token}): nothing follows it"
+        message = f"{name} must not contain the end token ({end_token}): nothing follows it"
         return require(tf.reduce_all(tf.not_equal(tokens, end_token)), message)
 
     def _walk(self, inputs: tf.Tensor, visit: Callable[..., Any], carry: Any) -> Any:
-        """Carries something along int32 [B, L] inputs: visit(t, (log pi, log p), carry) -> carry.
+        """Scan int32 [B, L] inputs with visit(t, (log pi, log p), carry) -> carry; return the last carry.
 
-        Both are float32 [A, B]. It takes the steps that `rollout` takes, so that both give the same bits.
-        Unrolling by Keras would not, and on a GPU would export an LSTM that no CPU can run.
+        Both logs are float32 [A, B]. The steps are those of `rollout`, so that both give the same bits.
+        Keras's unrolling would not, and on a GPU it would export an LSTM that cannot run on a CPU.
         """
         tuner = self._tuner.value
         rows, size = tf.shape(inputs)[0], tf.shape(inputs)[1]

@@ -1,1 +1,1 @@
-"""Tasks: what is generated, what is rewarded, and how a person sees it."""
+"""Tasks: kinds of sequences with their rewards, metrics and presentation."""

@@ -1,4 +1,4 @@
-"""How people see a task's sequences: text, tables, files, pictures, sound. Everything has a default."""
+"""Presentation of a task's sequences as text, tables, files, pictures and sound, with defaults."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ PADDING = -1
 
 
 class GraphCodec:
-    """Tokens to and from what people read, as a graph: an exported model contains it.
+    """Conversion between tokens and readable forms as a graph, for exported models.
 
     Attributes:
-        text_name: name of the text that `encode` reads, such as "smiles"; None when there is none.
+        text_name: name of the text form that `encode` reads, such as "smiles"; None for none.
     """
 
     text_name: str | None = None
 
     def decode(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return named outputs with one row for each sequence.
+        """Return readable forms of sequences by name, with one row per sequence.
 
         Args:
             tokens: int32 [B, T].
-            lengths: int32 [B], tokens of each sequence.
+            lengths: int32 [B], number of tokens of each sequence.
         """
         return {}
 
@@ -49,13 +49,13 @@ class GraphCodec:
 
 
 class CardNotes(NamedTuple):
-    """What a model card says about a kind of sequences.
+    """Texts in the model card about a kind of sequences.
 
     Attributes:
-        token: one sentence about what a token is.
-        outputs: Python expressions for the outputs of an export's `generate` that people want.
-        limits: sentences about what the sequences are not.
-        notes: how to read the lines of `Presentation.sample_lines`, by the ending of a file.
+        token: one sentence that explains a token.
+        outputs: Python expressions for the most useful outputs of an export's `generate`.
+        limits: sentences about the limits of the sequences.
+        notes: explanations of the lines of `Presentation.sample_lines`, by the suffix of the file.
     """
 
     token: str = ""
@@ -65,38 +65,39 @@ class CardNotes(NamedTuple):
 
 
 class Journal(Protocol):
-    """What keeps every scored sequence of a run for people."""
+    """Record of every scored sequence of a run."""
 
     def add(self, episode: Rollout, scored: Scored, step: int) -> None:
-        """Take note of a scored batch, sampled up to environment step `step`."""
+        """Record a scored batch, sampled up to environment step `step`."""
         ...
 
     def restore(self, step: int) -> None:
-        """Read back what an interrupted run wrote, up to environment step `step`."""
+        """Read the files of an interrupted run again, up to environment step `step`."""
         ...
 
     def write(self) -> None:
-        """Write everything noted so far."""
+        """Write everything recorded so far."""
         ...
 
 
 class Presentation:
-    """How people see the sequences of a task; a subclass overrides what it knows better.
+    """Presentation of a task's sequences; subclasses override the methods for their kind.
 
-    By default a sequence is text, its tokens' names with spaces between, without the end token; samples
-    are written as text files; metrics are listed by name; there are no pictures and there is no sound.
+    By default the text of a sequence is the names of its tokens separated by spaces, without the end
+    token; samples are written as text files; metrics are listed by name; there are no pictures and no
+    sound.
 
     Args:
-        task: whose sequences.
-        names: the name of each class; None numbers them.
+        task: the task.
+        names: the name of each class; None uses their numbers.
 
     Attributes:
-        rows: the table's rows for the task's metrics; None lists every metric by name.
-        published: published figures beside the table's columns.
+        rows: rows of the table of the task's metrics; None lists every metric by name.
+        published: published figures for additional columns: column -> metric -> value.
         corpus_feature: text feature of the dataset's examples that `set_metrics` compares with; None
             compares tokens.
         run_files: files that `journal` writes into the run's folder.
-        card_notes: what the model card says.
+        card_notes: texts in the model card.
     """
 
     rows: Sequence[Row] | None = None
@@ -114,7 +115,7 @@ class Presentation:
         return " ".join(self.names[token] for token in self._before_end(sequence))
 
     def format_metrics(self, columns: Mapping[str, Mapping[str, float | None]]) -> str:
-        """Return a text table: one row per metric, one column per model, beside published figures."""
+        """Return a text table: one row per metric, one column per model, then published figures."""
         rows = self.rows
         if rows is None:
             own = dict.fromkeys(name for column in columns.values() for name in column)
@@ -122,11 +123,11 @@ class Presentation:
         return aligned(metric_rows(rows, columns, self.published))
 
     def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
-        """Return metrics of a whole set of sequences int [N, T]: `novelty`, the share not in the corpus.
+        """Return metrics of a set of sequences: by default `novelty`, the share not in the corpus.
 
         Args:
-            sequences: 0 past their end.
-            corpus: the training examples' tokens, or their `corpus_feature`; None when unknown.
+            sequences: int [N, T], 0 past their end.
+            corpus: tokens of the training examples, or their `corpus_feature`; None if unknown.
         """
         if corpus is None:
             return {"novelty": None}
@@ -138,10 +139,10 @@ class Presentation:
         }
 
     def read_primer(self, path: str) -> list[int]:
-        """Return the classes in a user's primer file; by default a text file, see `read_prompt`.
+        """Return the classes of a primer file; by default a text file as for `read_prompt`.
 
         Raises:
-            UserError: the file cannot be read or contains nothing to start from.
+            UserError: the file cannot be read, or does not contain a primer.
         """
         try:
             with open(path, encoding="utf-8") as file:
@@ -150,10 +151,10 @@ class Presentation:
             raise UserError(f"primer {path} cannot be read: {error}") from error
 
     def read_prompt(self, text: str) -> list[int]:
-        """Return the classes of an opening given as text.
+        """Return the classes of a prompt: the beginning of a sequence as text.
 
         Raises:
-            UserError: the text is not an opening of this kind of sequences.
+            UserError: the text is not the beginning of a sequence of this kind.
         """
         words = text.split()
         usable = {name: number for number, name in enumerate(self.names)}
@@ -161,29 +162,29 @@ class Presentation:
             usable.pop(self.names[self.task.end_token], None)
         unknown = [word for word in words if word not in usable]
         if unknown or not words:
-            wrong = f"{unknown[0]!r} is not one" if unknown else "it is empty"
+            wrong = f"{unknown[0]!r} is not a token" if unknown else "it is empty"
             raise UserError(f"prompt: {wrong}; use one or more of {' '.join(usable)}")
         return [usable[word] for word in words]
 
     def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
-        """Write sequences int [N, T] as files; returns the paths. By default PREFIX.txt, one per line."""
+        """Write sequences int [N, T] as files, by default PREFIX.txt with one per line; return the paths."""
         path = os.path.join(directory, f"{prefix}.txt")
         write_text(path, "".join(f"{self.text(row)}\n" for row in sequences))
         return [path]
 
     def sample_lines(self, path: str) -> list[str] | None:
-        """Return a file of `write_samples` as lines for the model card; None for a file to be named only."""
+        """Return lines of a file of `write_samples` for the model card; None to list only its name."""
         if not path.endswith(".txt"):
             return None
         with open(path, encoding="utf-8") as file:
             return file.read().splitlines()
 
     def figures(self, columns: Mapping[str, np.ndarray]) -> dict[str, Figure]:
-        """Return matplotlib figures of each model's sequences int [N, T], by the name of their file."""
+        """Return matplotlib figures of each model's sequences int [N, T], by file name."""
         return {}
 
     def run_figures(self, run_dir: str) -> dict[str, Figure]:
-        """Return matplotlib figures of a finished run's `run_files`, by the name of their file."""
+        """Return matplotlib figures of a finished run's `run_files`, by file name."""
         return {}
 
     def images(self, sequences: np.ndarray) -> np.ndarray | None:
@@ -195,11 +196,11 @@ class Presentation:
         return None
 
     def journal(self, run_dir: str) -> Journal | None:
-        """Return what keeps every scored sequence of a `HostTask` for people; None for nothing."""
+        """Return the record of every scored sequence of a `HostTask`; None for none."""
         return None
 
     def graph_codec(self) -> GraphCodec:
-        """Return what an exported model gives to people beside tokens; nothing by default."""
+        """Return the codec for an exported model; by default one without readable forms."""
         return GraphCodec()
 
     def _before_end(self, sequence: Any) -> list[int]:
@@ -209,6 +210,6 @@ class Presentation:
 
 
 def presentation_of(task: Task) -> Presentation:
-    """Return how people see a task's sequences: its own presentation, or the defaults."""
+    """Return a task's own presentation, or the default one."""
     make = getattr(task, "presentation", None)
     return Presentation(task) if make is None else make()

@@ -1,4 +1,4 @@
-"""Collapse: a policy that has come down to a few classes, a few phrases or a few sequences."""
+"""Detection of collapse: a policy reduced to a few classes, n-grams or sequences."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ NGRAMS = (4, 8)
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class Collapse:
-    """When an evaluation counts as collapsed, and what follows.
+    """The criterion for a collapsed policy, and whether a collapsed run stops.
 
     Attributes:
-        distinct_floor: least share of the evaluated sequences that differ from each other.
-        entropy_floor: least entropy of the policy, nats per step.
+        distinct_floor: smallest acceptable share of distinct sequences in an evaluation.
+        entropy_floor: smallest acceptable entropy of the policy, nats per step.
         stop: whether a collapsed run stops; otherwise it only warns.
 
     Raises:
-        ValueError: a floor that no policy can reach, or below 0.
+        ValueError: a floor is negative, or higher than any policy can reach.
     """
 
     distinct_floor: float = 0.5
@@ -33,17 +33,17 @@ class Collapse:
     stop: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses floors that are invalid."""
+        """Reject invalid floors."""
         if not 0.0 <= self.distinct_floor <= 1.0:
             raise ValueError(f"distinct_floor must be between 0 and 1, not {self.distinct_floor}")
         if not 0.0 <= self.entropy_floor < math.inf:
             raise ValueError(f"entropy_floor must be 0 or more nats, not {self.entropy_floor}")
 
     def complaint(self, evaluation: Mapping[str, float]) -> str | None:
-        """Return what is wrong with an evaluation, in one line; None when nothing is.
+        """Return a one-line complaint if an evaluation shows a collapse, else None.
 
         Args:
-            evaluation: holds `step`, `distinct` (share) and `entropy` (nats per step).
+            evaluation: contains `step`, `distinct` (share) and `entropy` (nats per step).
         """
         faults = []
         if evaluation["distinct"] < self.distinct_floor:
@@ -65,14 +65,16 @@ class Collapse:
 
 
 class Diversity:
-    """Compares a policy's sequences with the training data and with the prior's own sequences.
+    """A comparison of a policy's sequences with the training data and with samples of the prior.
 
     Args:
-        prior_sequences: int [N, T], samples of the prior, as many as will be compared with them.
+        prior_sequences: int [N, T], samples of the prior; N is also the number of the policy's samples.
         num_classes: number of classes.
-        end_token: class that ends a sequence; None when all have the length T.
-        data_histogram: steps of each class in the training data; None takes the prior's samples.
-        corpus: the tokens of training sequences, int [L] each, to look n-grams up in; None for none.
+        end_token: class that ends a sequence; None if all sequences have length T.
+        data_histogram: number of steps of each class in the training data; None counts those of the
+            prior's samples.
+        corpus: tokens of training sequences, int [L] each, in which n-grams are looked up; None for
+            none.
     """
 
     def __init__(
@@ -98,13 +100,13 @@ class Diversity:
         self._prior_ngrams = {n: distinct_ngrams(prior_sequences, ends, n) for n in NGRAMS}
 
     def metrics(self, sequences: np.ndarray) -> dict[str, float]:
-        """Scalars for the summaries.
+        """Return the scalars for TensorBoard.
 
         Returns:
-            `class_total_variation` between the classes of the sequences and of the training data
-            (0 equal, 1 disjoint), `classes_used`, and `distinct_Ngrams` beside the same of as many
-            samples of the prior, `distinct_Ngrams_prior`; with a corpus, `seen_Ngrams`: the share of
-            the n-grams that occur in it.
+            `class_total_variation` between the class shares of the sequences and of the training data
+            (0 equal, 1 disjoint), `classes_used`, `distinct_Ngrams` of the sequences and
+            `distinct_Ngrams_prior` of the prior's samples; with a corpus, also `seen_Ngrams`: the share
+            of the n-grams that occur in it.
         """
         ends = lengths(sequences, self._end_token)
         shares = class_shares(sequences, ends, self._num_classes)
@@ -121,7 +123,7 @@ class Diversity:
         return metrics
 
     def picture(self, sequences: np.ndarray) -> np.ndarray:
-        """Return the class histogram beside the data's: uint8 [1, H, W, 3]."""
+        """Draw the class histograms of the policy and of the data: uint8 [1, H, W, 3]."""
         figure = new_figure(8, 3)
         axes = figure.subplots()
         shares = class_shares(sequences, lengths(sequences, self._end_token), self._num_classes)
@@ -140,7 +142,7 @@ def _grams(row: np.ndarray, n: int) -> list[bytes]:
 
 
 def lengths(sequences: np.ndarray, end_token: int | None) -> np.ndarray:
-    """Return the steps of each sequence, its end token included: int [N, T] -> int [N]."""
+    """Return the number of steps of each sequence, including its end token: int [N, T] -> int [N]."""
     count, horizon = sequences.shape
     if end_token is None:
         return np.full(count, horizon)
@@ -149,11 +151,11 @@ def lengths(sequences: np.ndarray, end_token: int | None) -> np.ndarray:
 
 
 def class_shares(sequences: np.ndarray, ends: np.ndarray, num_classes: int) -> np.ndarray:
-    """Share of the steps that are of each class: float [A].
+    """Return the share of each class among all steps: float [A].
 
     Args:
         sequences: int [N, T].
-        ends: int [N], steps of each sequence.
+        ends: int [N], number of steps of each sequence.
         num_classes: A.
     """
     inside = np.arange(sequences.shape[1]) < ends[:, np.newaxis]
@@ -162,18 +164,18 @@ def class_shares(sequences: np.ndarray, ends: np.ndarray, num_classes: int) -> n
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> float:
-    """Half the sum of |p - q| of two distributions: 0 where equal, 1 where disjoint."""
+    """Return half the sum of |p - q| of two distributions: 0 if equal, 1 if disjoint."""
     return float(0.5 * np.abs(p - q).sum())
 
 
 def distinct_ngrams(sequences: np.ndarray, ends: np.ndarray, n: int) -> float:
-    """How many of all n tokens in a row differ from each other, as a share; 1 when there are none.
+    """Return the share of distinct n-grams among all n-grams; 1 if there are none.
 
-    It falls with the number of sequences, so compare equally many.
+    The share falls with the number of sequences, so only compare samples of equal size.
 
     Args:
         sequences: int [N, T].
-        ends: int [N], steps of each sequence.
+        ends: int [N], number of steps of each sequence.
         n: length of the n-grams.
     """
     if sequences.shape[1] < n:

@@ -1,4 +1,4 @@
-"""Measuring a policy: many sequences, the task's metrics, and what the prior thinks of them."""
+"""Measurement of a policy: sampling many sequences, task metrics and the prior's view of them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.tasks.presentation import presentation_of
 
-# Models that are measured.
+# Names of the measured models.
 PRIOR, TUNED = "prior", "tuned"
 
 
 class Measurement(NamedTuple):
-    """What `measure` found.
+    """Metrics and sequences from `Meter.measure`.
 
     Attributes:
-        metrics: the task's metrics and, for every policy alike, `task_reward` (mean r_T of a whole
+        metrics: the task's own metrics and, for every task, `task_reward` (mean r_T of a whole
             sequence), `log_prior`, `log_policy`, `kl`, `entropy` (nats per step, averaged over all
-            steps of all sequences), `length` (mean tokens per sequence), `distinct` (share of
-            sequences unlike each other, first occurrences counted) and `reward/PART`.
+            steps of all sequences), `length` (mean tokens per sequence), `distinct` (number of
+            different sequences divided by the number of sequences) and `reward/PART`.
         sequences: int32 [N, T] the sequences, 0 past their end.
     """
 
@@ -41,9 +41,9 @@ class Meter:
     """Draws and measures sequences of one policy; compiled once.
 
     Args:
-        policy: whose sequences.
-        start: how they are started.
-        task: gives rewards and metrics.
+        policy: policy to measure.
+        start: start of the sequences.
+        task: task with its rewards and metrics.
         batch_size: sequences drawn at a time.
     """
 
@@ -58,7 +58,7 @@ class Meter:
         )
 
     def measure(self, count: int, seed: int, progress: str | None = None) -> Measurement:
-        """Measure `count` sequences drawn with `seed`; `progress` names the bar to show."""
+        """Measure `count` sequences drawn with `seed`; `progress` names the bar, None shows none."""
         totals: dict[str, float] = {}
         sequences: list[np.ndarray] = []
         pending: list[Callable[[], tuple[dict[str, Any], int]]] = []
@@ -83,7 +83,7 @@ class Meter:
         return Measurement(metrics, np.concatenate(sequences))
 
     def _episodes(self, count: int, seed: int) -> Iterator[Rollout]:
-        """Draws `count` sequences; a batch's number is its seed, so that order is all that counts."""
+        """Draw `count` sequences; the seed of a batch is `seed` and the index of the batch."""
         for index, first in enumerate(range(0, count, self._batch_size)):
             episode = self._draw(tf.constant([seed, index], tf.int32))
             kept = min(self._batch_size, count - first)
@@ -99,7 +99,7 @@ class Meter:
 
 
 def corpus_of(task: Task, dataset_dir: str | None) -> list[Any] | None:
-    """Return what a task's set metrics compare with: the training examples of its dataset, if known."""
+    """Return the training examples that set metrics compare with; None without a dataset."""
     if dataset_dir is None:
         return None
     data, feature = SequenceDataset(dataset_dir), presentation_of(task).corpus_feature
@@ -113,10 +113,10 @@ def compare(
 
     Args:
         tuner: a tuned policy with its prior.
-        count: sequences of each.
+        count: number of sequences of each model.
         batch_size: sequences drawn at a time.
-        seed: seed of the draws.
-        corpus: what novelty is measured against, see `corpus_of`; None does not measure it.
+        seed: seed of the sampling.
+        corpus: training examples for the novelty, see `corpus_of`; None does not measure it.
 
     Returns:
         Metrics by model, and the sequences int32 [N, T] by model.
@@ -139,7 +139,7 @@ class _HostScorer:
         self._task = task
 
     def submit(self, episode: Rollout) -> Callable[[], dict[str, Any]]:
-        """Hands a batch over; what it returns waits for the sums."""
+        """Submit a batch; return a function that waits for its sums."""
         ticket = self._task.submit(episode.tokens.numpy(), episode.mask.numpy())
 
         def wait() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A run's evaluations during training: history.csv and its curves."""
+"""History of a run: its evaluations during training, as history.csv and as curves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_history(run_dir: str, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 def read_history(run_dir: str) -> list[dict[str, Any]]:
-    """Return the evaluations of a run: one dict of numbers for each, by environment step.
+    """Return the evaluations of a run in order of environment steps: one dict of numbers for each.
 
     Raises:
         UserError: the run has no readable history.
@@ -45,7 +45,7 @@ def plot_history(histories: dict[str, list[dict[str, Any]]], path: str) -> None:
 
     Args:
         histories: rows of history.csv by model.
-        path: PNG to write.
+        path: path of the PNG.
     """
     figure = new_figure(11, 4)
     panels = (

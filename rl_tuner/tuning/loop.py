@@ -1,4 +1,4 @@
-"""The tuning run: the one training loop, its checkpoints, its summaries and its history."""
+"""The tuning loop with its checkpoints, summaries and history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rl_tuner.tuning.evaluation import Measurement, Meter
 from rl_tuner.tuning.history import read_history, write_history
 
 COUNTS = ("steps", "evaluate_every", "evaluation_sequences", "chunk", "listen_every")
-# What the history holds of every evaluation, besides the reward's parts.
+# Columns of the history; the parts of the reward follow.
 _HISTORY = ("task_reward", "log_prior", "log_policy", "kl", "entropy", "distinct", "length")
 
 
@@ -42,23 +42,23 @@ def tune(
     collapse: Cosmetic[Collapse | None] = None,
     corpus: Sequence[np.ndarray] | None = None,
 ) -> None:
-    """Train a tuner; resumes from the last checkpoint if there is one.
+    """Train a tuner, resuming from the last checkpoint if there is one.
 
     Args:
-        tuner: what to train.
+        tuner: tuner to train.
         run_dir: receives checkpoints, TensorBoard events and history.csv.
         steps: environment steps (tokens generated in training).
         evaluate_every: environment steps between evaluations.
-        evaluation_sequences: sequences an evaluation.
+        evaluation_sequences: sequences per evaluation.
         chunk: iterations between two rows of summaries.
-        checkpoint_seconds: least time between two checkpoints.
+        checkpoint_seconds: shortest time between two checkpoints.
         listen_every: evaluations between two sets of pictures and sounds in TensorBoard.
-        collapse: when the policy counts as collapsed and what follows; None is `Collapse()`.
-        corpus: the tokens of training sequences, to look the policy's n-grams up in; None for none.
+        collapse: criterion for a collapsed policy; None is `Collapse()`.
+        corpus: tokens of training sequences in which the policy's n-grams are looked up; None for none.
 
     Raises:
-        UserError: a number is out of its range, the loss became NaN or infinite, or the policy has
-            collapsed and `collapse` stops then.
+        UserError: a number is out of range, the loss became NaN or infinite, or the policy collapsed
+            and `collapse.stop` is set.
     """
     check_numbers(
         steps=steps,
@@ -100,10 +100,10 @@ def tune(
 
 
 def check_numbers(**numbers: int) -> None:
-    """Refuse cadences and counts of `tune` below 1.
+    """Reject settings of `tune` below 1; see `COUNTS`.
 
     Raises:
-        UserError: one is, by its name.
+        UserError: a setting is below 1.
     """
     for name, value in numbers.items():
         if value < 1:
@@ -111,10 +111,10 @@ def check_numbers(**numbers: int) -> None:
 
 
 def restore(tuner: RLTuner, run_dir: str) -> None:
-    """Give a tuner the state of a finished run.
+    """Restore a tuner to the state of a finished run.
 
     Raises:
-        UserError: the run has no checkpoint, or one of another shape.
+        UserError: the run has no checkpoint, or the checkpoint does not fit the tuner.
     """
     path = tf.train.latest_checkpoint(os.path.join(run_dir, CHECKPOINTS))
     if path is None:
@@ -130,7 +130,7 @@ def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
 
 
 def _checkpoint(tuner: RLTuner) -> tf.train.Checkpoint:
-    # Named one by one: what a Keras model tracks by itself is its own affair.
+    # The parts are listed, because the objects that Keras tracks by itself may change.
     return tf.train.Checkpoint(
         online=tuner.online,
         target=tuner.target,
@@ -144,7 +144,7 @@ def _checkpoint(tuner: RLTuner) -> tf.train.Checkpoint:
 
 
 class _Run:
-    """Everything a tuning run writes."""
+    """The evaluations and output of a tuning run."""
 
     def __init__(
         self,
@@ -170,7 +170,7 @@ class _Run:
             tuner.prior.metadata.get("provenance", {}).get("class_histogram"),
             corpus,
         )
-        # One object saves and restores, so that the numbers of checkpoints go on after a resume.
+        # One object saves and restores, so that checkpoint numbers continue after a resume.
         checkpoint = _checkpoint(tuner)
         self._manager = tf.train.CheckpointManager(
             checkpoint, os.path.join(run_dir, CHECKPOINTS), max_to_keep=2
@@ -196,22 +196,22 @@ class _Run:
         self._manager.save()
 
     def close(self) -> None:
-        """Finishes the event file."""
+        """Close the event file."""
         self._writer.close()
 
     def observe(self, episode: Rollout, scored: Scored) -> None:
-        """Keep what was scored on the host."""
+        """Record an episode and its scores in the journal, if the task has one."""
         if self._journal:
             self._journal.add(episode, scored, int(self._steps))
 
     def write_summaries(self, step: int, metrics: dict[str, float]) -> None:
-        """Write scalars at an environment step."""
+        """Write scalars for an environment step."""
         with self._writer.as_default(step=step):
             for name, value in metrics.items():
                 tf.summary.scalar(name, value)
 
     def evaluate(self, step: int) -> None:
-        """Measures the policy without exploration and adds a row to the history."""
+        """Measure the policy without exploration and add a row to the history."""
         measured = self._tuned.measure(self._sequences, self._evaluation_seed(step))
         metrics = measured.metrics | self._presentation.set_metrics(measured.sequences, None)
         row = {name: metrics[name] for name in _HISTORY}
@@ -233,10 +233,10 @@ class _Run:
             say(f"warning: {complaint}")
 
     def stop_if_collapsed(self) -> None:
-        """Stop after an evaluation that counts as collapsed, where that is asked for.
+        """Stop if the latest evaluation shows a collapse and `Collapse.stop` is set.
 
         Raises:
-            UserError: it stopped; a checkpoint was saved before.
+            UserError: the run stops; a checkpoint was saved.
         """
         complaint = self._collapse.complaint(self.history[-1])
         if complaint and self._collapse.stop:
@@ -244,7 +244,7 @@ class _Run:
             raise UserError(f"tune: {complaint}, or set Collapse.stop = False to continue")
 
     def _evaluation_seed(self, step: int) -> int:
-        # It depends on the step, so that an evaluation leaves training as it was.
+        # Derived from the step instead of a generator, so that evaluations do not affect training.
         return ((self._seed + 1) * 1_000_003 + step) % 2**31
 
     def _show(self, step: int, name: str, measured: Measurement) -> None:

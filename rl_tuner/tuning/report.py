@@ -1,4 +1,4 @@
-"""What a person looks at after a run: the table, the curves, the samples."""
+"""Report of a run: table of metrics, figures and samples."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COMMON = {*(row.metric for row in COMMON_ROWS), "log_policy", "length", "sequen
 
 
 def format_report(task: Task, columns: dict[str, dict[str, Any]]) -> str:
-    """Return the task's table, then what is measured of every policy: one row per metric."""
+    """Return the table of the task's metrics, then the table of the metrics common to all tasks."""
     own = {
         name: {metric: value for metric, value in column.items() if metric not in _COMMON}
         for name, column in columns.items()
@@ -41,7 +41,7 @@ def format_report(task: Task, columns: dict[str, dict[str, Any]]) -> str:
 
 
 def write_metrics(run_dir: str, task: Task, columns: dict[str, dict[str, Any]]) -> str:
-    """Write metrics.json and metrics.txt; returns the text."""
+    """Write metrics.json and metrics.txt; return the text."""
     text = format_report(task, columns)
     write_text(os.path.join(run_dir, METRICS_JSON), json.dumps(columns, indent=2) + "\n")
     write_text(os.path.join(run_dir, METRICS_TEXT), text)
@@ -51,7 +51,7 @@ def write_metrics(run_dir: str, task: Task, columns: dict[str, dict[str, Any]]) 
 def write_samples(
     run_dir: str, task: Task, sequences: dict[str, np.ndarray], count: int
 ) -> list[str]:
-    """Write `count` samples per model into samples/ and the task's figures into plots/; returns the paths."""
+    """Write `count` samples per model into samples/ and figures into plots/; return the paths."""
     presentation = presentation_of(task)
     folder = os.path.join(run_dir, SAMPLES)
     with replacing(folder) as temporary:
@@ -66,7 +66,7 @@ def write_samples(
 
 
 def write_figures(run_dir: str, figures: dict[str, Any]) -> list[str]:
-    """Write matplotlib figures as plots/NAME.png; returns the paths."""
+    """Write matplotlib figures as plots/NAME.png; return the paths."""
     paths = []
     for name, figure in figures.items():
         paths.append(os.path.join(run_dir, PLOTS, f"{name}.png"))

@@ -101,7 +101,7 @@ def test_the_cpu_hides_every_gpu(two_gpus):
 
 
 def test_a_gpu_that_is_not_there_is_refused(two_gpus):
-    with pytest.raises(UserError, match="'gpu:2' but this machine has 2 GPUs"):
+    with pytest.raises(UserError, match="'gpu:2', but TensorFlow finds 2 GPUs"):
         device(placement="gpu:2")
 
 
@@ -119,5 +119,7 @@ def test_xla_is_as_asked(monkeypatch, jit_compile, choice):
 
 
 def test_another_word_for_xla_is_refused():
-    with pytest.raises(UserError, match=r"device\.jit_compile is 'auto', True or False, not 'yes'"):
+    with pytest.raises(
+        UserError, match=r"device\.jit_compile must be 'auto', True or False, not 'yes'"
+    ):
         device(placement="cpu", deterministic=False, jit_compile="yes")

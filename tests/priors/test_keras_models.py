@@ -129,7 +129,7 @@ def test_a_model_of_the_last_output_scores_every_prefix():
         ([layers.LSTM(4, activation="relu"), layers.Dense(CLASSES)], CLASSES, "relu and sigmoid"),
         ([layers.LSTM(4, go_backwards=True), layers.Dense(CLASSES)], CLASSES, "backwards"),
         ([layers.LSTM(4, return_sequences=True), layers.GRU(4), layers.Dense(38)], 38, "GRU"),
-        ([layers.LSTM(4, return_sequences=True)], CLASSES, "nothing stands where"),
+        ([layers.LSTM(4, return_sequences=True)], CLASSES, "it has nothing in place of"),
         ([layers.LSTM(4), layers.Dense(9)], 9, "38"),
         ([layers.GRU(4), layers.Dense(CLASSES)], CLASSES, "adapter"),
     ],
@@ -176,7 +176,7 @@ def test_other_kinds_take_their_encoding_from_a_dataset(tmp_path):
     MODELS["one-hot"]().save(path)
     with pytest.raises(UserError, match="dataset_dir"):
         import_keras(path, str(tmp_path / "prior"), kind="chords")
-    with pytest.raises(UserError, match="not chords ones"):
+    with pytest.raises(UserError, match="not chords sequences"):
         import_keras(path, str(tmp_path), kind="chords", dataset_dir=str(tmp_path / "data"))
     _, prior = import_keras(path, str(tmp_path / "p"), dataset_dir=str(tmp_path / "data"))
     assert prior.metadata["encoding"]["num_classes"] == CLASSES

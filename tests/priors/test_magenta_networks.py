@@ -173,7 +173,7 @@ def test_one_of_several_networks_is_chosen_by_its_scope(tmp_path):
         import_magenta(str(tmp_path / "m"), str(tmp_path / "prior"))
     check(tmp_path / "m", run(MELODIES), tmp_path / "prior", scope="reward_rnn")
     check(tmp_path / "m", other(MELODIES), tmp_path / "prior", scope="q_network/")
-    with pytest.raises(UserError, match="no network in --scope='rnn_model'"):
+    with pytest.raises(UserError, match="no network in scope 'rnn_model'"):
         import_magenta(str(tmp_path / "m"), str(tmp_path / "p"), scope="rnn_model")
 
 

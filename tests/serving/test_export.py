@@ -348,19 +348,19 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(served, name):
         "max_length 0": f"max_length must be between 1 and {16 * horizon}",
         "primer high": f"tokens of a primer must be between 0 and {classes - 1}",
         "high": f"tokens must be between 0 and {classes - 1}, or be -1 for padding",
-        "none": "tokens must hold at least one token",
-        "padding first": "padding (-1) must not stand before tokens of its row",
-        "prefix": f"a prefix must be between 0 and {classes}, which is the start token",
-        "prefix rows": "a prefix must have one row, or one for every row of tokens",
+        "none": "tokens must contain at least one token",
+        "padding first": "padding (-1) must not precede tokens in a row",
+        "prefix": f"tokens of a prefix must be between 0 and {classes}, which is the start token",
+        "prefix rows": "a prefix must have one row, or as many rows as tokens",
         "part": "part must be empty or one of format, task, encoding",
     }
     if name.startswith("molecule"):
         wanted |= {
-            "primer ended": "a primer must not hold the end token (0)",
-            "next ended": "next: tokens must not hold the end token (0)",
+            "primer ended": "a primer must not contain the end token (0)",
+            "next ended": "next: tokens must not contain the end token (0)",
             "unknown": "smiles: this token is not in the vocabulary of the training data:] [I]",
             "separator": "smiles: this token is not in the vocabulary of the training data",
-            "no string": "smiles must hold at least one string",
+            "no string": "smiles must contain at least one string",
         }
     assert {key: text for key, text in wanted.items() if text not in errors[key]} == {}
     assert "accepted" not in errors.values(), errors
@@ -483,7 +483,7 @@ def test_versions_are_counted_up_and_never_replaced(tmp_path, monkeypatch):
     for version in (None, None, 7, None):
         written.append(saved_model.export_version(None, base, version))
     assert [os.path.basename(folder) for folder in written] == ["1", "2", "7", "8"]
-    with pytest.raises(UserError, match="holds version 7 already"):
+    with pytest.raises(UserError, match="already contains version 7"):
         saved_model.export_version(None, base, 7)
     with pytest.raises(UserError, match="at least 1"):
         saved_model.export_version(None, base, 0)

@@ -66,15 +66,15 @@ def test_a_card_says_what_the_model_is_made_of_and_how_well_it_does():
         "# Model card: a molecule model tuned with Psi",
         "up to 60 tokens",
         "`builtin:nci`. Licence: a public-domain set of the US National Cancer Institute",
-        "`own.smi`. Licence: yours to state",
+        "`own.smi`. Licence: unknown to this program",
         "train: 4,000 sequences, 99,000 tokens",
         "LSTM layers of [256] cells",
         "validation log perplexity: 0.7123, nats per step",
         "objective: `Psi(calibrated=True, loss=Paths(lambda_=0.5))`",
         "rewarded for: druglikeness, validity",
         "reward: `Sum(parts=[QED(weight=2.0)], scale=None)`",
-        "the reward is divided by it",
-        "Of each, 500 sequences were drawn.",
+        "the reward is divided by c",
+        "Each was measured on 500 sequences.",
         'print(made["smiles"])',
         "temperature c: 0.02 (FixedTemperature)",
         "discount gamma: 0.99",
@@ -94,12 +94,12 @@ def test_a_card_says_so_where_nothing_is_known():
     task = described()["task"] | {"kind": "chord", "end_token": None, "rewarded_for": []}
     card = model_card.model_card(described(prior={}, task=task), None, {}, CardNotes())
     for wanted in (
-        "writes chord sequences of 60 tokens",
-        "does not say what it was trained on",
-        "Its scores are not known.",
+        "generates chord sequences of 60 tokens",
+        "does not name its training data",
+        "Its scores are unknown.",
         "Nothing was measured",
-        "None were written.",
-        "rewarded for: nothing named",
+        "No samples were written.",
+        "rewarded for: no named parts",
         "may have found ways to earn the reward",
     ):
         assert wanted in card, wanted
@@ -110,7 +110,7 @@ def test_an_imported_prior_says_where_it_came_from():
     prior = {"cells": [9], "imported": {"file": "note_rnn.ckpt", "sha256": "ab12"}}
     card = model_card.model_card(described(prior=prior), None, {}, CardNotes())
     assert "imported from `note_rnn.ckpt`, SHA-256 ab12" in card
-    assert "Its scores are not known." in card
+    assert "Its scores are unknown." in card
 
 
 def test_melodies_are_shown_as_notes(tmp_path):
@@ -137,7 +137,7 @@ def test_licences_are_known_by_name_or_the_users_to_state():
     prior = {"source": ["music21:oneills1850", "music21:essenFolksong", "my_tunes"]}
     card = model_card.model_card(described(prior=prior), None, {}, CardNotes())
     assert "music21:oneills1850`. Licence: the tunes are in the public domain" in card
-    assert card.count("Licence: yours to state") == 2
+    assert card.count("Licence: unknown to this program") == 2
     prior["licence"] = {"my_tunes": "mine"}
     card = model_card.model_card(described(prior=prior), None, {}, CardNotes())
     assert "`my_tunes`. Licence: mine." in card

@@ -1,6 +1,6 @@
-"""Keras models as priors: an adapter says which models it understands and rebuilds them.
+"""Import of Keras models as priors, by adapters that recognise a model and rebuild it.
 
-An adapter of your own is a class with two methods, given to `import_keras`:
+To support another kind of model, give `import_keras` an adapter, a class with two methods:
 
     class MyAdapter:
         def matches(self, model):
@@ -35,32 +35,33 @@ _IDLE = (keras.layers.InputLayer, keras.layers.Dropout)
 
 
 class PriorAdapter(Protocol):
-    """Turns a foreign model into a network that can be tuned."""
+    """Converter of foreign models into networks that can be tuned."""
 
     def matches(self, model: keras.Model) -> bool:
-        """Whether the adapter is meant for models of this kind; never an error."""
+        """Return whether the adapter is meant for models of this kind; never raises."""
 
     def convert(self, model: keras.Model) -> SequenceNetwork:
-        """Return a network with the same scores after every token; the model stays as it is.
+        """Return a network that computes the same scores; leave the model unchanged.
 
-        The network takes one input class more than it generates, the start token. Where the model
-        has none, leave the weights of that input zero.
+        The network has one more input class than it has outputs: the start token. If the model
+        has no start token, leave the weights of that input at zero.
 
         Raises:
-            ValueError: the model cannot be rebuilt exactly; one sentence that says why.
+            ValueError: the model cannot be rebuilt exactly; the message gives the reason in a sentence.
         """
 
 
 class LSTMStack:
-    """A Sequential or functional chain: one-hot vectors or an Embedding, LSTM layers, a Dense head.
+    """Adapter for chains of one-hot vectors or an Embedding, LSTM layers and a Dense head.
 
-    The head's activation is softmax or none, in the Dense layer or a layer of its own. It has one
-    output a class; the input has as many classes, or one more, which is then the start token. The last
-    LSTM may return its last output only. Dropout layers are left out, as they are in use.
+    The model may be Sequential or functional. The head's activation is softmax or none, in the Dense
+    layer or in a separate layer. The head has one output per class; the input has as many classes, or
+    one more, which is then the start token. The last LSTM may return only its last output. Dropout
+    layers are left out, since they have no effect at inference.
     """
 
     def matches(self, model: keras.Model) -> bool:
-        """Whether the model is a chain of layers with an LSTM among them."""
+        """Return whether the model is a chain of layers that includes an LSTM."""
         return any(isinstance(layer, keras.layers.LSTM) for layer in _layers(model))
 
     def convert(self, model: keras.Model) -> SequenceNetwork:
@@ -71,8 +72,8 @@ class LSTMStack:
         first = _array(embedding.embeddings if embedding else lstms[0].cell.kernel)
         if len(first) - num_classes not in (0, 1):
             raise ValueError(
-                f"it reads {len(first)} classes and generates {num_classes}; it may read only a start "
-                "token more"
+                f"it reads {len(first)} classes and generates {num_classes}; it may read at most one "
+                "more than it generates, the start token"
             )
         network = SequenceNetwork(
             num_classes,
@@ -103,23 +104,23 @@ def import_keras(
     encoding: dict[str, Any] | None = None,
     adapters: Sequence[PriorAdapter] = (LSTMStack(),),
 ) -> tuple[str, SequenceNetwork]:
-    """Make a prior of a saved Keras model; loading it executes nothing that the file holds.
+    """Make a prior from a saved Keras model; loading it does not execute code from the file.
 
     Args:
         model: path of a .keras file.
         output_dir: receives prior.keras.
         kind: kind of sequences that the model generates.
         dataset_dir: a dataset in the model's encoding; None takes `encoding`.
-        encoding: the encoding of the kind where it does not depend on data, such as
+        encoding: the encoding of the kind if it does not depend on data, such as
             `rl_tuner.tasks.melody.encoding.MELODY_ENCODING`.
-        adapters: asked in this order; the first that matches converts.
+        adapters: adapters to try in this order; the first that matches converts the model.
 
     Returns:
         The path of the prior's file, and the prior.
 
     Raises:
-        UserError: the file cannot be loaded, no adapter understands it, or its classes are not those of
-            the kind.
+        UserError: the file cannot be loaded, no adapter matches the model, or its classes are not those
+            of the kind.
     """
     loaded = _load(model)
     adapter = next((adapter for adapter in adapters if adapter.matches(loaded)), None)
@@ -131,7 +132,7 @@ def import_keras(
     try:
         network = adapter.convert(loaded)
     except ValueError as error:
-        raise UserError(f"{model} cannot be a prior: {error}") from error
+        raise UserError(f"{model} cannot be converted into a prior: {error}") from error
     encoding = find_encoding(kind, network.num_classes, dataset_dir, encoding)
     with open(model, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -150,10 +151,10 @@ def import_keras(
 def _load(path: str) -> keras.Model:
     if not os.path.isfile(path):
         raise UserError(f"model {path} does not exist")
-    # Other formats can hold code that Keras would run.
+    # Other formats can contain code that Keras would run.
     if not path.endswith(".keras"):
         raise UserError(
-            f"{path} is not a .keras file; save the model again with model.save('m.keras')"
+            f"{path} is not a .keras file; save the model again with model.save('NAME.keras')"
         )
     try:
         loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -161,12 +162,12 @@ def _load(path: str) -> keras.Model:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"model {path} cannot be loaded ({reason})") from error
     if not isinstance(loaded, keras.Model):
-        raise UserError(f"{path} holds a {type(loaded).__name__} and no model")
+        raise UserError(f"{path} contains a {type(loaded).__name__}, not a model")
     return loaded
 
 
 def _layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return the layers in the order in which they are called; empty where they form no chain."""
+    """Return the layers in the order of their calls; empty if they do not form a chain."""
     if isinstance(model, keras.Sequential):
         return list(model.layers)
     operations = list(getattr(model, "operations", []))
@@ -193,8 +194,8 @@ def _parts(
     head, *after = rest[len(lstms) :] or [None]
     if not lstms or type(head) is not keras.layers.Dense:
         shown = "nothing" if head is None else f"{type(head).__name__} {head.name!r}"
-        raise ValueError(f"{shown} stands where an LSTM or its Dense head should")
-    # Its name serves for the Dense layer's own activation, for Activation and for Softmax.
+        raise ValueError(f"it has {shown} in place of an LSTM layer or of its Dense head")
+    # The activation may be the Dense layer's own, or an Activation or Softmax layer.
     names = [keras.activations.serialize(head.activation)]
     for layer in after:
         is_softmax = type(layer) is keras.layers.Softmax and layer.axis == -1
@@ -208,9 +209,9 @@ def _parts(
 
 
 def _check(embedding: keras.layers.Embedding | None, lstms: list[keras.layers.LSTM]) -> None:
-    """Make sure that the layers compute what a `SequenceNetwork` does."""
+    """Make sure that the layers compute the same as those of a `SequenceNetwork`."""
     if embedding is not None and embedding.mask_zero:
-        raise ValueError("its Embedding takes class 0 for padding (mask_zero)")
+        raise ValueError("its Embedding treats class 0 as padding (mask_zero)")
     for lstm in lstms:
         activations = (lstm.activation, lstm.recurrent_activation)
         names = tuple(keras.activations.serialize(activation) for activation in activations)
@@ -221,7 +222,7 @@ def _check(embedding: keras.layers.Embedding | None, lstms: list[keras.layers.LS
         if lstm.go_backwards or lstm.return_state:
             raise ValueError(f"LSTM {lstm.name!r} runs backwards or returns its state")
         if not lstm.return_sequences and lstm is not lstms[-1]:
-            raise ValueError(f"LSTM {lstm.name!r} hands on its last output only")
+            raise ValueError(f"LSTM {lstm.name!r} returns only its last output")
 
 
 def _array(weight: Any) -> np.ndarray:
@@ -233,5 +234,5 @@ def _bias(layer: Any, size: int) -> np.ndarray:
 
 
 def _with_start(rows: np.ndarray, num_classes: int) -> np.ndarray:
-    """Add a row of zeros for the start token where there is none."""
+    """Add a row of zeros for the start token if there is none."""
     return rows if len(rows) > num_classes else np.concatenate([rows, np.zeros_like(rows[:1])])

@@ -1,6 +1,6 @@
-"""Magenta's melody networks as priors: note_rnn, basic_rnn and others of plain LSTM layers.
+"""Import of Magenta's melody networks as priors: note_rnn, basic_rnn and others of plain LSTM layers.
 
-TensorFlow named the same weights in three ways over time. S is the scope, such as rnn_model/ or none:
+TensorFlow has named the same weights in three ways. S is the scope, such as rnn_model/, or empty:
 
 | | layer k's kernel and bias |
 |---|---|
@@ -8,9 +8,9 @@ TensorFlow named the same weights in three ways over time. S is the scope, such 
 | 1.0, 1.1 | S rnn/multi_rnn_cell/cell_k/{lstm_cell, basic_lstm_cell}/{weights, biases} |
 | since 1.2 | S rnn/multi_rnn_cell/cell_k/{lstm_cell, basic_lstm_cell}/{kernel, bias} |
 
-The kernel is [inputs + cells, 4 cells], for the inputs first and then for the recurrent output; its
-columns and the bias hold the input gate i, the candidate j, the forget gate f and the output gate o
-in this order, and f gets 1 more at run time. Keras keeps two kernels with columns i, f, j, o.
+The kernel is [inputs + cells, 4 cells]: rows for the inputs, then rows for the recurrent output. Its
+columns and the bias belong to the input gate i, the candidate j, the forget gate f and the output
+gate o, in this order; TensorFlow adds 1 to f at run time. Keras has two kernels, with columns i, f, j, o.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CELL = re.compile(
     r"(?:(?:MultiRNNCell/Cell|multi_rnn_cell/cell_)(?P<index>\d+)/)?"
     r"(?P<cell>[A-Za-z_]*(?:LSTMCell|lstm_cell))/(?P<weight>[^/]+|Linear/[^/]+)"
 )
-# LSTMCell splits a kernel's rows over W_0, W_1 and so on where it was told to.
+# LSTMCell can be told to split a kernel's rows over W_0, W_1 and so on.
 _KERNEL = re.compile(r"W_\d+|Linear/Matrix|weights|kernel")
 _BIAS = re.compile(r"B|Linear/Bias|biases|bias")
 _OPTIMIZER = re.compile(
@@ -44,7 +44,7 @@ _FORGET_BIAS = 1.0
 
 @dataclasses.dataclass
 class _Layer:
-    """Names of a layer's variables, and what is added to its forget gate."""
+    """Names of a layer's variables, and the constant added to its forget gate."""
 
     kernels: list[str] = dataclasses.field(default_factory=list)
     biases: list[str] = dataclasses.field(default_factory=list)
@@ -74,28 +74,29 @@ def import_magenta(
     scope: str | None = None,
     swap_special_classes: bool = False,
 ) -> tuple[str, SequenceNetwork]:
-    """Make a prior of a TensorFlow 1 checkpoint or a bundle.
+    """Make a prior from a TensorFlow 1 checkpoint or a bundle.
 
-    Its scores are the checkpoint's logits after every class. Magenta's networks have no start token: their
-    first input is the first note. We therefore feed an all-zero input in place of our start token, which
-    the network never saw in training.
+    The prior's scores are the checkpoint's logits. Magenta's networks have no start token: their first
+    input is the first note. We therefore feed an all-zero input in place of our start token, which the
+    network never saw in training.
 
     A network of 38 classes becomes a prior of kind "melody"; any other becomes one of kind "tokens",
-    for a task of one's own.
+    for a user's own task.
 
     Args:
         checkpoint: prefix or file of a checkpoint, folder with a file "checkpoint", or .mag bundle.
         output_dir: receives prior.keras.
         melody_encoding: `rl_tuner.tasks.melody.encoding.MELODY_ENCODING`.
-        scope: variable scope of the network, needed where the checkpoint holds several; "" for none.
-        swap_special_classes: whether the checkpoint means "note off" by class 0 and "no event" by
-            class 1, the other way round than Magenta's melody encoding and ours.
+        scope: variable scope of the network, needed if the checkpoint contains several networks; "" for
+            none.
+        swap_special_classes: whether class 0 of the checkpoint is "note off" and class 1 "no event",
+            the reverse of Magenta's melody encoding and ours.
 
     Returns:
         The path of the prior's file, and the prior.
 
     Raises:
-        UserError: the checkpoint cannot be read, or holds anything but LSTM layers and an output
+        UserError: the checkpoint cannot be read, or contains anything but LSTM layers and an output
             layer.
     """
     with open_checkpoint(checkpoint) as opened:
@@ -111,8 +112,8 @@ def import_magenta(
     if swap_special_classes:
         if not is_melody:
             raise UserError(
-                f"{checkpoint} has {network.num_classes} classes; --swap_special_classes knows only the "
-                f"{melody_encoding['num_classes']} of melodies"
+                f"{checkpoint} has {network.num_classes} classes; swap_special_classes is only for melody "
+                f"networks, which have {melody_encoding['num_classes']}"
             )
         swap_classes(network, 0, 1)
     facts |= {"swapped_special_classes": swap_special_classes, "start_token": ZERO_START}
@@ -125,19 +126,19 @@ def import_magenta(
 
 
 def read_network(opened: Checkpoint, scope: str | None = None) -> tuple[SequenceNetwork, str]:
-    """Find a network's variables and converts them.
+    """Find the variables of a network and convert them.
 
     Args:
         opened: the checkpoint.
         scope: see `import_magenta`.
 
     Returns:
-        The network, and the scope it was found in.
+        The network and its scope.
 
     Raises:
-        UserError: there is no such network, or no plain LSTM.
+        UserError: there is no such network, or it is not a plain LSTM.
     """
-    # Steps, powers of Adam's betas and learning rates are scalars.
+    # Scalars are step counters, powers of Adam's betas and learning rates, not weights.
     names = [name for name, shape in opened.shapes.items() if shape and not _OPTIMIZER.search(name)]
     found = _find_layers(names)
     if not found:
@@ -158,7 +159,7 @@ def read_network(opened: Checkpoint, scope: str | None = None) -> tuple[Sequence
 
 
 def swap_classes(network: SequenceNetwork, one: int, other: int) -> None:
-    """Exchanges the meaning of two classes, as input and as output, in place; one-hot inputs only."""
+    """Exchange two classes of a network in place, as inputs and as outputs; for one-hot inputs only."""
     order = np.arange(network.num_classes + 1)
     order[[one, other]] = order[[other, one]]
     kernel, *recurrent = network.lstms[0].get_weights()
@@ -167,7 +168,7 @@ def swap_classes(network: SequenceNetwork, one: int, other: int) -> None:
 
 
 def _find_layers(names: Iterable[str]) -> dict[str, dict[tuple[int, int], _Layer]]:
-    """Scope -> place -> layer, of the variables whose names are those of a cell."""
+    """Return scope -> place -> layer for the variables that are named like those of an LSTM cell."""
     found: dict[str, dict[tuple[int, int], _Layer]] = {}
     for name in sorted(names):
         match = _CELL.fullmatch(name)
@@ -188,8 +189,8 @@ def _refuse_attention(path: str, names: Iterable[str]) -> None:
     for name in sorted(names):
         if "attention" in name.lower():
             raise UserError(
-                f"{path}: {name} belongs to an attention network, which looks back over its own outputs "
-                "and cannot be a prior; basic_rnn and note_rnn can"
+                f"{path}: {name} belongs to an attention network, which attends to its earlier outputs "
+                "and cannot be imported; basic_rnn and note_rnn can"
             )
 
 
@@ -197,7 +198,7 @@ def _check_places(path: str, places: Iterable[tuple[int, int]]) -> None:
     for _, stack in itertools.groupby(sorted(places), key=lambda place: place[0]):
         indices = [index for _, index in stack]
         if indices != list(range(len(indices))):
-            raise UserError(f"{path}: layers {indices} of a stack are there, and others missing")
+            raise UserError(f"{path} contains only layers {indices} of a stack; others are missing")
 
 
 def _choose(path: str, scopes: list[str], wanted: str | None, names: list[str]) -> str:
@@ -205,22 +206,22 @@ def _choose(path: str, scopes: list[str], wanted: str | None, names: list[str]) 
     if not scopes:
         some = ", ".join(sorted(names)[:3]) or "no variables"
         raise UserError(
-            f"{path} contains no LSTM layers that Magenta would have named ({some} ...)"
+            f"{path} contains no LSTM layers with the names that Magenta gives them ({some} ...)"
         )
     if wanted is not None:
         scope = f"{wanted.rstrip('/')}/" if wanted else ""
         if scope not in scopes:
-            raise UserError(f"{path} has no network in --scope={wanted!r}, only in {shown}")
+            raise UserError(f"{path} has no network in scope {wanted!r}, only in {shown}")
         return scope
     if len(scopes) > 1:
-        raise UserError(f"{path} holds several networks; choose one with --scope: {shown}")
+        raise UserError(f"{path} contains several networks; choose one by its scope: {shown}")
     return scopes[0]
 
 
 def _read_layer(opened: Checkpoint, layer: _Layer) -> _Weights:
     if not layer.kernels or len(layer.biases) != 1:
         name = (layer.kernels + layer.biases or ["a cell"])[0]
-        raise UserError(f"{opened.path}: {name} lacks the kernel or the bias that belongs to it")
+        raise UserError(f"{opened.path}: the layer of {name} lacks a kernel or a bias")
     shards = sorted(layer.kernels, key=lambda name: (len(name), name))
     parts = [opened.read(name) for name in shards]
     bias = opened.read(layer.biases[0])
@@ -247,8 +248,8 @@ def _read_head(opened: Checkpoint, names: list[str], cells: int) -> tuple[np.nda
     strange = sorted(set(names) - set(matrices[:1]) - set(vectors[:1]))
     if strange:
         raise UserError(
-            f"{opened.path}: {strange[0]} {list(shapes[strange[0]])} is neither a plain LSTM's nor an "
-            "output layer's; only LSTM layers and one output layer can be imported"
+            f"{opened.path}: {strange[0]} {list(shapes[strange[0]])} belongs neither to a plain LSTM nor "
+            "to the output layer; only LSTM layers and one output layer can be imported"
         )
     if not matrices or not vectors:
         raise UserError(f"{opened.path} has no output layer for {cells} cells")
@@ -267,7 +268,7 @@ def _build(
     for below, above in itertools.pairwise(layers):
         if above.inputs != below.cells:
             raise UserError(
-                f"{path}: a layer of {above.inputs} inputs stands on one of {below.cells} cells"
+                f"{path}: a layer with {above.inputs} inputs follows a layer of {below.cells} cells"
             )
     network = SequenceNetwork(num_classes, [layer.cells for layer in layers], name="prior")
     for index, (lstm, layer) in enumerate(zip(network.lstms, layers)):
@@ -280,6 +281,6 @@ def _build(
 
 
 def _keras_gates(columns: np.ndarray) -> np.ndarray:
-    """Put columns i, j, f, o in the order i, f, j, o."""
+    """Reorder columns i, j, f, o as i, f, j, o."""
     i, j, f, o = np.split(columns, 4, axis=-1)
     return np.concatenate([i, f, j, o], axis=-1)

@@ -1,4 +1,4 @@
-"""Writing priors that another program trained."""
+"""Saving of priors that another program trained."""
 
 from __future__ import annotations
 
@@ -30,18 +30,21 @@ def find_encoding(
         encoding: the encoding of the kind, where it does not depend on data.
 
     Raises:
-        UserError: kind, classes and dataset do not fit together.
+        UserError: the kind or the number of classes does not fit the dataset or the encoding.
     """
     if dataset_dir is None:
         if encoding is None:
             raise UserError(
-                f"the encoding of {kind!r} depends on its data: give the dataset_dir of such a dataset"
+                f"the encoding of {kind!r} sequences depends on the data: give dataset_dir, the folder of a"
+                " dataset of this kind"
             )
         found, where = encoding, f"the encoding of {kind!r} has"
     else:
         dataset = SequenceDataset(dataset_dir)
         if dataset.kind != kind:
-            raise UserError(f"{dataset_dir} contains {dataset.kind} sequences, not {kind} ones")
+            raise UserError(
+                f"{dataset_dir} contains {dataset.kind} sequences, not {kind} sequences"
+            )
         found, where = dataset.description["encoding"], f"{dataset_dir} has"
     if found["num_classes"] != num_classes:
         raise UserError(
@@ -60,11 +63,11 @@ def save_imported(
     """Write output_dir/prior.keras, replacing an earlier one.
 
     Args:
-        network: the prior; its metadata are filled in.
+        network: the prior; its metadata are set.
         output_dir: the folder.
         kind: kind of sequences.
-        encoding: as in a dataset.json.
-        imported: where the weights came from; "cells" and "num_classes" are added.
+        encoding: encoding as in a dataset.json.
+        imported: origin of the weights; "cells" and "num_classes" are added.
 
     Returns:
         The path of the file.
@@ -77,7 +80,7 @@ def save_imported(
     network.metadata = {
         "kind": kind,
         "encoding": encoding,
-        # Nothing is known of the data, which is not the same as no data.
+        # None means unknown, not empty.
         "provenance": {
             "imported": facts,
             "class_histogram": None,

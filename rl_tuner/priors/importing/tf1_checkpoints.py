@@ -1,4 +1,4 @@
-"""Variables on disk as TensorFlow 1 wrote them: both checkpoint formats, folders and .mag bundles."""
+"""Reading of TensorFlow 1 variables: both checkpoint formats, folders and .mag bundles."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Checkpoint:
     """An open checkpoint.
 
     Attributes:
-        path: what it is called in messages.
+        path: path as shown in messages.
         name: file name, without folders.
-        sha256: of the bytes of its files, in the order of their names.
-        num_bytes: size of its files.
+        sha256: digest of the bytes of its files, in the order of their names.
+        num_bytes: total size of its files.
         shapes: variable name -> shape.
-        bundle: what a bundle says of itself: "generator", "generator_description", "description";
-            empty for a checkpoint on its own.
+        bundle: "generator", "generator_description" and "description" of a bundle; empty for a
+            checkpoint that is not in a bundle.
     """
 
     path: str
@@ -48,9 +48,9 @@ class Checkpoint:
         """Return a variable as float32.
 
         Raises:
-            UserError: it is damaged, is larger than the file, is not of numbers or not finite.
+            UserError: the variable is damaged, larger than the file, not numeric or not finite.
         """
-        # A damaged or forged header must not make anything allocate memory.
+        # A damaged or forged header must not cause a huge allocation.
         if 2 * math.prod(self.shapes[variable]) > self.num_bytes:
             raise _damaged(self.path, f"{variable} is larger than the whole file")
         try:
@@ -58,20 +58,20 @@ class Checkpoint:
         except Exception as error:
             raise _damaged(self.path, _reason(error)) from error
         if value.shape != self.shapes[variable] or not np.isfinite(value).all():
-            raise _damaged(self.path, f"{variable} holds numbers that are not finite")
+            raise _damaged(self.path, f"{variable} contains numbers that are not finite")
         return value
 
 
 @contextlib.contextmanager
 def open_checkpoint(path: str) -> Iterator[Checkpoint]:
-    """Open TensorFlow 1 variables; the program that is stored beside them is never read.
+    """Open a TensorFlow 1 checkpoint; the graph that is stored next to the variables is never read.
 
     Args:
-        path: a checkpoint's prefix or one of its files, a folder with the file "checkpoint" (its
-            latest is taken), or a Magenta bundle (.mag).
+        path: prefix or one of the files of a checkpoint, a folder with a file "checkpoint" (which
+            names the latest), or a Magenta bundle (.mag).
 
     Raises:
-        UserError: there is none, or it is damaged.
+        UserError: there is no checkpoint, or it is damaged.
     """
     try:
         if path.endswith(".mag"):
@@ -93,7 +93,7 @@ def _locate(path: str) -> tuple[str, list[str]]:
             raise UserError(
                 f"{path} has no readable file 'checkpoint'; give the checkpoint itself"
             ) from None
-        # The recorded folder is that of the machine that trained.
+        # The folder in the file is that of the machine where the network was trained.
         prefix = os.path.join(path, os.path.basename(latest))
     if os.path.isfile(f"{prefix}.index"):
         return prefix, [*sorted(glob.glob(f"{glob.escape(prefix)}.data-*")), f"{prefix}.index"]
@@ -123,7 +123,7 @@ def _open_bundle(path: str, unpacked: str) -> Checkpoint:
     from google.protobuf.message import DecodeError
 
     with warnings.catch_warnings():
-        # A package below note-seq misses ffmpeg, which nothing here needs.
+        # A dependency of note-seq warns that ffmpeg is missing, which is not needed here.
         warnings.simplefilter("ignore", RuntimeWarning)
         from note_seq.protobuf import generator_pb2
 
@@ -132,9 +132,11 @@ def _open_bundle(path: str, unpacked: str) -> Checkpoint:
     try:
         bundle = generator_pb2.GeneratorBundle.FromString(data)
     except DecodeError as error:
-        raise UserError(f"{path} is not a Magenta bundle, or a damaged one") from error
+        raise UserError(f"{path} is not a Magenta bundle, or it is damaged") from error
     if len(bundle.checkpoint_file) != 1:
-        raise UserError(f"bundle {path} holds {len(bundle.checkpoint_file)} checkpoints, not one")
+        raise UserError(
+            f"bundle {path} must contain one checkpoint, not {len(bundle.checkpoint_file)}"
+        )
     with open(unpacked, "wb") as file:
         file.write(bundle.checkpoint_file[0])
     facts = {
@@ -147,7 +149,7 @@ def _open_bundle(path: str, unpacked: str) -> Checkpoint:
 
 
 def _damaged(path: str, reason: str) -> UserError:
-    return UserError(f"{path} is no TensorFlow 1 checkpoint, or a damaged one ({reason})")
+    return UserError(f"{path} is not a TensorFlow 1 checkpoint, or it is damaged ({reason})")
 
 
 def _reason(error: Exception) -> str:

@@ -1,8 +1,8 @@
-"""The 38 classes a melody is written in: one class per sixteenth-note step.
+"""Encoding of melodies in 38 classes, one class per sixteenth-note step.
 
 | class | meaning |
 |---|---|
-| 0 | NO_EVENT: whatever sounds goes on (a held note or a continuing silence) |
+| 0 | NO_EVENT: no change (a held note or a continuing silence) |
 | 1 | NOTE_OFF: the sounding note ends |
 | 2 .. 37 | a note begins at MIDI pitch 46 + class (48 = C3 .. 83 = B5) |
 
@@ -20,7 +20,7 @@ NUM_CLASSES = NUM_SPECIAL_CLASSES + MAX_NOTE - MIN_NOTE
 PITCH_OFFSET = MIN_NOTE - NUM_SPECIAL_CLASSES
 STEPS_PER_QUARTER = 4
 TRANSPOSE_TO_KEY = 0
-# The "encoding" of a dataset of melodies.
+# Entry "encoding" in the description of a dataset of melodies.
 MELODY_ENCODING = {
     "min_note": MIN_NOTE,
     "max_note": MAX_NOTE,
@@ -29,7 +29,7 @@ MELODY_ENCODING = {
     "transpose_to_key": TRANSPOSE_TO_KEY,
 }
 
-# The rules' key is C major, its tonic middle C.
+# Key of the rules: C major with middle C as its tonic.
 TONIC_PITCH = 60
 MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 _NOTE_NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")

@@ -1,4 +1,4 @@
-"""What an exported model says of melodies, in graph."""
+"""Conversion of classes to notes as a graph, for exported models."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from rl_tuner.tasks.presentation import GraphCodec
 
 
 class MelodyCodec(GraphCodec):
-    """Notes beside the classes."""
+    """Codec that adds the notes of melodies."""
 
     def decode(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`pitches`, `starts`, `ends`, see `notes`."""
+        """Return `pitches`, `starts` and `ends`, see `notes`."""
         pitches, starts, ends = notes(tokens, lengths)
         return {"pitches": pitches, "starts": starts, "ends": ends}
 
 
 def notes(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Return the notes of melodies, as `encoding.notes_from_classes` finds them one by one.
+    """Return the notes of melodies, as `encoding.notes_from_classes` does for a single melody.
 
     Args:
         tokens: int32 [B, T] classes.
-        lengths: int32 [B], steps of each melody.
+        lengths: int32 [B], number of steps of each melody.
 
     Returns:
         MIDI pitches, first steps and last steps (exclusive) of the notes in their order, int32 [B, T]
@@ -31,7 +31,7 @@ def notes(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, 
     size = tf.shape(tokens)[1]
     steps = tf.range(size)[tf.newaxis]
     happens = tf.not_equal(tokens, NO_EVENT) & (steps < lengths[:, tf.newaxis])
-    # Events come first, in their order; what sounds ends where the next event stands.
+    # Events are sorted to the front in their order; a note ends at the next event.
     starts = tf.sort(tf.where(happens, steps, size), axis=1)
     classes = tf.gather(tf.pad(tokens, [[0, 0], [0, 1]]), starts, batch_dims=1)
     following = tf.concat([starts[:, 1:], tf.fill([tf.shape(tokens)[0], 1], size)], axis=1)

@@ -1,6 +1,6 @@
-"""Detectors of the music-theory rules about intervals: their weights, and what becomes of leaps.
+"""Detectors of the music-theory rules about intervals: interval weights and the outcome of leaps.
 
-See `rules` for the words used here and for the source.
+See `rules` for the terms used here and for the source.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ _BEYOND = float(NUM_CLASSES)  # further from zero than any class
 
 
 def _interval_table() -> np.ndarray:
-    """Return the weights as `[latest pitch, class]`; latest pitch 0 stands for none."""
+    """Return the weights as `[latest pitch, class]`; latest pitch 0 means none."""
     by_size = {2: 0.08, 4: 0.09, 5: 0.07, 7: 0.02, 9: 0.05, 11: -0.3}
     table = np.zeros((NUM_CLASSES, NUM_CLASSES), np.float32)
     for latest in range(NUM_SPECIAL_CLASSES, NUM_CLASSES):
@@ -77,12 +77,12 @@ def interval_weight(melody: tf.Tensor) -> tf.Tensor:
 
 
 def leaps(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Says at which steps a leap is resolved, and at which it is doubled.
+    """Return the steps at which a leap is resolved, and those at which it is doubled.
 
     A leap is a move of 7 semitones or more from the latest pitch, its origin. It opens if no leap
-    is open. While one is open, a leap in its direction doubles it; a leap in the other direction
-    closes it, and resolves it if more than 6 steps lie between it and the latest leap; any other
-    pitch that has come back to the origin, or past it, resolves and closes it.
+    is open. While a leap is open, a further leap in the same direction doubles it; a leap in the
+    other direction closes it, and resolves it if there are more than 6 steps between it and the
+    latest leap; any other pitch at the origin or beyond it resolves and closes it.
 
     Args:
         melody: integer `[B, T]`.
@@ -99,9 +99,9 @@ def leaps(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     latest, latest_step = latest_pitch(x)
     move = tf.where(is_pitched & (latest_step >= 0), x - latest, 0)
     is_leap = tf.abs(move) >= LEAP_SEMITONES
-    # A leap is written as its origin: positive if it goes up, negative if down, 0 for none.
+    # A leap is represented by its origin: positive if it goes up, negative if down, 0 for none.
     leap = tf.where(is_leap, tf.sign(move) * latest, 0)
-    # An open leap up closes where this floor reaches its origin, one down where this ceiling does.
+    # An open upward leap closes when `floor` reaches its origin, a downward one when `ceiling` does.
     floor = tf.where(leap < 0, -_BEYOND, tf.where(is_pitched, x, _BEYOND))
     ceiling = tf.where(leap > 0, _BEYOND, tf.where(is_pitched, x, -_BEYOND))
 
@@ -116,10 +116,10 @@ def leaps(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _open_leaps(leap, floor, ceiling):
-    """Return the leap that is open before each step, as its signed origin; 0 for none.
+    """Return the open leap before each step, as its signed origin; 0 for none.
 
-    This alone of the rules is a loop over steps: whether a leap opens or closes another depends
-    on all before it.
+    This is the only rule with a loop over steps: whether a leap opens or closes another depends
+    on all leaps before it.
     """
 
     def advance(open_leap, now):

@@ -1,4 +1,4 @@
-"""Metrics of melodies: the paper's Table 1, each row from the detector its reward uses."""
+"""Metrics of melodies: the paper's Table 1, computed with the same detectors as the reward."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from rl_tuner.tasks.melody import intervals, rules
 
 _LAGS = (1, 2, 3)
 
-# The rows in the paper's order: metric, label, and how it is written.
+# The rows in the paper's order: metric, label and number format.
 TABLE1_ROWS = (
     Row("repeated_notes", "Repeated notes", "share"),
     Row("autocorrelation_lag_1", "Mean autocorrelation, lag 1", "mean"),
@@ -31,7 +31,7 @@ def _paper_column(*values: float) -> dict[str, float]:
     return dict(zip(TABLE1_METRICS, values, strict=True))
 
 
-# Jaques et al. (2017), Table 1: 100,000 melodies a model, a prior of 30,000 songs.
+# Jaques et al. (2017), Table 1: 100,000 melodies per model, with a prior trained on 30,000 songs.
 PAPER_TABLE1 = {
     "MLE": _paper_column(
         0.633, -0.16, 0.14, -0.13, 0.001, 0.009, 0.772, 0.647, 0.494, 0.059, 0.00007
@@ -46,16 +46,16 @@ PAPER_TABLE1 = {
 
 @tf.function(reduce_retracing=True, autograph=False)
 def table1_sums(melody: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Return the sums and counts from which `table1` makes its metrics.
+    """Return the sums and counts from which `table1` computes its metrics.
 
-    Those of two batches add up, entry by entry, to those of both.
+    They are additive: the entries for two batches add up to the entries for both together.
 
     Args:
         melody: integer `[B, T]`, whole melodies.
 
     Returns:
-        float64 scalars: `melodies` and `steps` counted, `leaps_doubled`, and for every metric of
-        `TABLE1_METRICS` the sum or count that it divides.
+        float64 scalars: the counts `melodies`, `steps` and `leaps_doubled`, and for every metric of
+        `TABLE1_METRICS` its numerator.
 
     Raises:
         ValueError: if `melody` is not of rank 2.
@@ -90,14 +90,15 @@ def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
     - `autocorrelation_lag_1`, `_2`, `_3`: the mean coefficient of whole melodies.
     - `not_in_key`: the share of steps that are pitches outside C major.
     - `starts_with_tonic`: the share of melodies whose first class is middle C.
-    - `leaps_resolved`: leaps resolved of all leaps resolved or doubled; None if there are none.
+    - `leaps_resolved`: the share of resolved leaps among those resolved or doubled; None if there
+      are none.
     - `unique_max`: the share of melodies whose highest class occurs once.
     - `unique_min`: the share of melodies whose lowest pitch occurs once.
-    - `motif`: the share of steps that end 8 steps which are a motif.
-    - `repeated_motif`: the share of steps that end 8 steps which are a motif heard before.
+    - `motif`: the share of steps at the end of an 8-step motif.
+    - `repeated_motif`: the share of steps at the end of an 8-step motif that occurred before.
 
     Args:
-        sums: what `table1_sums` returned, or the sums of that over several batches.
+        sums: result of `table1_sums`, or its sums over several batches.
 
     Returns:
         for each of `TABLE1_METRICS`, a share, a mean or None.
@@ -119,9 +120,9 @@ def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
 
 
 def novelty(melodies: np.ndarray, corpus: Sequence[np.ndarray]) -> float:
-    """Return the share of melodies that are no excerpt of the corpus.
+    """Return the share of melodies that are not an excerpt of the corpus.
 
-    An excerpt is any T steps in a row of one of its melodies.
+    An excerpt is any T consecutive steps of a melody in the corpus.
 
     Args:
         melodies: integer `[N, T]`.
@@ -146,7 +147,7 @@ def _rows(classes: np.ndarray) -> list[bytes]:
     classes = np.asarray(classes)
     if classes.ndim != 2 or not classes.size:
         raise ValueError(
-            f"Melodies have the shape [N, T] with N and T above 0, not {classes.shape}."
+            f"Melodies must have the shape [N, T] with N and T above 0, not {classes.shape}."
         )
     packed = np.ascontiguousarray(classes, dtype=np.uint8)
     return [row.tobytes() for row in packed]

@@ -1,4 +1,4 @@
-"""Melodies as pictures: piano rolls side by side in a figure, or small ones in an image."""
+"""Piano rolls of melodies, as a figure or as a small image."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ def _in_scale(pitch: int) -> bool:
 def piano_roll_figure(
     columns: Mapping[str, Sequence[Iterable[int]] | np.ndarray], title: str = ""
 ) -> Figure:
-    """Draws melodies as piano rolls on one pitch axis and one time axis, one column per model.
+    """Draw melodies as piano rolls with common pitch and time axes, one column per model.
 
-    Rows of C major are lightly shaded, middle C has its line, and notes outside the key have
+    Rows of C major are lightly shaded, middle C is marked by a line, and notes outside the key have
     another colour.
 
     Args:
         columns: name -> classes of some melodies, shown one below the other.
-        title: what the figure is headed with, if anything.
+        title: title of the figure; empty for none.
 
     Returns:
-        a matplotlib Figure that no global state knows of.
+        a matplotlib Figure without global state.
 
     Raises:
-        ValueError: if there is not a melody, or a class is unknown.
+        ValueError: if there are no melodies, or a class is unknown.
     """
     shown = {name: [[int(c) for c in m] for m in melodies] for name, melodies in columns.items()}
     everything = [melody for melodies in shown.values() for melody in melodies]
@@ -90,7 +90,7 @@ def _add_legend(figure: Figure) -> None:
 
 
 def _pitch_range(melodies: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """Return the lowest and highest pitch to show: whole scales around all notes and middle C."""
+    """Return the lowest and highest pitch to show: all notes and the octave above middle C, with a margin."""
     pitches = [note[0] for melody in melodies for note in notes_from_classes(melody)]
     low, high = min([*pitches, TONIC_PITCH]), max([*pitches, TONIC_PITCH + 12])
     return max(low - 2, MIN_NOTE - 1), min(high + 2, MAX_NOTE)
@@ -129,21 +129,21 @@ def _draw(axis: Axes, melody: Sequence[int], low: int, high: int, length: int) -
 
 
 def piano_roll_image(melodies: np.ndarray, columns: int = 2, scale: int = 6) -> np.ndarray:
-    """Draws melodies as small piano rolls in a grid, row by row.
+    """Draw melodies as small piano rolls in a grid, row by row.
 
-    A note in C major is blue, another red; its first step is the darker one. Rows of the key are
+    Notes in C major are blue, others red; the beginning of a note is darker. Rows of the key are
     white, others grey, and middle C is yellow.
 
     Args:
         melodies: integer `[N, T]`.
-        columns: how many stand side by side.
-        scale: pixels a step and a semitone.
+        columns: number of piano rolls per row.
+        scale: pixels per step and per semitone.
 
     Returns:
         uint8 `[H, W, 3]`.
 
     Raises:
-        ValueError: if there is not a melody, or a class is unknown.
+        ValueError: if there are no melodies, or a class is unknown.
     """
     if not len(melodies):
         raise ValueError("An image needs at least one melody.")
@@ -160,7 +160,7 @@ def piano_roll_image(melodies: np.ndarray, columns: int = 2, scale: int = 6) -> 
 
 
 def _roll_pixels(melody: Sequence[int], scale: int) -> np.ndarray:
-    """Return one melody as uint8 `[H, W, 3]`, a frame of one pixel around it."""
+    """Return one melody as uint8 `[H, W, 3]` with a frame of one pixel."""
     scale_rows = [_in_scale(pitch) for pitch in range(MIN_NOTE, MAX_NOTE)]
     roll = np.where(np.array(scale_rows)[:, np.newaxis, np.newaxis], 252, 236).astype(np.uint8)
     roll = np.tile(roll, (1, len(melody), 3))

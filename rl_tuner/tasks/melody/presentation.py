@@ -1,4 +1,4 @@
-"""How people hear, see and read melodies: MIDI files, sound, piano rolls, note names, Table 1."""
+"""Presentation of melodies: MIDI files, sound, piano rolls, note names and Table 1."""
 
 from __future__ import annotations
 
@@ -22,27 +22,29 @@ _SHOWN = 8
 
 
 class MelodyPresentation(Presentation):
-    """Melodies as notes.
+    """Presentation of melodies.
 
     Args:
-        task: whose melodies; its `qpm` is the tempo.
+        task: the melody task; its `qpm` is the tempo.
     """
 
     rows = metrics.TABLE1_ROWS
     published = metrics.PAPER_TABLE1
     card_notes = CardNotes(
-        token="A token is one sixteenth: it holds what sounds, ends it, or starts one of 36 pitches.",
+        token="A token is one sixteenth-note step: it continues, ends the sounding note, or starts one of"
+        " 36 pitches.",
         outputs='made["pitches"], made["starts"], made["ends"]',
         limits=(
-            "Melodies have one voice, in sixteenth-note steps, from C3 to B5. There is no harmony, there are"
-            " no dynamics and no rhythm finer than a sixteenth note.",
-            "The rules of music theory that it was rewarded for are a few of many, and its style is that"
-            " of the tunes it learned from. A melody that follows the rules is not necessarily a good one.",
-            "A melody may repeat a tune of the training data; where it was measured, the table gives the"
+            "Melodies have one voice, in sixteenth-note steps, from C3 to B5. They have no harmony, no"
+            " dynamics and no rhythm finer than a sixteenth note.",
+            "The model was rewarded for only a few rules of music theory, and its style is that of the"
+            " tunes it was trained on. A melody that follows the rules is not necessarily a good one.",
+            "A melody may repeat a tune of the training data; if it was measured, the table shows the"
             " share of melodies not found there.",
         ),
         notes={
-            ".mid": "A note is its name, its octave and, above 1, its sixteenths; rests are left out."
+            ".mid": "A note is shown as its name, its octave and, if longer than one sixteenth, its length"
+            " in sixteenths; rests are left out."
         },
     )
 
@@ -56,14 +58,14 @@ class MelodyPresentation(Presentation):
         return {"novelty": None if corpus is None else metrics.novelty(sequences, corpus)}
 
     def read_primer(self, path: str) -> list[int]:
-        """Return the classes of the first melody in a MIDI file, in its own key, up to its last note."""
+        """Return the classes of the first melody in a MIDI file; see `rendering.read_melody`."""
         try:
             return rendering.read_melody(path)
         except (OSError, ValueError) as error:
             raise UserError(f"primer {path}: {error}") from error
 
     def read_prompt(self, text: str) -> list[int]:
-        """Refuse: melodies have no text form.
+        """Reject the prompt, because melodies have no text form.
 
         Raises:
             UserError: always.
@@ -79,7 +81,7 @@ class MelodyPresentation(Presentation):
         return paths
 
     def sample_lines(self, path: str) -> list[str] | None:
-        """Return a melody as note names, with sixteenths where a note lasts longer."""
+        """Return a melody as note names, with the lengths of notes longer than a sixteenth."""
         try:
             classes = rendering.read_melody(path)
         except (OSError, ValueError):
@@ -104,5 +106,5 @@ class MelodyPresentation(Presentation):
         return rendering.audio(sequence, qpm=self.task.qpm)
 
     def graph_codec(self) -> MelodyCodec:
-        """Return notes beside the classes."""
+        """Return the codec that adds the notes of melodies."""
         return MelodyCodec()

@@ -1,4 +1,4 @@
-"""Melodies as a person wants them: note sequences, MIDI files, sound and piano rolls."""
+"""Rendering of melodies as note sequences, MIDI files, sound and piano rolls."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ __all__ = [
     "write_midi",
 ]
 
-# note-seq brings a library for compressed audio, which nothing here reads.
+# A dependency of note-seq warns that ffmpeg is missing; it is only needed for compressed audio.
 warnings.filterwarnings("ignore", "Couldn't find ffmpeg", RuntimeWarning)
 
 DEFAULT_QPM = 120.0
 _VELOCITY = 90
 
-# The synthesiser: a plucked tone whose upper partials are weaker and die sooner.
+# The synthesiser makes a plucked tone whose upper partials are weaker and decay faster.
 _PARTIALS = 8
 _ATTACK_SECONDS = 0.008
 _RELEASE_SECONDS = 0.06
@@ -47,7 +47,7 @@ def step_seconds(qpm: float = DEFAULT_QPM) -> float:
         ValueError: if `qpm` is not positive.
     """
     if not qpm > 0:
-        raise ValueError(f"A tempo is positive, not {qpm}.")
+        raise ValueError(f"A tempo must be positive, not {qpm}.")
     return 60.0 / qpm / STEPS_PER_QUARTER
 
 
@@ -62,7 +62,7 @@ def to_note_sequence(
         program: General MIDI program of the instrument, from 0.
 
     Returns:
-        a NoteSequence whose `total_time` covers every step, trailing silence too.
+        a NoteSequence whose `total_time` covers every step, including trailing silence.
 
     Raises:
         ValueError: if a class is unknown, `qpm` is not positive or `program` is not in 0 .. 127.
@@ -70,7 +70,7 @@ def to_note_sequence(
     from note_seq.protobuf import music_pb2
 
     if not 0 <= program <= 127:
-        raise ValueError(f"A MIDI program is in 0 .. 127, not {program}.")
+        raise ValueError(f"A MIDI program must be between 0 and 127, not {program}.")
     classes = [int(c) for c in classes]
     seconds = step_seconds(qpm)
     sequence = music_pb2.NoteSequence(ticks_per_quarter=220, total_time=len(classes) * seconds)
@@ -91,7 +91,7 @@ def to_note_sequence(
 def write_midi(
     path: str, classes: Iterable[int], qpm: float = DEFAULT_QPM, program: int = 0
 ) -> None:
-    """Write a melody as a MIDI file, beside `path` first and then renamed.
+    """Write a melody as a MIDI file atomically.
 
     Args:
         path: the file to write; its folder exists.
@@ -113,8 +113,8 @@ def write_midi(
 def read_melody(path: str) -> list[int]:
     """Return the classes of the first melody in a MIDI file, up to its last note.
 
-    The melody is the highest note at every time of the first instrument that has notes, quantised
-    to sixteenths, in its own key and octave, from the bar of its first note on.
+    The melody consists of the highest notes of the first instrument that has notes, quantised to
+    sixteenths, in its own key and octave; it starts with the bar of its first note.
 
     Raises:
         ValueError: if the file is not a MIDI file, its metre changes, it has no note, or a pitch has no
@@ -146,7 +146,7 @@ def read_melody(path: str) -> list[int]:
             raise ValueError(str(error)) from error
         if any(event >= 0 for event in melody):
             return encode_events(melody)
-    raise ValueError("no note in it")
+    raise ValueError("it contains no notes")
 
 
 def audio(
@@ -160,14 +160,14 @@ def audio(
         qpm: quarter notes per minute.
 
     Returns:
-        float32 `[samples]` within -1 .. 1, from silence to silence: the steps of the melody and a
-        short release; and the sample rate.
+        float32 `[samples]` within -1 .. 1, beginning and ending in silence and longer than the melody
+        by a short release; and the sample rate.
 
     Raises:
         ValueError: if a class is unknown, or `qpm` or `sample_rate` is not positive.
     """
     if sample_rate <= 0:
-        raise ValueError(f"A sample rate is positive, not {sample_rate}.")
+        raise ValueError(f"A sample rate must be positive, not {sample_rate}.")
     classes = [int(c) for c in classes]
     samples_per_step = step_seconds(qpm) * sample_rate
     release = int(_RELEASE_SECONDS * sample_rate)
@@ -181,7 +181,7 @@ def audio(
 
 
 def _tone(pitch: int, samples: int, sample_rate: int) -> np.ndarray:
-    """Return one note, `samples` long with its release, rising from 0 and falling back to it."""
+    """Return one note of `samples` samples including its release, rising from 0 and falling back to 0."""
     seconds = np.arange(samples) / sample_rate
     frequency = 440.0 * 2 ** ((pitch - 69) / 12)
     tone = np.zeros(samples)

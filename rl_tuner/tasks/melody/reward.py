@@ -1,4 +1,4 @@
-"""The music-theory reward: every rule a weighted part, their sum the task reward r_T."""
+"""Music-theory reward r_T of melodies: the sum of one weighted part per rule."""
 
 import dataclasses
 import math
@@ -14,34 +14,35 @@ AUTOCORRELATION_LAGS = (1, 2, 3)
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class MusicTheoryReward:
-    """The task reward of a melody, one part a rule.
+    """The task reward of a melody, with one part per rule.
 
     The defaults are the magnitudes of the paper's public reference implementation. A part whose
     weights are all 0 is not computed.
 
     Attributes:
-        in_key: for a pitch that is not in C major.
-        tonic: for the tonic in its place at the start and before the end.
-        repetition: for an excessively repeated class.
-        autocorrelation: times the absolute coefficient of the melody so far, for each of the lags
-            1, 2 and 3 whose coefficient exceeds `autocorrelation_threshold` in size.
-        autocorrelation_threshold: the size from which a coefficient counts.
-        lag_1: times the whole melody's signed coefficient of lag 1, at the last step: a multiplier that
-            moves the mean coefficient of all melodies.
-        lag_2: the same of lag 2.
-        lag_3: the same of lag 3.
-        motif: for the last 8 steps being a motif.
-        motif_extra: for each of its distinct pitches beyond the third.
-        repeated_motif: for a motif that stood earlier in the melody.
-        repeated_motif_extra: for each of its distinct pitches beyond the third.
-        interval: times the weight of the interval from the latest pitch.
-        leap_resolved: for resolving a leap.
-        leap_doubled: for doubling a leap.
-        unique_max: for the highest class of the whole melody occurring once, at the last step.
-        unique_min: for the lowest pitch of the whole melody occurring once, at the last step.
-        extrema_as_they_change: pays the two unique extrema when they come and takes the payment back
-            when they go, step by step, instead of once at the last step. A melody's total is the same
-            (potential-based shaping: Ng, Harada and Russell 1999), but a small gamma sees it in time.
+        in_key: reward for a pitch that is not in C major.
+        tonic: reward for the tonic in its place at the start and before the end.
+        repetition: reward for an excessively repeated class.
+        autocorrelation: factor of the absolute autocorrelation coefficient of the melody so far, for
+            each of the lags 1, 2 and 3 whose coefficient exceeds `autocorrelation_threshold`.
+        autocorrelation_threshold: absolute value above which a coefficient counts.
+        lag_1: factor of the whole melody's signed coefficient of lag 1, at the last step: a multiplier
+            that moves the mean coefficient of all melodies.
+        lag_2: the same for lag 2.
+        lag_3: the same for lag 3.
+        motif: reward if the last 8 steps are a motif.
+        motif_extra: reward for each distinct pitch of the motif beyond the third.
+        repeated_motif: reward for a motif that occurred earlier in the melody.
+        repeated_motif_extra: reward for each distinct pitch of the repeated motif beyond the third.
+        interval: factor of the weight of the interval from the latest pitch.
+        leap_resolved: reward for resolving a leap.
+        leap_doubled: reward for doubling a leap.
+        unique_max: reward at the last step if the highest class of the melody occurs once.
+        unique_min: reward at the last step if the lowest pitch of the melody occurs once.
+        extrema_as_they_change: whether `unique_max` and `unique_min` are paid as soon as an extremum
+            becomes unique and taken back when it no longer is, instead of once at the last step. A
+            melody's total is the same (potential-based shaping: Ng, Harada and Russell 1999), but the
+            reward comes early enough for a small gamma.
 
     Raises:
         ValueError: if a weight is not a finite number, or the threshold is negative.
@@ -69,10 +70,12 @@ class MusicTheoryReward:
     def __post_init__(self):
         for name, value in dataclasses.asdict(self).items():
             if not isinstance(value, (int, float)) or not math.isfinite(value):
-                raise ValueError(f"MusicTheoryReward.{name} is a finite number, not {value!r}.")
+                raise ValueError(
+                    f"MusicTheoryReward.{name} must be a finite number, not {value!r}."
+                )
         if self.autocorrelation_threshold < 0:
             raise ValueError(
-                "MusicTheoryReward.autocorrelation_threshold is at least 0, not "
+                "MusicTheoryReward.autocorrelation_threshold must be at least 0, not "
                 f"{self.autocorrelation_threshold}."
             )
 
@@ -172,12 +175,12 @@ class MusicTheoryReward:
 
 
 def _where(condition: tf.Tensor, value) -> tf.Tensor:
-    """Return `value` as float32 where `condition` holds, else 0."""
+    """Return `value` as float32 where `condition` is true, else 0."""
     return tf.where(condition, tf.cast(value, tf.float32), 0.0)
 
 
 def _sum(terms: list[tf.Tensor]) -> tf.Tensor:
-    """Return the sum of `terms`, in their order: `tf.add_n` may begin with any whose memory is free."""
+    """Return the sum of `terms` in a fixed order; the order of `tf.add_n` depends on free memory."""
     return tf.reduce_sum(tf.stack(terms), axis=0)
 
 

@@ -1,14 +1,14 @@
 """Detectors of the music-theory rules: stateless functions of a batch of melodies.
 
 A *melody* is an integer tensor `[B, T]` of classes, one per sixteenth-note step (see
-`encoding`). A *special* is class 0 (`NO_EVENT`, whatever sounds goes on) or 1 (`NOTE_OFF`);
-a *pitch* is any other class and begins a note. Intervals are measured in classes, which are
-semitones. The key is C major; its *tonic* is middle C.
+`encoding`). A *special* is class 0 (`NO_EVENT`, no change) or 1 (`NOTE_OFF`); a *pitch* is any
+other class and begins a note. Intervals are measured in classes, which are semitones. The key is
+C major; its *tonic* is middle C.
 
-What a detector says of step t depends on steps 0 .. t only (`tonic_in_place`, `unique_max` and
-`unique_min` also on where the melody ends). Applied to a finished melody it gives, in one pass,
-what it would have said as each class was chosen. Reward and metrics share these functions, and
-those of `intervals`.
+A detector's result for step t depends only on steps 0 .. t (for `tonic_in_place`, `unique_max` and
+`unique_min` also on the end of the melody). Applied to a finished melody, a detector therefore
+returns in one pass the results that it would have returned as each class was chosen. Reward and
+metrics share these functions and those in `intervals`.
 
 All run eagerly, inside a `tf.function` and under XLA, for any B and T, known or not when traced.
 Time grows about linearly in T; the counts are exact for any T below 10,000.
@@ -59,7 +59,7 @@ _IN_KEY_TABLE = np.array(
 
 
 def in_key(melody: tf.Tensor) -> tf.Tensor:
-    """Says which steps are in C major; specials are.
+    """Return which steps are in C major; specials count as in key.
 
     Args:
         melody: integer `[B, T]`.
@@ -76,9 +76,9 @@ def in_key(melody: tf.Tensor) -> tf.Tensor:
 
 
 def tonic_in_place(melody: tf.Tensor) -> tf.Tensor:
-    """Says which steps give the tonic its place at the start and before the end.
+    """Return the steps with the tonic in its place at the start and before the end.
 
-    That is the tonic at t = 0 and at t = T-4, a hold at t = T-3, and a special after that.
+    These are the tonic at t = 0 and at t = T-4, a hold at t = T-3, and specials after that.
 
     Args:
         melody: integer `[B, T]`, whole melodies.
@@ -101,15 +101,15 @@ def tonic_in_place(melody: tf.Tensor) -> tf.Tensor:
 
 
 def excessively_repeated(melody: tf.Tensor) -> tf.Tensor:
-    """Says which steps repeat their class too often.
+    """Return the steps that repeat their class too often.
 
-    Walk back from step t-1 while steps are special or equal to the class a at t. Those equal to a
-    are counted; a NOTE_OFF that is not a is a break and a NO_EVENT that is not a is a hold. More
-    than 4 are too many, more than 6 with a break or a hold among them, and more than 1 if a is
-    NOTE_OFF.
+    Let a be the class at step t. Walk back from step t-1 while steps are special or equal to a, and
+    count the steps equal to a. A NOTE_OFF is a break and a NO_EVENT is a hold, unless it equals a.
+    More than 4 repetitions are too many; with a break or a hold among them, more than 6; if a is
+    NOTE_OFF, more than 1.
 
     No loop is needed: for a special the walk ends at the latest pitch, for a pitch at the latest
-    pitch that is *another* one, and what lies between is a difference of running counts.
+    *different* pitch, and the count in between is a difference of running counts.
 
     Args:
         melody: integer `[B, T]`.
@@ -132,7 +132,7 @@ def excessively_repeated(melody: tf.Tensor) -> tf.Tensor:
     holds = step - 1 - latest_step - offs
     too_many_holds = holds > tf.where(offs > 0, 6.0, 4.0)
 
-    # The run of equal pitches that step t continues began where the pitch last changed.
+    # The run of equal pitches before step t begins where the pitch last changed.
     changed = is_pitched & (x != latest)
     pitches_before = delay(running_sum(tf.cast(is_pitched, tf.float32)), 1)
     pitches = pitches_before - running_max(tf.where(changed, pitches_before, 0))
@@ -153,7 +153,7 @@ def autocorrelation_so_far(melody: tf.Tensor, lag: int) -> tf.Tensor:
     and variance = (1/n) sum_i (x_i - mean)^2. Multiplied out, with S = sum_i x_i, Q = sum_i x_i^2,
     P = sum_i x_i x_{i+k}, A and B the sums of all but the last and all but the first k classes,
         r_k = (n^2 P - n S (A + B) + (n - k) S^2) / (n (n Q - S^2)).
-    Numerator and denominator are integers that float64 holds exactly, so that r_k is correctly
+    Numerator and denominator are integers that float64 represents exactly, so that r_k is correctly
     rounded: a constant melody gives exactly 0, and a coefficient of 3/20 compares equal to .15.
 
     Args:
@@ -168,7 +168,7 @@ def autocorrelation_so_far(melody: tf.Tensor, lag: int) -> tf.Tensor:
         TypeError: if `melody` is not of an integer type.
     """
     if lag < 1:
-        raise ValueError(f"A lag is at least 1, not {lag}.")
+        raise ValueError(f"A lag must be at least 1, not {lag}.")
     x = to_timeline(melody)
     n = tf.cast(steps(x) + 1, tf.float64)
     total = running_sum(x)
@@ -185,21 +185,21 @@ def autocorrelation_so_far(melody: tf.Tensor, lag: int) -> tf.Tensor:
 
 
 def motif(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Says at which steps the last 8 steps are a motif: they hold at least 3 distinct pitches.
+    """Return the steps at which the last 8 steps are a motif: they contain at least 3 distinct pitches.
 
     Args:
         melody: integer `[B, T]`.
 
     Returns:
         bool `[B, T]`, and the number of distinct pitches in the last 8 steps, float32 `[B, T]`; 0
-        before there are 8.
+        for the first 7 steps.
 
     Raises:
         ValueError: if `melody` is not of rank 2.
         TypeError: if it is not of an integer type.
     """
     x = to_timeline(melody)
-    # One bit a pitch; those of the last 8 steps are gathered over windows that double.
+    # One bit per pitch; windows of doubling width collect the bits of the last 8 steps.
     bit_of_class = [2**k if is_pitch(k) else 0 for k in range(NUM_CLASSES)]
     pitches = tf.gather(tf.constant(bit_of_class, tf.int64), tf.cast(x, tf.int32))
     for width in (1, 2, 4):
@@ -211,10 +211,10 @@ def motif(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def repeated_motif(melody: tf.Tensor) -> tf.Tensor:
-    """Says at which steps the last 8 are a motif that stood earlier, wholly before them.
+    """Return the steps at which the last 8 steps are a motif that occurred earlier, without overlap.
 
-    The 8 classes are read as one number. Sorted together with their steps, equal windows stand
-    side by side, the earliest first.
+    The 8 classes of a window are read as one number. Sorting these numbers with their steps puts
+    equal windows next to each other, the earliest first.
 
     Args:
         melody: integer `[B, T]`.
@@ -228,7 +228,7 @@ def repeated_motif(melody: tf.Tensor) -> tf.Tensor:
     """
     is_motif, _ = motif(melody)
     x = to_timeline(melody)
-    # Digits start from 1, so that a window cut short by the start equals no whole one.
+    # Digits start from 1, so that an incomplete window at the start never equals a complete one.
     base = NUM_CLASSES + 1
     window = x + 1
     for width in (1, 2):
@@ -245,7 +245,7 @@ def repeated_motif(melody: tf.Tensor) -> tf.Tensor:
 
 
 def unique_max(melody: tf.Tensor) -> tf.Tensor:
-    """Says which melodies have their highest class (pitch or special) exactly once.
+    """Return which melodies contain their highest class (pitch or special) exactly once.
 
     Args:
         melody: integer `[B, T]`, whole melodies.
@@ -263,7 +263,7 @@ def unique_max(melody: tf.Tensor) -> tf.Tensor:
 
 
 def unique_min(melody: tf.Tensor) -> tf.Tensor:
-    """Says which melodies have their lowest pitch exactly once; without a pitch, they have not.
+    """Return which melodies contain their lowest pitch exactly once; False for one without pitches.
 
     Args:
         melody: integer `[B, T]`, whole melodies.
@@ -282,7 +282,7 @@ def unique_min(melody: tf.Tensor) -> tf.Tensor:
 
 
 def unique_max_so_far(melody: tf.Tensor) -> tf.Tensor:
-    """Says at each step whether the highest class so far (pitch or special) occurred once so far.
+    """Return for each step whether the highest class so far (pitch or special) has occurred once.
 
     Args:
         melody: integer `[B, T]`.
@@ -300,7 +300,7 @@ def unique_max_so_far(melody: tf.Tensor) -> tf.Tensor:
 
 
 def unique_min_so_far(melody: tf.Tensor) -> tf.Tensor:
-    """Says at each step whether the lowest pitch so far occurred once so far; False before any pitch.
+    """Return for each step whether the lowest pitch so far has occurred once; False before any pitch.
 
     Args:
         melody: integer `[B, T]`.
@@ -321,5 +321,5 @@ def unique_min_so_far(melody: tf.Tensor) -> tf.Tensor:
 
 
 def _counts_so_far(x: tf.Tensor) -> tf.Tensor:
-    """How often each class occurred up to each step: int32 `[T, B, A]` of classes `[T, B]`."""
+    """Return how often each class occurred up to each step: classes `[T, B]` -> int32 `[T, B, A]`."""
     return tf.cumsum(tf.one_hot(tf.cast(x, tf.int32), NUM_CLASSES, dtype=tf.int32), axis=0)

@@ -1,4 +1,4 @@
-"""The melody task: 32 sixteenth-note steps in C, rewarded by rules of music theory."""
+"""The melody task: melodies of sixteenth-note steps in C, rewarded by rules of music theory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rl_tuner.tasks.melody.reward import MusicTheoryReward
 
 @gin.configurable(module="rl_tuner")
 class MelodyTask(Task):
-    """Composes melodies of a fixed length.
+    """The task of composing melodies of a fixed length.
 
     Args:
-        horizon: T, steps of a melody (sixteenth notes).
+        horizon: T, number of steps of a melody (sixteenth notes).
         reward: the task reward; None is `MusicTheoryReward()`.
         qpm: tempo of written MIDI and audio, in quarter notes per minute.
 
@@ -43,7 +43,7 @@ class MelodyTask(Task):
         self.qpm = qpm
 
     def reward_parts(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return every rule's reward of every step; melodies are whole, so the mask is all ones."""
+        """Return the reward of each rule at each step; the mask, all ones for melodies, is not used."""
         return self.reward(tokens)
 
     def metric_sums(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -55,5 +55,5 @@ class MelodyTask(Task):
         return metrics.table1(sums)
 
     def presentation(self) -> MelodyPresentation:
-        """Return how people hear, see and read melodies."""
+        """Return the presentation of melodies."""
         return MelodyPresentation(self)

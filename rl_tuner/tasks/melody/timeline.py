@@ -1,8 +1,8 @@
-"""What came before each step of a batch of melodies, without a loop over the steps.
+"""Running sums, maxima and latest pitches of batches of melodies, without a loop over the steps.
 
-A *timeline* is a float32 tensor `[T, B]`, the steps first: moving it in time then moves whole rows,
-which makes running sums and maxima several times quicker than on `[B, T]`. Its values are integers
-below 2^24, which float32 holds exactly, and every kernel exists on every device.
+A *timeline* is a float32 tensor `[T, B]` with the steps first: shifting it in time shifts whole rows,
+which makes running sums and maxima several times faster than on `[B, T]`. Its values are integers
+below 2^24, which float32 represents exactly, and float32 kernels exist on every device.
 """
 
 from collections.abc import Callable
@@ -23,9 +23,9 @@ def to_timeline(melody: tf.Tensor) -> tf.Tensor:
     """
     melody = tf.convert_to_tensor(melody)
     if not melody.dtype.is_integer:
-        raise TypeError(f"A melody holds integer classes, not {melody.dtype.name}.")
+        raise TypeError(f"A melody must contain integer classes, not {melody.dtype.name}.")
     if melody.shape.rank != 2:
-        raise ValueError(f"Melodies have the shape [B, T], not {melody.shape}.")
+        raise ValueError(f"Melodies must have the shape [B, T], not {melody.shape}.")
     return tf.transpose(tf.cast(melody, tf.float32))
 
 
@@ -35,7 +35,7 @@ def steps(timeline: tf.Tensor) -> tf.Tensor:
 
 
 def delay(x: tf.Tensor, by: int | tf.Tensor, fill: float = 0) -> tf.Tensor:
-    """Return `x`, `[T, B]`, moved `by` steps later, with `fill` where nothing came before."""
+    """Return `x`, `[T, B]`, shifted `by` steps later; the first `by` steps are `fill`."""
     length = x.shape[0] or tf.shape(x)[0]
     return tf.pad(x, [[by, 0], [0, 0]], constant_values=fill)[:length]
 
@@ -51,7 +51,7 @@ def running_max(x: tf.Tensor) -> tf.Tensor:
 
 
 def _running(combine: Callable, x: tf.Tensor, neutral: float) -> tf.Tensor:
-    """Combine steps 0 .. t for every t, over windows that double in width."""
+    """Combine steps 0 .. t for every t, with windows of doubling width."""
 
     def double(width, x):
         return 2 * width, combine(x, delay(x, width, neutral))
@@ -66,7 +66,7 @@ def _running(combine: Callable, x: tf.Tensor, neutral: float) -> tf.Tensor:
 
 
 def pitched(x: tf.Tensor) -> tf.Tensor:
-    """Says at which steps of a timeline of classes a note begins."""
+    """Return the steps of a timeline of classes at which a note begins."""
     return x >= NUM_SPECIAL_CLASSES
 
 

@@ -1,1 +1,1 @@
-"""Molecules: SMILES strings, rewarded for the properties of what they spell."""
+"""Molecules: strings such as SMILES, rewarded for the properties of their molecules."""

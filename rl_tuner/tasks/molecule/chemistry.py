@@ -1,6 +1,6 @@
-"""What is measured on a molecule, exactly as RDKit's own functions do, for one string at a time.
+"""Properties of one molecule at a time, with exactly the values of RDKit's own functions.
 
-Worker processes import this module: nothing here may bring in TensorFlow.
+Worker processes import this module, so it must not import TensorFlow.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ NOTHING: Mapping[str, float] = {}
 
 
 class Properties(NamedTuple):
-    """What is known of a valid molecule.
+    """Properties of a valid molecule.
 
     Attributes:
         canonical: canonical SMILES.
         heavy_atoms: number of atoms other than hydrogen, at least 1.
         molecular_weight: average molecular weight in dalton.
-        largest_ring: atoms of the largest ring of the smallest set of smallest rings; 0 for none.
+        largest_ring: number of atoms of the largest ring in the smallest set of smallest rings; 0 for
+            none.
         logp: Crippen logP (Wildman & Crippen 1999); NaN if it was not wanted.
         qed: quantitative estimate of drug-likeness, 0 to 1; NaN if it was not wanted.
         sa: synthetic accessibility score, 1 (easy) to 10 (hard); NaN if it was not wanted.
         scaffold: SMILES of the Bemis-Murcko scaffold, empty for a molecule without rings; None if
             it was not wanted.
-        probed: what each probe returned, by its key.
+        probed: results of the probes, by their keys.
     """
 
     canonical: str
@@ -53,38 +54,38 @@ class Properties(NamedTuple):
 
 
 class Probe(Protocol):
-    """One more number to measure on a molecule: importable and picklable, for it travels to workers.
+    """An additional number to measure on a molecule; it is sent to workers, so it must be picklable.
 
     Attributes:
-        key: what its number is found under in `Properties.probed`.
+        key: name of the number in `Properties.probed`.
     """
 
     @property
     def key(self) -> str:
-        """The name of its number in `Properties.probed`."""
+        """The name of the number in `Properties.probed`."""
         ...
 
     def __call__(self, mol: Chem.Mol) -> float:
-        """Return the number of a sanitised molecule, which is not to be changed."""
+        """Return the number for a sanitised molecule, which must not be modified."""
 
 
 def silence() -> None:
-    """Keep RDKit's warnings, one for every bad string, off the screen."""
+    """Turn off RDKit's log, which has a warning for every invalid string."""
     RDLogger.DisableLog("rdApp.*")
 
 
 def prepare(wanted: frozenset[str] = DEFAULT_WANTED, probes: Sequence[Probe] = ()) -> None:
-    """Load and computes once what the first molecule would otherwise wait for."""
+    """Load all data and fill all caches in advance, so that the first molecule is not slower."""
     silence()
     properties("CC1CCC(c2ccccc2)CN1C=O", wanted, probes)
 
 
 def parse(smiles: str) -> Chem.Mol | None:
-    """Return the sanitised molecule of a SMILES; None if RDKit refuses it or it has no heavy atom."""
+    """Return the sanitised molecule of a SMILES; None if it is invalid or has no heavy atom."""
     try:
         mol = Chem.MolFromSmiles(smiles)
     except (RuntimeError, ValueError):
-        # Some strings trip an invariant of RDKit instead of its parser.
+        # Some invalid strings violate an invariant of RDKit instead of failing in its parser.
         return None
     return mol if mol is not None and mol.GetNumHeavyAtoms() else None
 
@@ -92,12 +93,12 @@ def parse(smiles: str) -> Chem.Mol | None:
 def properties(
     smiles: str, wanted: frozenset[str] = DEFAULT_WANTED, probes: Sequence[Probe] = ()
 ) -> Properties | None:
-    """Measures the molecule of a SMILES.
+    """Measure the molecule of a SMILES.
 
     Args:
         smiles: any string.
         wanted: which of `LOGP`, `QED`, `SA`, `SCAFFOLD` to compute.
-        probes: what else to compute.
+        probes: additional numbers to compute.
 
     Returns:
         its properties; None if the string is not a valid molecule.
@@ -115,7 +116,7 @@ def measure(
     wanted: frozenset[str] = DEFAULT_WANTED,
     probes: Sequence[Probe] = (),
 ) -> Properties:
-    """Measures a molecule that was just parsed; see `properties`."""
+    """Measure a freshly parsed molecule; see `properties`."""
     if not wanted <= ALL_WANTED:
         raise ValueError(f"unknown properties {sorted(wanted - ALL_WANTED)}")
     rings = mol.GetRingInfo().AtomRings()
@@ -135,7 +136,7 @@ def measure(
 
 
 def scaffold(mol: Chem.Mol) -> str:
-    """SMILES of the Bemis-Murcko scaffold: rings and what links them; empty without rings."""
+    """Return the SMILES of the Bemis-Murcko scaffold: rings and their linkers; empty without rings."""
     return MurckoScaffold.MurckoScaffoldSmiles(mol=mol)
 
 
@@ -148,8 +149,8 @@ def synthetic_accessibility(mol: Chem.Mol, largest_ring: int) -> float:
     d = max(0, ln(n / distinct fragments) / 2), n the number of atoms.
 
     Args:
-        mol: a molecule that was just parsed, so that no possible stereo centre is marked yet.
-        largest_ring: atoms of its largest ring, 0 for none; above 8 it is a macrocycle.
+        mol: a freshly parsed molecule, so that no possible stereo centre is marked yet.
+        largest_ring: number of atoms of its largest ring, 0 for none; above 8 it is a macrocycle.
     """
     contributions, generator = _fragments()
     fragments = generator.GetSparseCountFingerprint(mol).GetNonzeroElements()
@@ -167,7 +168,7 @@ def synthetic_accessibility(mol: Chem.Mol, largest_ring: int) -> float:
         complexity -= math.log10(2)
     density = math.log(atoms / len(fragments)) * 0.5 if atoms > len(fragments) else 0.0
 
-    # The order of these sums is sascorer's, so that the last bit is too.
+    # The order of these sums is that of sascorer, so that even the last bit is equal.
     score = 11.0 - (mean + complexity + density + 4.0 + 1.0) / 6.5 * 9.0
     if score > 8.0:
         score = 8.0 + math.log(score + 1.0 - 9.0)
@@ -175,7 +176,7 @@ def synthetic_accessibility(mol: Chem.Mol, largest_ring: int) -> float:
 
 
 def _stereo_centres(mol: Chem.Mol) -> int:
-    """Return the number of assigned and possible stereo centres by RDKit's own, legacy, perception."""
+    """Return the number of assigned and possible stereo centres by RDKit's legacy perception."""
     if not Chem.GetUseLegacyStereoPerception():
         return len(Chem.FindMolChiralCenters(mol, includeUnassigned=True))
     Chem.AssignStereochemistry(mol, cleanIt=True, force=True, flagPossibleStereoCenters=True)
@@ -193,7 +194,7 @@ def _is_stereo_centre() -> Chem.QueryAtom:
 
 @functools.cache
 def _fragments() -> tuple[dict[int, float], Any]:
-    """Return the contributions of fragments and the fingerprint that finds them."""
+    """Return the contributions of fragments, and the fingerprint generator that finds the fragments."""
     scorer = sascorer()
     if scorer._fscores is None:
         scorer.readFragmentScores()
@@ -202,11 +203,11 @@ def _fragments() -> tuple[dict[int, float], Any]:
 
 @functools.cache
 def sascorer() -> ModuleType:
-    """RDKit's contributed module of that name, which is on no import path."""
+    """Return RDKit's contributed module `sascorer`, which is not on the import path."""
     path = os.path.join(RDConfig.RDContribDir, "SA_Score", "sascorer.py")
     specification = importlib.util.spec_from_file_location("sascorer", path)
     if specification is None or specification.loader is None:
-        raise ImportError(f"RDKit has no {path}")
+        raise ImportError(f"RDKit's file {path} is missing; install RDKit with its Contrib folder")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

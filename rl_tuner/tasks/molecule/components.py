@@ -1,4 +1,4 @@
-"""The parts that a molecule's score is put together from in gin."""
+"""Components of a molecule's score, to be combined in gin."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ USUAL_RING = 6
 
 @dataclasses.dataclass(frozen=True)
 class Component(abc.ABC):
-    """One number of a valid molecule, and how much it counts.
+    """One number of a valid molecule, with its weight and transform.
 
     Attributes:
-        weight: its weight among the components, above 0.
-        transform: what turns the number into a desirability; None takes it as it is.
-        name: what it is called in summaries and tables; empty is the usual name of its kind.
+        weight: weight among the components, above 0.
+        transform: converts the number into a desirability; None uses the number itself.
+        name: name in summaries and tables; empty is the usual name of the component.
 
     Raises:
-        ValueError: the weight is not positive or the transform is none.
+        ValueError: the weight is not positive, or the transform is not callable.
     """
 
     weight: float = 1.0
@@ -43,15 +43,17 @@ class Component(abc.ABC):
         kind = type(self).__name__
         is_number = isinstance(self.weight, (int, float)) and not isinstance(self.weight, bool)
         if not is_number or not 0 < self.weight < math.inf:
-            raise ValueError(f"{kind}.weight is a number above 0, not {self.weight!r}")
+            raise ValueError(f"{kind}.weight must be a number above 0, not {self.weight!r}")
         if self.transform is not None and not callable(self.transform):
-            raise ValueError(f"{kind}.transform is a transform or None, not {self.transform!r}")
+            raise ValueError(
+                f"{kind}.transform must be a transform such as @Sigmoid(), not {self.transform!r}"
+            )
         if not self.name:
             object.__setattr__(self, "name", self.usual_name)
 
     @property
     def probe(self) -> Probe | None:
-        """What has to be measured for it beside `wanted`."""
+        """The probe that the component needs in addition to `wanted`; None for none."""
         return None
 
     @abc.abstractmethod
@@ -66,12 +68,12 @@ class Component(abc.ABC):
 
 @gin.configurable(module="rl_tuner")
 class Validity(Component):
-    """1 for every valid molecule."""
+    """The number 1 for every valid molecule."""
 
     usual_name = "valid"
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """Ones."""
+        """Return ones."""
         return np.ones(len(properties))
 
 
@@ -110,7 +112,7 @@ class SyntheticAccessibility(Component):
 
 @gin.configurable(module="rl_tuner")
 class NormalisedSA(Component):
-    """(10 - SA) / 9: 1 for what is easy to make, 0 for what is hard."""
+    """(10 - SA) / 9: 1 for molecules that are easy to make, 0 for those that are hard to make."""
 
     usual_name, wanted = "normalised_sa", frozenset([chemistry.SA])
 
@@ -121,7 +123,7 @@ class NormalisedSA(Component):
 
 @gin.configurable(module="rl_tuner")
 class RingPenalty(Component):
-    """max(0, L - 6) of the largest ring's L atoms: give it a transform for which less is better."""
+    """max(0, L - 6) for a largest ring of L atoms; use a transform for which less is better."""
 
     usual_name = "ring_penalty"
 
@@ -148,8 +150,8 @@ class Similarity(Component):
 
     Attributes:
         reference: SMILES of the molecule.
-        radius: of the fingerprint's environments, in bonds.
-        bits: of the fingerprint.
+        radius: radius of the fingerprint's environments, in bonds.
+        bits: length of the fingerprint.
 
     Raises:
         ValueError: `reference` is not a molecule.
@@ -165,13 +167,16 @@ class Similarity(Component):
         super().__post_init__()
         with rdBase.BlockLogs():
             if not isinstance(self.reference, str) or chemistry.parse(self.reference) is None:
-                raise ValueError(f"Similarity.reference is a SMILES, not {self.reference!r}")
+                raise ValueError(f"Similarity.reference must be a SMILES, not {self.reference!r}")
         if self.radius < 0 or self.bits < 1:
-            raise ValueError(f"Similarity: no radius {self.radius} with {self.bits} bits")
+            raise ValueError(
+                f"Similarity.radius must be at least 0 and Similarity.bits at least 1, not {self.radius}"
+                f" and {self.bits}"
+            )
 
     @property
     def probe(self) -> Probe | None:
-        """The similarity is measured by a worker, which has the molecule."""
+        """The probe by which a worker measures the similarity."""
         return SimilarityProbe(self.reference, self.radius, self.bits)
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
@@ -182,11 +187,11 @@ class Similarity(Component):
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class Substructure(Component):
-    """1 for a molecule with a substructure, or without one that is forbidden, else 0.
+    """The number 1 if a molecule has a required substructure, or lacks a forbidden one, else 0.
 
     Attributes:
         smarts: the substructure as a SMARTS pattern.
-        required: False forbids it.
+        required: whether the substructure is required; otherwise it is forbidden.
 
     Raises:
         ValueError: `smarts` is not a pattern.
@@ -202,15 +207,15 @@ class Substructure(Component):
         with rdBase.BlockLogs():
             pattern = Chem.MolFromSmarts(self.smarts) if isinstance(self.smarts, str) else None
         if pattern is None or not pattern.GetNumAtoms():
-            raise ValueError(f"Substructure.smarts is a SMARTS, not {self.smarts!r}")
+            raise ValueError(f"Substructure.smarts must be a SMARTS, not {self.smarts!r}")
 
     @property
     def probe(self) -> Probe | None:
-        """The match is made by a worker, which has the molecule."""
+        """The probe by which a worker matches the pattern."""
         return SubstructureProbe(self.smarts)
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """1 or 0."""
+        """Return 1 or 0."""
         found = _probed(self.probe, properties)
         return found if self.required else 1.0 - found
 
@@ -222,7 +227,7 @@ def _probed(probe: Probe | None, properties: Sequence[Properties]) -> np.ndarray
 
 
 def ring_penalty(properties: Sequence[Properties]) -> np.ndarray:
-    """max(0, L - 6) of each molecule's largest ring: float64 [N]."""
+    """Return max(0, L - 6) for the L atoms of each molecule's largest ring: float64 [N]."""
     return _array(max(0, p.largest_ring - USUAL_RING) for p in properties)
 
 

@@ -1,9 +1,9 @@
-"""QED exactly as RDKit computes it, in a fraction of the time.
+"""Fast computation of QED, with exactly the values of RDKit.
 
 Bickerton et al. (2012), "Quantifying the chemical beauty of drugs". RDKit's function strips hydrogens
-from molecules that have none, computes logP again, looks for eleven acceptors twice each, counts rings
-on an edited copy and tries all 116 structural alerts on every molecule. Here the eight numbers behind
-QED come by shorter ways to the same values; RDKit's own formula combines them.
+from molecules that have none, computes logP again, looks for each of eleven acceptors twice, counts
+rings on an edited copy and tries all 116 structural alerts on every molecule. This module computes the
+same eight numbers in less time; RDKit's own formula combines them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from rdkit import Chem
 from rdkit.Chem import QED, FilterCatalog, rdMolDescriptors
 
-# RDKit stops at 1,000 matches of a pattern: far below it, one combined pattern counts the same.
+# RDKit stops at 1,000 matches; molecules of this size stay below that with the combined pattern too.
 _MAX_ATOMS = 500
 _STRICT = rdMolDescriptors.NumRotatableBondsOptions.Strict
 
@@ -27,7 +27,7 @@ def qed(mol: Chem.Mol, smiles: str, logp: float, rings: Sequence[Sequence[int]])
         mol: a sanitised molecule.
         smiles: its canonical SMILES.
         logp: its Crippen logP.
-        rings: the atoms of each of its rings, as its ring information has them.
+        rings: the atoms of each ring, from its ring information.
 
     Returns:
         the number that `rdkit.Chem.QED.default` returns.
@@ -48,7 +48,7 @@ def qed(mol: Chem.Mol, smiles: str, logp: float, rings: Sequence[Sequence[int]])
 
 
 def _has_explicit_hydrogen(mol: Chem.Mol, smiles: str) -> bool:
-    # Hydrogen that is an atom of its own is written [H], [2H], [H+] and the like.
+    # An explicit hydrogen atom is written [H], [2H], [H+] and so on.
     if not re.search(r"\[\d*H", smiles):
         return False
     return any(atom.GetAtomicNum() == 1 for atom in mol.GetAtoms())
@@ -57,35 +57,35 @@ def _has_explicit_hydrogen(mol: Chem.Mol, smiles: str) -> bool:
 def _acceptors(mol: Chem.Mol, smiles: str) -> int:
     """Return the number of matches of all acceptor patterns."""
     if "[S-" in smiles:
-        # Two patterns could match the same atom, which then counts twice.
+        # Two patterns can match the same atom, which must then count twice.
         return sum(len(mol.GetSubstructMatches(pattern)) for pattern in QED.Acceptors)
     return len(mol.GetSubstructMatches(_any_acceptor()))
 
 
 @functools.cache
 def _any_acceptor() -> Chem.Mol:
-    """All acceptor patterns, each of one atom, as alternatives of one atom."""
+    """Return all acceptor patterns, each of one atom, combined into one pattern of alternatives."""
     alternatives = [smarts[1:-1].replace(";", "&") for smarts in QED.AcceptorSmarts]
     return Chem.MolFromSmarts(f"[{','.join(alternatives)}]")
 
 
 def _aromatic_rings(mol: Chem.Mol, smiles: str, rings: Sequence[Sequence[int]]) -> int:
-    """Return the number of rings that are left without the aliphatic ring atoms."""
+    """Return the number of rings that remain when the aliphatic ring atoms are deleted."""
     if not rings:
         return 0
     gone = {atom for (atom,) in mol.GetSubstructMatches(QED.AliphaticRings)}
     independent = mol.GetNumBonds() - mol.GetNumAtoms() + smiles.count(".") + 1
     memberships = sum(atom in gone for ring in rings for atom in ring)
     if len(rings) == independent and memberships == len(gone):
-        # The rings are a basis and every atom to delete is in one of them only: any sum that uses
-        # its ring passes through it, so what is left is spanned by the rings it does not touch.
+        # The rings are a basis, and every atom to delete is in exactly one of them: any sum that
+        # uses its ring passes through it, so the rings without such atoms span the remainder.
         return sum(gone.isdisjoint(ring) for ring in rings)
     return len(Chem.GetSSSR(Chem.DeleteSubstructs(Chem.Mol(mol), QED.AliphaticRings)))
 
 
 @functools.lru_cache(maxsize=1024)
 def _catalog(satisfied: tuple[bool, ...]) -> FilterCatalog.FilterCatalog:
-    """Return the alerts that a molecule which has the marks of some needs can match at all."""
+    """Return the alerts that a molecule can match, given which of `_needs` it satisfies."""
     met = {need for need, holds in zip(_needs(), satisfied, strict=True) if holds}
     catalog = FilterCatalog.FilterCatalog()
     for needs, entry in _alerts():
@@ -96,7 +96,7 @@ def _catalog(satisfied: tuple[bool, ...]) -> FilterCatalog.FilterCatalog:
 
 @functools.cache
 def _alerts() -> list[tuple[list[frozenset[str]], FilterCatalog.FilterCatalogEntry]]:
-    """Every structural alert with what its molecules need."""
+    """Return every structural alert with the marks that its molecules need, see `needed_marks`."""
     alerts = []
     for smarts, pattern in zip(QED.StructuralAlertSmarts, QED.StructuralAlerts, strict=True):
         matcher = FilterCatalog.SmartsMatcher(smarts, pattern, 1)
@@ -107,27 +107,27 @@ def _alerts() -> list[tuple[list[frozenset[str]], FilterCatalog.FilterCatalogEnt
 
 @functools.cache
 def _needs() -> tuple[frozenset[str], ...]:
-    """Return the different needs of all alerts."""
+    """Return the distinct needs of all alerts."""
     return tuple(dict.fromkeys(need for needs, _ in _alerts() for need in needs))
 
 
 def _satisfied(smiles: str) -> tuple[bool, ...]:
-    """Which of `_needs` a SMILES satisfies."""
+    """Return which of `_needs` a SMILES satisfies."""
     has = smiles.__contains__
     return tuple([any(map(has, need)) for need in _needs()])
 
 
 def needed_marks(smarts: str) -> list[frozenset[str]]:
-    """Return what the canonical SMILES of every molecule that matches a SMARTS contains.
+    """Return marks that occur in the canonical SMILES of every molecule that matches a SMARTS.
 
-    Atoms that are one of some elements need the symbol of one of them; double and triple bonds,
-    ring closures and charges need theirs. A need that is overlooked costs time and no more.
+    An atom needs the symbol of one of its possible elements; double and triple bonds, ring closures
+    and charges need their characters. Overlooking a need only costs time.
 
     Args:
         smarts: a pattern.
 
     Returns:
-        sets of texts: of each set, at least one is in the SMILES.
+        sets of strings: at least one string of each set occurs in the SMILES.
     """
     outside, brackets = _split_brackets(smarts)
     needed = {frozenset([mark]) for mark in "=#" if mark in outside}
@@ -141,7 +141,7 @@ def needed_marks(smarts: str) -> list[frozenset[str]]:
 
 
 def _split_brackets(smarts: str) -> tuple[str, list[str]]:
-    """Return what is outside of all brackets, and the contents of the outermost ones."""
+    """Return the text outside all brackets, and the contents of the outermost brackets."""
     outside, brackets, depth = "", [], 0
     for character in smarts:
         if character == "[":
@@ -175,13 +175,13 @@ def _needed_by_bracket(bracket: str) -> set[frozenset[str]]:
 
 
 def _symbols(alternative: str) -> set[str]:
-    """Return the symbols of the element that an alternative of a bracket names; none if it names none."""
+    """Return the symbols of the element in an alternative of a bracket; empty if it names no element."""
     if match := re.match(r"#(\d+)", alternative):
         symbol = Chem.GetPeriodicTable().GetElementSymbol(int(match[1]))
         return {symbol, symbol.lower()}
     match = re.match(r"\d*(Cl|Br|[A-Z][a-z]|[CNOPSFIBK]|se|te|[cnops])", alternative)
     if not match:
         return set()
-    # A valence and the like may follow a symbol of one letter: Nv3.
+    # A one-letter symbol may be followed by a valence or another property, such as in Nv3.
     is_one_letter = match[1] != "Br" and match[1][1:] in ("v", "r", "x", "h")
     return {match[1][0] if is_one_letter else match[1]}

@@ -1,4 +1,4 @@
-"""What an exported model says of molecules, and reads, in graph."""
+"""Conversion between classes and strings as a graph, for exported models."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ _TOKENS = {
     "character": r"(?s)(.)",
     "selfies": r"(?s)(\[[^\]]*\]|.)",
 }
-# Stands in no SMILES string; a string that holds it has an empty token, which no vocabulary knows.
+# No SMILES contains it; a string that does gets an empty token, which is not in any vocabulary.
 _SEPARATOR = "\x01"
 
 
 class MoleculeCodec(GraphCodec):
-    """Strings beside the classes: SMILES, or SELFIES where that is what the classes spell.
+    """Codec between classes and strings: SELFIES if the vocabulary is in SELFIES, else SMILES.
 
-    SELFIES are not turned into SMILES: their grammar is a package's and no graph's.
+    SELFIES are not converted into SMILES, because that needs the Python package `selfies`.
 
     Args:
-        vocabulary: what the classes mean.
+        vocabulary: vocabulary of the classes.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -31,9 +31,9 @@ class MoleculeCodec(GraphCodec):
         self.text_name: str = "selfies" if vocabulary.representation == "selfies" else "smiles"
 
     def decode(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """`smiles` (or `selfies`) string [B], before the end token, and `finished` bool [B].
+        """Return `smiles` (or `selfies`) string [B], without the end token, and `finished` bool [B].
 
-        A sequence that is not finished has no end token, and its string need not be a molecule's.
+        A sequence that is not finished has no end token, and its string may not be a molecule.
         """
         inside = tf.range(tf.shape(tokens)[1]) < lengths[:, tf.newaxis]
         ends = inside & tf.equal(tokens, END)
@@ -53,7 +53,7 @@ class MoleculeCodec(GraphCodec):
         pattern = _TOKENS[self._vocabulary.representation]
         marked = tf.strings.regex_replace(texts, pattern, rf"\1{_SEPARATOR}")
         words = tf.strings.split(marked, _SEPARATOR)
-        # Every token is followed by a separator, and the last separator by nothing.
+        # A separator follows every token, so the last word is empty.
         words = words[:, :-1]
         same = tf.equal(words.flat_values[:, tf.newaxis], tf.constant(self._vocabulary.tokens))
         known = tf.reduce_any(same, axis=1)

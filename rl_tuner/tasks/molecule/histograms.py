@@ -1,4 +1,4 @@
-"""How properties are distributed over the molecules of a dataset."""
+"""Histograms of the properties of a dataset's molecules."""
 
 import collections
 import math
@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 
 
 class Quantity(NamedTuple):
-    """Something measured on a molecule, and how its histogram is drawn.
+    """A property of molecules and the format of its histogram.
 
     Attributes:
-        name: What a dataset's description calls it.
-        attribute: Its attribute of `chemistry.Properties`; "" for the tokens of the string, which
-            depend on the representation.
-        label: What an axis calls it.
-        width: Bins are this wide and begin at multiples of it, so that those of two datasets can be
-            laid over each other.
+        name: name in the description of a dataset.
+        attribute: attribute of `chemistry.Properties`; "" for the number of tokens, which depends on
+            the representation.
+        label: label of the axis.
+        width: width of the bins, which begin at multiples of it, so that histograms of two datasets
+            can be overlaid.
     """
 
     name: str
@@ -39,11 +39,11 @@ def histograms(rows: Sequence[Sequence[float]]) -> dict[str, dict[str, Any]]:
     """Return the histogram of every quantity.
 
     Args:
-        rows: The quantities of every molecule, in the order of `QUANTITIES`.
+        rows: the quantities of every molecule, in the order of `QUANTITIES`.
 
     Returns:
-        For each name, n + 1 bin "edges" (a value on one belongs to the bin it begins), n "counts",
-        the "mean" and the "standard_deviation"; nothing if there are no rows.
+        for each name, n + 1 bin "edges" (a value on an edge belongs to the bin above it), n "counts",
+        the "mean" and the "standard_deviation"; empty if there are no rows.
     """
     columns = zip(*rows, strict=True)
     return {
@@ -53,7 +53,7 @@ def histograms(rows: Sequence[Sequence[float]]) -> dict[str, dict[str, Any]]:
 
 
 def bin_of(value: float, width: float) -> int:
-    """Return the number of the bin that a value is in: that which it begins, if it is on an edge."""
+    """Return the number of the bin that contains a value; a value on an edge is in the bin above it."""
     return math.floor(value / width + 1e-9)
 
 
@@ -61,7 +61,7 @@ def histogram(values: Sequence[float], width: float) -> dict[str, Any]:
     """Return edges, counts, mean and standard deviation of at least one value."""
     bins = collections.Counter(bin_of(value, width) for value in values)
     first, last = min(bins), max(bins)
-    # fsum is exact, so the order of the molecules leaves no trace.
+    # fsum is exact, so the result does not depend on the order of the molecules.
     mean = math.fsum(values) / len(values)
     variance = math.fsum((value - mean) ** 2 for value in values) / len(values)
     return {

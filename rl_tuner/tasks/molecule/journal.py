@@ -1,4 +1,4 @@
-"""Every molecule that tuning came across, and how the reward grew with the molecules scored."""
+"""Journal of a run: every molecule that tuning sampled, and the reward against the molecules scored."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _PROPERTIES = ("logp", "qed", "sa", "largest_ring", "molecular_weight", "heavy_a
 
 
 class MoleculeJournal:
-    """Writes molecules.csv, one row for each distinct valid molecule, and learning.csv, one per batch.
+    """Record of molecules.csv, one row per distinct valid molecule, and learning.csv, one per batch.
 
-    A molecule's row is of the first time it was sampled: what tuning scored, what prior and policy
-    thought of it then (negative log-likelihood of the string, nats), after how many sequences and
-    environment steps.
+    The row of a molecule describes the first time it was sampled: its scores, the negative
+    log-likelihoods of its string under the prior and under the policy of that time (nats), and the
+    numbers of sequences and environment steps until then.
 
     Args:
         run_dir: folder of both files.
-        part_names: the reward's parts.
+        part_names: names of the reward's parts.
     """
 
     def __init__(self, run_dir: str, part_names: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ class MoleculeJournal:
         self._batches: list[dict[str, Any]] = []
 
     def add(self, episode: Rollout, scored: Scored, step: int) -> None:
-        """Note a scored batch, sampled up to environment step `step`."""
+        """Record a scored batch, sampled up to environment step `step`."""
         found = scored.details
         nll_prior = -np.sum(episode.log_prior.numpy(), axis=1)
         nll_policy = -np.sum(episode.log_policy.numpy(), axis=1)
@@ -86,7 +86,7 @@ class MoleculeJournal:
         self._batches = [row for row in self._read(LEARNING_FILE) if row["step"] <= step]
 
     def write(self) -> None:
-        """Write both files, each whole or not at all."""
+        """Write both files atomically."""
         self._write(MOLECULES_FILE, list(self._molecules.values()))
         self._write(LEARNING_FILE, self._batches)
 
@@ -109,20 +109,20 @@ class MoleculeJournal:
                     for row in csv.DictReader(file)
                 ]
         except (OSError, ValueError, TypeError) as error:
-            raise UserError(f"{path} cannot be read: {error}; use another --run_dir") from error
+            raise UserError(f"{path} cannot be read: {error}; use another run_dir") from error
 
 
 def read_learning(run_dir: str) -> list[dict[str, Any]]:
-    """Return the rows of learning.csv: one per batch, in their order.
+    """Return the rows of learning.csv, one per batch.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: the file cannot be read.
     """
     return MoleculeJournal(run_dir, ())._read(LEARNING_FILE)
 
 
 def learning_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """Draws reward, validity and uniqueness against the molecules scored.
+    """Draw reward, validity and uniqueness against the molecules scored.
 
     Args:
         runs: rows of learning.csv by model.

@@ -1,4 +1,4 @@
-"""Metrics of molecules: the paper's Table 2, and what else people judge a generator by."""
+"""Metrics of molecules: the paper's Table 2, and common metrics of generators such as novelty."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rl_tuner.tasks.molecule.scoring import ScoringPool
 
 WANTED = chemistry.DEFAULT_WANTED
 
-# The rows in the paper's order: metric, label, and how it is written.
+# The rows in the paper's order: metric, label and number format.
 TABLE2_ROWS = (
     Row("valid", "Percent valid", "share"),
     Row("logp", "Mean logP", "mean"),
@@ -42,20 +42,20 @@ PAPER_TABLE2 = {
 DIVERSITY_SAMPLE = 5_000
 _DIVERSITY_RADIUS, _DIVERSITY_BITS = 2, 1024
 _BLOCK = 1_000
-# So many scaffolds take one process about as long as others take to start.
+# Up to this number of scaffolds, starting worker processes takes longer than computing them here.
 _FEW = 5_000
 
 
 def table2_sums(properties: Sequence[Properties | None]) -> dict[str, float]:
-    """Return the sums and counts from which `table2` makes its metrics.
+    """Return the sums and counts from which `table2` computes its metrics.
 
-    Those of two batches add up, entry by entry, to those of both.
+    They are additive: the entries for two batches add up to the entries for both together.
 
     Args:
-        properties: of each sampled molecule, with `WANTED`; None for one that is not valid.
+        properties: properties of each sampled molecule, with `WANTED`; None for an invalid one.
 
     Returns:
-        `molecules` and `valid` counted, and over the valid ones the sums `logp`, `qed`,
+        the counts `molecules` and `valid`, and the sums over valid molecules `logp`, `qed`,
         `sa_penalty` (-SA) and `ring_penalty` (-max(0, L - 6), L the atoms of the largest ring).
     """
     valid = [found for found in properties if found is not None]
@@ -73,10 +73,10 @@ def table2(sums: Mapping[str, float]) -> dict[str, float | None]:
     """Return the metrics of the paper's Table 2.
 
     Args:
-        sums: what `table2_sums` returned, or the sums of that over several batches.
+        sums: result of `table2_sums`, or its sums over several batches.
 
     Returns:
-        for each of `TABLE2_METRICS`: the share of valid molecules, and means over the valid ones,
+        for each of `TABLE2_METRICS`: the share of valid molecules, and means over valid molecules,
         None if there are none.
 
     Raises:
@@ -94,20 +94,20 @@ def table2(sums: Mapping[str, float]) -> dict[str, float | None]:
 def set_metrics(
     properties: Sequence[Properties | None], training: Collection[str] | None = None
 ) -> dict[str, float | None]:
-    """Return metrics of a whole set of sampled molecules, by their canonical SMILES.
+    """Return metrics of a set of sampled molecules, by their canonical SMILES.
 
-    - `unique_at_1000`, `unique_at_10000`: the share of different ones among the first so many valid
-      molecules; None if there are fewer.
-    - `novelty`: the share of the different valid molecules that are not in the training set.
+    - `unique_at_1000`, `unique_at_10000`: the share of distinct molecules among the first 1,000 or
+      10,000 valid molecules; None if there are fewer.
+    - `novelty`: the share of the distinct valid molecules that are not in the training set.
     - `internal_diversity`: see `internal_diversity`, of the first 5,000 valid molecules.
-    - `scaffolds`: the number of different Bemis-Murcko scaffolds, that of no rings not counted.
+    - `scaffolds`: the number of distinct Bemis-Murcko scaffolds with at least one ring.
 
     Args:
-        properties: of each sampled molecule; None for one that is not valid.
-        training: canonical SMILES of the training set; None leaves the novelty out.
+        properties: properties of each sampled molecule; None for an invalid one.
+        training: canonical SMILES of the training set; None omits the novelty.
 
     Returns:
-        the metrics by name, None where one is undefined.
+        the metrics by name; None for undefined ones.
     """
     valid = [found for found in properties if found is not None]
     smiles = [found.canonical for found in valid]
@@ -124,12 +124,12 @@ def set_metrics(
 
 
 def unique_at(smiles: Sequence[str], count: int) -> float | None:
-    """Share of different ones among the first `count` SMILES; None if there are fewer."""
+    """Return the share of distinct SMILES among the first `count`; None if there are fewer."""
     return len(set(smiles[:count])) / count if len(smiles) >= count else None
 
 
 def novelty(smiles: Collection[str], training: Collection[str]) -> float | None:
-    """Share of the different SMILES that are not in the training set; None if there is none."""
+    """Return the share of the distinct SMILES that are not in the training set; None without SMILES."""
     distinct = set(smiles)
     if not distinct:
         return None
@@ -137,13 +137,13 @@ def novelty(smiles: Collection[str], training: Collection[str]) -> float | None:
 
 
 def internal_diversity(smiles: Sequence[str]) -> float | None:
-    """One minus the mean Tanimoto similarity of all pairs: IntDiv1 of MOSES.
+    """Return one minus the mean Tanimoto similarity of all pairs: IntDiv1 of MOSES.
 
-    1 - (1 / N^2) sum_ij T(i, j), with Morgan fingerprints of radius 2 and 1,024 bits; as in MOSES a
-    molecule's pair with itself counts, and a molecule counts as often as it occurs.
+    1 - (1 / N^2) sum_ij T(i, j), with Morgan fingerprints of radius 2 and 1,024 bits; as in MOSES, the
+    pair of a molecule with itself counts, and a molecule counts as often as it occurs.
 
     Args:
-        smiles: N valid molecules; memory grows as N, time as N^2.
+        smiles: N valid molecules; memory is proportional to N, time to N^2.
 
     Returns:
         the diversity, 0 .. 1; None if N is 0.
@@ -167,11 +167,11 @@ def internal_diversity(smiles: Sequence[str]) -> float | None:
 
 
 def count_scaffolds(properties: Sequence[Properties]) -> int:
-    """Return the number of different Bemis-Murcko scaffolds that have a ring.
+    """Return the number of distinct Bemis-Murcko scaffolds with at least one ring.
 
     Args:
-        properties: of valid molecules; where they lack scaffolds these are found now, by several
-            processes if it is worth it.
+        properties: properties of valid molecules; missing scaffolds are computed, by several
+            processes if there are many.
     """
     scaffolds = {p.scaffold for p in properties}
     missing = list(dict.fromkeys(p.canonical for p in properties if p.scaffold is None))

@@ -1,4 +1,4 @@
-"""How people see molecules: SMILES and SD files, drawings, histograms, Table 2, a journal of a run."""
+"""Presentation of molecules: SMILES and SD files, drawings, histograms, Table 2 and the journal."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _PICTURED = 16
 
 
 class MoleculePresentation(Presentation):
-    """Molecules as strings and drawings.
+    """Presentation of molecules.
 
     Args:
-        task: whose molecules.
+        task: the molecule task.
     """
 
     rows = (*metrics.TABLE2_ROWS, *metrics.SET_ROWS)
@@ -41,36 +41,36 @@ class MoleculePresentation(Presentation):
     corpus_feature = "smiles"
     run_files = (MOLECULES_FILE, LEARNING_FILE)
     card_notes = CardNotes(
-        token="A token is an atom, a bond or another mark of a molecule's string, or its end.",
+        token="A token is an atom, a bond or another symbol of a molecule's string, or its end.",
         outputs='made["smiles"]',
         limits=(
-            "A string may not be a valid molecule: check it with a chemistry package. Where it was measured,"
-            " the table says how many were valid.",
+            "A string may not be a valid molecule: check it with a chemistry package. If it was measured,"
+            " the table shows the share of valid molecules.",
             "The reward is computed from structure alone. It says nothing about activity, toxicity,"
             " stability or whether a molecule can be made; nothing here was tested in a laboratory.",
-            "It writes only what the vocabulary of its training data can spell, and knows little beyond"
-            " that data's kind of molecule. A molecule may be a known, protected or regulated one.",
+            "The model can only use the vocabulary of its training data, and knows little beyond the kinds"
+            " of molecules in it. A molecule may be known, protected or regulated.",
         ),
-        notes={".smi": "A string is followed by whether it is a valid molecule."},
+        notes={".smi": "Each string is marked as a valid or invalid molecule."},
     )
 
     task: MoleculeTask
 
     def __init__(self, task: MoleculeTask) -> None:
-        # Its vocabulary, and with it the names of classes, comes from the data.
+        # The vocabulary, and with it the names of the classes, is adopted from the prior later.
         self.task = task
 
     def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
-        """Uniqueness, novelty, internal diversity and scaffolds of int [N, T] sequences."""
+        """Return uniqueness, novelty, internal diversity and scaffolds of int [N, T] sequences."""
         training = None if corpus is None else set(corpus)
         return metrics.set_metrics(self.task.properties_of(sequences), training)
 
     def journal(self, run_dir: str) -> MoleculeJournal:
-        """Keep molecules.csv and learning.csv."""
+        """Return the record that writes molecules.csv and learning.csv."""
         return MoleculeJournal(run_dir, self.task.part_names)
 
     def read_primer(self, path: str) -> list[int]:
-        """Return the classes of the first string in a file of SMILES, as a beginning to continue from."""
+        """Return the classes of the first string in a file of SMILES, to be continued."""
         try:
             with open(path, encoding="utf-8") as file:
                 words = file.read().split()
@@ -87,11 +87,11 @@ class MoleculePresentation(Presentation):
         except (UserError, ValueError) as error:
             raise UserError(f"prompt {text!r}: {error}") from error
         if not 0 < len(classes) < self.task.horizon:
-            raise UserError(f"prompt {text!r} must be of 1 to {self.task.horizon - 1} tokens")
+            raise UserError(f"prompt {text!r} must have 1 to {self.task.horizon - 1} tokens")
         return classes
 
     def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
-        """PREFIX.smi with every string, PREFIX.sdf with the valid molecules."""
+        """Write PREFIX.smi with every string and PREFIX.sdf with the valid molecules."""
         strings, _ = self.task.decode(sequences, self.task.mask_of(sequences))
         properties = self.task.properties_of(sequences)
         paths = [os.path.join(directory, f"{prefix}{ending}") for ending in (".smi", ".sdf")]
@@ -100,7 +100,7 @@ class MoleculePresentation(Presentation):
         return paths
 
     def figures(self, columns: Mapping[str, np.ndarray]) -> dict[str, Figure]:
-        """Molecules drawn at random, the best-rewarded ones, and histograms of their properties."""
+        """Return drawings of random and of best-rewarded molecules, and histograms of properties."""
         found = {name: self.task.properties_of(rows) for name, rows in columns.items()}
         some = {
             name: [one.canonical for one in molecules if one][:_SHOWN]
@@ -114,16 +114,16 @@ class MoleculePresentation(Presentation):
         }
 
     def run_figures(self, run_dir: str) -> dict[str, Figure]:
-        """Reward, validity and uniqueness against molecules scored."""
+        """Return the curves of reward, validity and uniqueness against molecules scored."""
         return {"learning": learning_figure({"tuned": read_learning(run_dir)})}
 
     def images(self, sequences: np.ndarray) -> np.ndarray:
-        """One picture with some of the molecules."""
+        """Return one picture with some of the molecules."""
         valid = [one.canonical for one in self.task.properties_of(sequences[:_PICTURED]) if one]
         return rendering.grid_image(valid)[np.newaxis]
 
     def graph_codec(self) -> MoleculeCodec:
-        """Strings beside the classes."""
+        """Return the codec between classes and strings."""
         return MoleculeCodec(self.task.vocabulary)
 
     def _best(self, sequences: np.ndarray) -> list[str]:
@@ -138,7 +138,7 @@ class MoleculePresentation(Presentation):
         return list(ranked)
 
     def sample_lines(self, path: str) -> list[str] | None:
-        """Return the lines of a .smi file; an .sdf file is named only."""
+        """Return the lines of a .smi file; None for an .sdf file."""
         if not path.endswith(".smi"):
             return None
         with open(path, encoding="utf-8") as file:

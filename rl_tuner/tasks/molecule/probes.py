@@ -1,4 +1,4 @@
-"""Numbers that need the molecule itself: what a user compares with travels to the workers as text."""
+"""Probes: numbers that workers measure on the molecule itself, such as a similarity."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rl_tuner.tasks.molecule import chemistry
 
 @dataclasses.dataclass(frozen=True)
 class SimilarityProbe:
-    """Tanimoto similarity of Morgan fingerprints to a molecule, 0 .. 1.
+    """Tanimoto similarity of Morgan fingerprints to a given molecule, 0 .. 1.
 
     Attributes:
         reference: SMILES of the molecule.
-        radius: of the fingerprint's environments, in bonds.
-        bits: of the fingerprint.
+        radius: radius of the fingerprint's environments, in bonds.
+        bits: length of the fingerprint.
     """
 
     reference: str
@@ -27,7 +27,7 @@ class SimilarityProbe:
 
     @property
     def key(self) -> str:
-        """What tells it from other probes."""
+        """A name that is unique for these settings."""
         return f"similarity {self.reference} {self.radius} {self.bits}"
 
     def __call__(self, mol: Chem.Mol) -> float:
@@ -40,7 +40,7 @@ class SimilarityProbe:
 
 @dataclasses.dataclass(frozen=True)
 class SubstructureProbe:
-    """1 for a molecule that matches a pattern, else 0.
+    """The number 1 for a molecule that matches a pattern, else 0.
 
     Attributes:
         smarts: the pattern.
@@ -50,17 +50,17 @@ class SubstructureProbe:
 
     @property
     def key(self) -> str:
-        """What tells it from other probes."""
+        """A name that is unique for this pattern."""
         return f"substructure {self.smarts}"
 
     def __call__(self, mol: Chem.Mol) -> float:
-        """Whether a sanitised molecule matches."""
+        """Return 1 if a sanitised molecule matches, else 0."""
         return float(mol.HasSubstructMatch(_pattern(self.smarts)))
 
 
 @functools.lru_cache(maxsize=16)
 def fingerprint_generator(radius: int, bits: int) -> rdFingerprintGenerator.FingerprintGenerator64:
-    """RDKit's generator of Morgan fingerprints."""
+    """Return RDKit's generator of Morgan fingerprints."""
     return rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=bits)
 
 

@@ -1,4 +1,4 @@
-"""Molecules as a person wants them: pictures in a grid, histograms and files."""
+"""Rendering of molecules as drawings, histograms and files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _PANEL = (240, 200)
 _MEASURED = ("logp", "qed", "sa", "molecular_weight")
 
-# The string's length is the representation's, not the molecule's.
+# The length of the string depends on the representation, so it is not a property of the molecule.
 _HISTOGRAMS = tuple(quantity for quantity in QUANTITIES if quantity.attribute)
 _COLOURS = ("#2f6db5", "#d1495b", "#3b8f5a", "#8a5fb0")
 _DATA_COLOUR = "#c9ced6"
@@ -38,12 +38,12 @@ def legend(smiles: str) -> str:
 def grid_png(
     smiles: Sequence[str], legends: Sequence[str] | None = None, columns: int = 4
 ) -> bytes:
-    """Draws molecules side by side, row by row.
+    """Draw molecules in a grid, row by row.
 
     Args:
-        smiles: valid SMILES; with none, one panel stays empty.
-        legends: what stands below each; None says QED, logP and SA.
-        columns: how many stand in a row.
+        smiles: valid SMILES; without any, the drawing is one empty panel.
+        legends: text below each molecule; None shows QED, logP and SA.
+        columns: number of molecules per row.
 
     Returns:
         a PNG file.
@@ -72,7 +72,7 @@ def grid_png(
 def grid_image(
     smiles: Sequence[str], legends: Sequence[str] | None = None, columns: int = 4
 ) -> np.ndarray:
-    """`grid_png` as pixels: uint8 [H, W, 3]."""
+    """Return the drawing of `grid_png` as pixels: uint8 [H, W, 3]."""
     from PIL import Image
 
     with Image.open(io.BytesIO(grid_png(smiles, legends, columns))) as image:
@@ -80,14 +80,14 @@ def grid_image(
 
 
 def grid_figure(columns: Mapping[str, Sequence[str]], title: str = "") -> Figure:
-    """Draws some molecules of each model, one column per model.
+    """Draw some molecules of each model, one column per model.
 
     Args:
         columns: name -> valid SMILES.
-        title: what the figure is headed with, if anything.
+        title: title of the figure; empty for none.
 
     Returns:
-        a matplotlib Figure that no global state knows of.
+        a matplotlib Figure without global state.
 
     Raises:
         ValueError: there is no column, or a SMILES is not valid.
@@ -112,15 +112,15 @@ def histogram_figure(
     columns: Mapping[str, Sequence[Properties | None]],
     training: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Figure:
-    """Draws how the properties of valid molecules are distributed, model beside model and data.
+    """Draw histograms of the properties of valid molecules, for each model and the training data.
 
     Args:
-        columns: name -> properties of sampled molecules, None for one that is not valid.
-        training: the training data's histograms as its dataset.json has them: for each property
-            `edges` [n + 1] and `counts` [n]; None draws none.
+        columns: name -> properties of sampled molecules, None for an invalid one.
+        training: histograms of the training data from its dataset.json: for each property
+            `edges` [n + 1] and `counts` [n]; None draws no data.
 
     Returns:
-        a matplotlib Figure that no global state knows of.
+        a matplotlib Figure without global state.
     """
     figure = new_figure(12.0, 6.4)
     for axis, quantity in zip(figure.subplots(2, 3).flat, _HISTOGRAMS):
@@ -155,12 +155,12 @@ def _draw_outline(axis: Axes, values: np.ndarray, width: float, label: str, colo
 
 
 def write_smi(path: str, strings: Sequence[str], properties: Sequence[Properties | None]) -> None:
-    """Write strings as they were generated, a line each, and whether they are valid.
+    """Write generated strings, one per line, each marked as valid or invalid.
 
     Args:
         path: the file to write.
-        strings: SMILES; an empty one has no line.
-        properties: what is known of each, None for no valid molecule.
+        strings: SMILES; empty ones are left out.
+        properties: properties of each molecule, None for an invalid one.
 
     Raises:
         OSError: if the file cannot be written.
@@ -174,11 +174,11 @@ def write_smi(path: str, strings: Sequence[str], properties: Sequence[Properties
 
 
 def write_sdf(path: str, properties: Sequence[Properties | None]) -> None:
-    """Write the valid molecules with flat coordinates and their properties.
+    """Write the valid molecules with 2D coordinates and their properties.
 
     Args:
         path: the file to write.
-        properties: of each molecule; None, for one that is not valid, is left out.
+        properties: properties of each molecule; None, for an invalid one, is left out.
 
     Raises:
         OSError: if the file cannot be written.
@@ -198,7 +198,7 @@ def write_sdf(path: str, properties: Sequence[Properties | None]) -> None:
 
 
 def _flat(smiles: str) -> Chem.Mol:
-    """Return a molecule with coordinates to draw it by."""
+    """Return a molecule with 2D coordinates."""
     mol = chemistry.parse(smiles)
     if mol is None:
         raise ValueError(f"{smiles!r} is not a valid molecule")

@@ -19,15 +19,15 @@ from rl_tuner.tasks.molecule.user_function import UserFunction
 
 @dataclasses.dataclass(frozen=True)
 class MoleculeReward(abc.ABC):
-    """A reward for whole strings: the task gives it at the step that ends the sequence.
+    """Base class of rewards for complete strings, given at the step that ends the sequence.
 
-    A string counts as valid if it ended before the horizon and is a valid molecule. A string that
-    is shorter than every training string, or has a longer run of aliphatic C than any, loses
-    w_short or w_carbon, valid or not.
+    A string counts as valid if it has an end token and is a valid molecule. Whether it is valid or
+    not, it loses w_short if it is shorter than every training string, and w_carbon if it has a longer
+    run of aliphatic C than every training string.
 
     Attributes:
-        w_short: what a string that is too short loses.
-        w_carbon: what too long a run of aliphatic C loses.
+        w_short: penalty for a string that is too short.
+        w_carbon: penalty for too long a run of aliphatic C.
 
     Raises:
         ValueError: a number is not finite.
@@ -43,7 +43,7 @@ class MoleculeReward(abc.ABC):
 
     @property
     def probes(self) -> tuple[Probe, ...]:
-        """What has to be measured for it beside `wanted`."""
+        """The probes that the reward needs in addition to `wanted`."""
         return ()
 
     def __post_init__(self) -> None:
@@ -52,7 +52,7 @@ class MoleculeReward(abc.ABC):
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if field.type == "float" and not (is_number and math.isfinite(value)):
                 name = f"{type(self).__name__}.{field.name}"
-                raise ValueError(f"{name} is a finite number, not {value!r}")
+                raise ValueError(f"{name} must be a finite number, not {value!r}")
 
     @property
     def part_names(self) -> tuple[str, ...]:
@@ -69,23 +69,25 @@ class MoleculeReward(abc.ABC):
         """Return the reward of N sequences, part by part; r_T is the sum of the parts.
 
         Args:
-            strings: their SMILES.
-            properties: what is known of them, None for no valid molecule.
-            finished: bool [N], whether each ended with the end token.
-            limits: what the training strings were like: the shortest, the longest run of C.
+            strings: SMILES of the sequences.
+            properties: properties of the molecules, None for an invalid one.
+            finished: bool [N], whether each sequence ended with the end token.
+            limits: limits of the training strings: shortest length and longest run of C.
 
         Returns:
             float32 [N] for each of `part_names`.
 
         Raises:
-            ValueError: the arguments are not of one length.
+            ValueError: the arguments differ in length.
         """
         if not len(strings) == len(properties) == len(finished):
-            raise ValueError("a reward needs the properties and the end of every string")
+            raise ValueError(
+                "strings, properties and finished must have one entry for every string"
+            )
         valid = np.array([p is not None for p in properties], bool) & np.asarray(finished, bool)
         molecules = [p for p, is_valid in zip(properties, valid) if p is not None and is_valid]
         own = self._own_parts(molecules)
-        # A molecule that could not be rewarded counts as invalid.
+        # A molecule whose reward is not finite counts as invalid.
         rewarded = valid.copy()
         rewarded[valid] = np.isfinite(np.sum([*own.values()], axis=0))
         parts = {}
@@ -102,35 +104,35 @@ class MoleculeReward(abc.ABC):
 
     @abc.abstractmethod
     def _own_names(self) -> tuple[str, ...]:
-        """Return the parts that valid molecules get."""
+        """Return the names of the parts for valid molecules."""
 
     @abc.abstractmethod
     def _own_parts(self, molecules: list[Properties]) -> dict[str, np.ndarray]:
-        """float64 [M] of M valid molecules for each of those."""
+        """Return float64 [M] for M valid molecules, for each of `_own_names`."""
 
     @abc.abstractmethod
     def _invalid_reward(self) -> float:
-        """Return what a string that is not a valid molecule gets."""
+        """Return the reward of a string that is not a valid molecule."""
 
 
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class PaperReward(MoleculeReward):
-    """The sum of Jaques et al. (2017), section 6, whose weights the paper does not name.
+    """The sum of Jaques et al. (2017), section 6, whose weights the paper does not give.
 
     r_T = valid (w_valid + w_logp logP + w_qed QED - w_sa SA - w_ring max(0, L - 6))
           - (1 - valid) w_invalid - w_short [too short] - w_carbon [too long a run of C],
     L the atoms of the largest ring.
 
     Attributes:
-        w_valid: what every valid molecule gets.
-        w_logp: times the Crippen logP.
-        w_qed: times the drug-likeness.
-        w_sa: times the synthetic accessibility score, subtracted.
-        w_ring: times the atoms that the largest ring has beyond six, subtracted.
-        w_invalid: what an invalid string loses.
-        w_short: what a string that is too short loses.
-        w_carbon: what too long a run of aliphatic C loses.
+        w_valid: reward of every valid molecule.
+        w_logp: weight of the Crippen logP.
+        w_qed: weight of the drug-likeness QED.
+        w_sa: weight of the synthetic accessibility score, which is subtracted.
+        w_ring: weight of the number of atoms beyond six in the largest ring, which is subtracted.
+        w_invalid: penalty for an invalid string.
+        w_short: penalty for a string that is too short.
+        w_carbon: penalty for too long a run of aliphatic C.
     """
 
     w_valid: float = 4.0
@@ -166,22 +168,23 @@ class PaperReward(MoleculeReward):
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class ComponentReward(MoleculeReward):
-    """A score of components: a weighted mean, which stays in 0 .. 1 where all desirabilities do.
+    """A weighted mean of components, which is within 0 .. 1 times `scale` if all desirabilities are.
 
-    With x_i the desirability of component i, its number after its transform, a valid molecule gets
-    "sum": scale sum_i w_i x_i / sum_i w_i, a part a component;
+    With x_i the desirability of component i, that is, its number after its transform, the reward of a
+    valid molecule is, depending on the aggregation,
+    "sum": scale sum_i w_i x_i / sum_i w_i, one part per component;
     "geometric_mean": scale exp(sum_i w_i ln x_i / sum_i w_i), one part; 0 if any x_i <= 0.
 
     Attributes:
-        components: what is scored.
+        components: the components.
         aggregation: "sum" or "geometric_mean".
-        scale: what a perfect score is worth.
-        invalid: what an invalid string gets.
-        w_short: what a string that is too short loses.
-        w_carbon: what too long a run of aliphatic C loses.
+        scale: reward of a molecule whose desirabilities are all 1.
+        invalid: reward of an invalid string.
+        w_short: penalty for a string that is too short.
+        w_carbon: penalty for too long a run of aliphatic C.
 
     Raises:
-        ValueError: there is no component, two have one name, or the aggregation is unknown.
+        ValueError: there are no components, two have the same name, or the aggregation is unknown.
     """
 
     components: Sequence[Component] = ()
@@ -196,18 +199,20 @@ class ComponentReward(MoleculeReward):
             raise ValueError("ComponentReward.components is empty: bind it to [@QED(), ...]")
         for component in self.components:
             if not isinstance(component, Component):
-                hint = "write it as @Name()"
-                raise ValueError(f"ComponentReward.components: no component {component!r}; {hint}")
+                raise ValueError(
+                    f"ComponentReward.components: {component!r} is not a component; write it as @Name()"
+                )
         if self.aggregation not in ("sum", "geometric_mean"):
             raise ValueError(
-                "ComponentReward.aggregation is 'sum' or 'geometric_mean', "
+                "ComponentReward.aggregation must be 'sum' or 'geometric_mean', "
                 f"not {self.aggregation!r}"
             )
         names = [component.name for component in self.components]
         taken = {"invalid", "short", "carbon"} | {n for n in names if names.count(n) > 1}
         if clashes := taken.intersection(names):
             raise ValueError(
-                f"ComponentReward.components: give each its own name, not {sorted(clashes)}"
+                f"ComponentReward.components: names {sorted(clashes)} are taken; give each component its"
+                " own name"
             )
 
     @property
@@ -217,7 +222,7 @@ class ComponentReward(MoleculeReward):
 
     @property
     def probes(self) -> tuple[Probe, ...]:
-        """What the components need beside them."""
+        """The probes that the components need in addition to `wanted`."""
         found = [component.probe for component in self.components if component.probe is not None]
         return tuple(dict.fromkeys(found))
 
@@ -244,22 +249,23 @@ class ComponentReward(MoleculeReward):
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class FunctionReward(MoleculeReward):
-    """A user's own function from a list of SMILES to a list of floats.
+    """A reward computed by a user's own function from a list of SMILES to a list of floats.
 
-    It is called with the canonical SMILES of the distinct valid molecules of a batch. Where it
-    raises, returns another number of values, or one that is not finite, it is asked again for each
-    molecule that it failed on; a molecule that still fails counts as invalid and is logged once.
+    The function is called with the canonical SMILES of the distinct valid molecules of a batch. If it
+    raises or returns a wrong number of values, it is called again for each molecule alone; if a value
+    is not finite, it is called again for that molecule. A molecule that fails again counts as invalid
+    and is logged once.
 
-    A file `my_reward.py` on the Python path with `def score(smiles): ...` needs nothing of gin:
-    `--gin_param="FunctionReward.function = 'my_reward.score'"`. With `@gin.configurable` above
-    the function, `--gin_param="import my_reward"` and `FunctionReward.function = @my_reward.score`
-    say the same, and its own parameters can be bound too.
+    A file `my_reward.py` on the Python path with `def score(smiles): ...` does not need to use gin:
+    `--gin_param="FunctionReward.function = 'my_reward.score'"`. If the function is decorated with
+    `@gin.configurable`, it can also be bound by `--gin_param="import my_reward"` and
+    `FunctionReward.function = @my_reward.score`, and its own parameters can be bound too.
 
     Attributes:
         function: the function, or its dotted name.
-        invalid: what an invalid string gets, and a molecule on which the function fails.
-        w_short: what a string that is too short loses.
-        w_carbon: what too long a run of aliphatic C loses.
+        invalid: reward of an invalid string, and of a molecule on which the function fails.
+        w_short: penalty for a string that is too short.
+        w_carbon: penalty for too long a run of aliphatic C.
 
     Raises:
         ValueError: there is no such function.
@@ -287,5 +293,5 @@ def _is_short(smiles: str, limits: Encoding) -> bool:
     try:
         return tokens.length(smiles, limits.vocabulary.representation) < limits.shortest_length
     except ValueError:
-        # What has no SELFIES has no length either.
+        # A molecule without SELFIES has no length in tokens.
         return False

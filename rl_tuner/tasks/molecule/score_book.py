@@ -1,4 +1,4 @@
-"""Who waits for which molecule, what is known, and what is still to be asked."""
+"""Bookkeeping of the scoring pool: known molecules, open questions and the tickets that wait for them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from rl_tuner.tasks.molecule.chemistry import Properties
 
 _CHUNK = 32
 
-# A string, and whether it is a canonical SMILES to be measured as it stands. The reply is what it
-# measures, its canonical SMILES if that is another string, or None for no valid molecule.
+# A question is a string, and whether it is a canonical SMILES to be measured without a check. The
+# reply is its properties, its canonical SMILES if that is a different string, or None if invalid.
 Question = tuple[str, bool]
 Reply = Properties | str | None
 
 
 class Ticket:
-    """Strings on their way; `ScoringPool.result` exchanges it for what was found.
+    """Submitted strings; `ScoringPool.result` exchanges it for their properties.
 
     Attributes:
-        strings: what was submitted.
-        answers: what is found so far, by string.
+        strings: the submitted strings.
+        answers: the answers so far, by string.
         missing: the strings without an answer.
-        done: set when none is missing, or when none will be answered any more.
+        done: set when all strings are answered, or when the pool has closed.
     """
 
     def __init__(self, strings: Sequence[str]):
@@ -38,16 +38,16 @@ class Ticket:
 
 
 class ScoreBook:
-    """Turns tickets into questions for workers and replies into answers; it knows no process.
+    """Turns tickets into questions for workers, and replies into answers; independent of processes.
 
-    A string is asked once, and so is the canonical SMILES that it turns out to stand for, whoever
-    waits for it. It is not safe for threads: its owner holds a lock.
+    A string is asked only once, and so is its canonical SMILES, however many tickets wait for it. The
+    book is not thread-safe: its owner must hold a lock.
 
     Args:
-        cache_size: how many strings, and how many molecules, are remembered.
+        cache_size: number of strings, and number of molecules, that are remembered.
 
     Attributes:
-        num_scored: how many molecules were measured.
+        num_scored: number of molecules measured.
     """
 
     def __init__(self, cache_size: int):
@@ -56,13 +56,13 @@ class ScoreBook:
         self._properties = _Cache(cache_size)
         self._waiting: dict[Question, list[tuple[Ticket, str]]] = {}
         self._queue: collections.deque[Question] = collections.deque()
-        # Questions whose chunk failed are asked again alone, to find the one to blame.
+        # Questions of a failed chunk are asked again one by one, to find the one that fails.
         self._alone: collections.deque[tuple[Question, int]] = collections.deque()
         self._asked: dict[int, tuple[list[Question], int]] = {}
         self._number = 0
 
     def enter(self, ticket: Ticket) -> None:
-        """Answers what is known of a ticket and queues the rest."""
+        """Answer the known strings of a ticket and queue the others."""
         if not ticket.missing:
             ticket.done.set()
         for string in dict.fromkeys(ticket.strings):
@@ -72,7 +72,7 @@ class ScoreBook:
                 self._ask((string, False), ticket, string)
 
     def take(self, num_processes: int) -> tuple[int, list[Question]]:
-        """Return the number of the next questions for a worker, and the questions, none if none are left."""
+        """Return the number of the next chunk of questions, and the questions, empty if none are left."""
         failures = 0
         if self._alone:
             question, failures = self._alone.popleft()
@@ -86,7 +86,7 @@ class ScoreBook:
         return self._number, questions
 
     def settle(self, number: int, outcome: workers.Outcome) -> None:
-        """Enters what became of the questions of a number."""
+        """Process the outcome of a chunk of questions, given its number."""
         questions, failures = self._asked.pop(number)
         if outcome.failure is None:
             for question, reply in zip(questions, outcome.value, strict=True):
@@ -94,7 +94,7 @@ class ScoreBook:
         elif len(questions) > 1:
             self._alone += [(question, 0) for question in questions]
         elif outcome.failure == workers.CRASHED and not failures:
-            # Somebody may have killed the worker: the molecule has a second chance.
+            # Something else may have killed the worker, so the molecule gets a second chance.
             self._alone.append((questions[0], 1))
         else:
             reason = f"{outcome.failure} {outcome.detail}".rstrip()
@@ -102,7 +102,7 @@ class ScoreBook:
             self._reply(questions[0], None)
 
     def abandon(self) -> None:
-        """Lets all who wait go on, without answers."""
+        """Wake all waiting threads, without answers."""
         for waiting in self._waiting.values():
             for ticket, _ in waiting:
                 ticket.done.set()
@@ -124,13 +124,14 @@ class ScoreBook:
             if isinstance(reply, str) and string == asked:
                 self._resolve(reply, ticket, string)
             elif isinstance(reply, str):
-                # It waited for the molecule that is spelled so, which spells itself otherwise.
+                # The ticket waits for `asked` as the canonical form of its string, although parsing
+                # `asked` again gave another canonical form: measure it as it is.
                 self._ask((asked, True), ticket, string)
             else:
                 self._answer(ticket, string, reply)
 
     def _resolve(self, canonical: str | None, ticket: Ticket, string: str) -> None:
-        """Answers a string whose canonical SMILES is known, or asks for its properties."""
+        """Answer a string whose canonical SMILES is known, or ask for its properties."""
         if canonical is None:
             self._answer(ticket, string, None)
         elif canonical in self._properties:
@@ -147,7 +148,7 @@ class ScoreBook:
 
 
 class _Cache:
-    """A dictionary of bounded size that forgets what was not asked for longest."""
+    """A dictionary of bounded size that forgets the least recently used item."""
 
     def __init__(self, size: int):
         self._size = size

@@ -1,4 +1,4 @@
-"""Measuring molecules in other processes while the learner works."""
+"""Measurement of molecules in worker processes while the learner continues."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ _START_ATTEMPTS = 3
 class ScoringPool:
     """Worker processes that parse and measure SMILES strings.
 
-    A string is parsed once, and each molecule, known by its canonical SMILES, is measured once,
-    from that canonical SMILES: what a string gets depends on neither the other strings nor the
-    number of processes nor who is faster. Only a molecule that outlives the time limit, or whose
-    worker dies twice, counts as invalid; it is logged, and its worker replaced.
+    A string is parsed once, and each molecule is measured once, from its canonical SMILES: results do
+    not depend on the other strings, the number of processes or their speed. The exception is a
+    molecule that exceeds the time limit, or whose worker dies twice: it counts as invalid and is
+    logged, and its worker is replaced.
 
-    A thread hands out the work and takes in the answers, so that `submit` returns at once and
-    workers go on while the main thread does something else. Workers are fresh interpreters that
-    never see TensorFlow; they end with the pool, and with this process however it ends.
+    A thread distributes the work and collects the answers, so that `submit` returns immediately and
+    workers continue while the main thread does something else. Workers are fresh interpreters that
+    never import TensorFlow; they end with the pool, and with this process, however it ends.
 
     Args:
-        num_processes: how many workers; 0 is one for each processor.
-        timeout_seconds: how long one molecule may take.
-        cache_size: how many strings, and how many molecules, are remembered; the one that was
-            not asked for longest goes first.
-        wanted: which properties to compute, see `chemistry.properties`.
-        probes: what else to measure.
+        num_processes: number of workers; 0 is one per processor.
+        timeout_seconds: time limit for one molecule.
+        cache_size: number of strings, and number of molecules, that are remembered; the least
+            recently used is forgotten first.
+        wanted: properties to compute, see `chemistry.properties`.
+        probes: additional numbers to measure.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -55,11 +55,11 @@ class ScoringPool:
         probes: Sequence[Probe] = (),
     ) -> None:
         if num_processes < 0:
-            raise ValueError(f"num_processes is at least 0, not {num_processes}")
+            raise ValueError(f"num_processes must be at least 0, not {num_processes}")
         if not timeout_seconds > 0:
-            raise ValueError(f"timeout_seconds is above 0, not {timeout_seconds}")
+            raise ValueError(f"timeout_seconds must be above 0, not {timeout_seconds}")
         if cache_size < 1:
-            raise ValueError(f"cache_size is at least 1, not {cache_size}")
+            raise ValueError(f"cache_size must be at least 1, not {cache_size}")
         if unknown := wanted - chemistry.ALL_WANTED:
             raise ValueError(f"unknown properties {sorted(unknown)}")
         self.num_processes = num_processes or workers.available_processors()
@@ -83,11 +83,11 @@ class ScoringPool:
 
     @property
     def num_scored(self) -> int:
-        """How many molecules were measured so far; one that is forgotten may count again."""
+        """The number of molecules measured so far; a forgotten molecule may count again."""
         return self._book.num_scored
 
     def submit(self, strings: Sequence[str]) -> Ticket:
-        """Send strings on their way and returns at once.
+        """Start measuring strings and return immediately.
 
         Raises:
             RuntimeError: the pool is closed, or its workers cannot start.
@@ -103,11 +103,10 @@ class ScoringPool:
         """Wait for the strings of a ticket.
 
         Returns:
-            for each of its strings, in their order, its molecule's properties; None if it is no
-            valid molecule.
+            the properties of the molecule of each string, in order; None for an invalid one.
 
         Raises:
-            RuntimeError: the pool is closed before it is done, or its workers cannot start.
+            RuntimeError: the pool was closed before the work was done, or its workers cannot start.
         """
         ticket.done.wait()
         if ticket.missing:
@@ -116,11 +115,11 @@ class ScoringPool:
         return [ticket.answers[string] for string in ticket.strings]
 
     def score(self, strings: Sequence[str]) -> list[Properties | None]:
-        """`submit` and `result` in one."""
+        """Submit strings and wait for their properties, see `result`."""
         return self.result(self.submit(strings))
 
     def close(self) -> None:
-        """End the workers; closing twice does no harm."""
+        """End the workers; closing twice is harmless."""
         atexit.unregister(self.close)
         with self._lock:
             if self._is_closed:
@@ -149,7 +148,7 @@ class ScoringPool:
 
     def _run(self) -> None:
         try:
-            # Workers die with the thread that made them, so this one makes them all.
+            # Workers die with the thread that created them, so this thread creates all of them.
             self._workers += [self._start() for _ in range(self.num_processes)]
             while not self._is_closing:
                 self._step()
@@ -163,7 +162,7 @@ class ScoringPool:
                 self._book.abandon()
 
     def _step(self) -> None:
-        """Wait until something happens, and deals with it."""
+        """Wait for the next event and handle it."""
         deadline = min(worker.deadline for worker in self._workers)
         timeout = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
         waited: list[Any] = [self._wake_read, *(worker.pipe for worker in self._workers)]
@@ -183,7 +182,7 @@ class ScoringPool:
                     worker.assign(number, questions, self._timeout)
 
     def _listen(self, place: int, collect: Callable) -> None:
-        """Take in what a worker says, or replaces it."""
+        """Collect the outcome of a worker; replace the worker if it has died."""
         worker = self._workers[place]
         try:
             number, outcome = collect()
@@ -203,7 +202,7 @@ class ScoringPool:
 def answer(
     questions: Sequence[Question], wanted: frozenset[str], probes: Sequence[Probe]
 ) -> list[Properties | str | None]:
-    """Run in a worker: what each string measures, or its canonical SMILES if that is another."""
+    """Return the properties of each string, or its canonical SMILES if different; runs in a worker."""
     replies: list[Properties | str | None] = []
     for string, is_canonical in questions:
         mol = chemistry.parse(string)

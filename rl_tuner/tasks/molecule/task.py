@@ -1,4 +1,4 @@
-"""The molecule task: SMILES strings, rewarded when they end by what RDKit says of the molecule."""
+"""The molecule task: strings such as SMILES, rewarded at their end for properties from RDKit."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rl_tuner.tasks.molecule.scoring import ScoringPool
 
 @dataclasses.dataclass(frozen=True)
 class ScoredMolecules:
-    """What is known of a batch of B sequences.
+    """Molecules and rewards of a batch of B sequences.
 
     Attributes:
-        strings: the SMILES of each, whether valid or not.
-        properties: of each; None for an invalid one.
+        strings: the SMILES of each sequence, valid or not.
+        properties: the properties of each molecule; None for an invalid one.
         rewards: part name -> float32 [B].
     """
 
@@ -33,17 +33,18 @@ class ScoredMolecules:
 
 @gin.configurable(module="rl_tuner")
 class MoleculeTask(HostTask):
-    """Composes molecules as strings that end with an end token.
+    """The task of composing molecules as strings with an end token.
 
     Vocabulary, limits and horizon come from the training data (`adopt`). A sequence that reaches the
-    horizon without an end token is not a molecule.
+    horizon without an end token counts as invalid.
 
     Args:
-        reward: the task reward of whole molecules; None is `PaperReward()`.
-        horizon: T, longest string in tokens with its end token; None takes the longest training string.
-        num_processes: processes that score molecules; 0 for one per processor.
-        timeout_seconds: the time that one molecule may take; after it, it counts as invalid.
-        cache_size: strings whose score is remembered.
+        reward: the task reward of molecules; None is `PaperReward()`.
+        horizon: T, length of the longest string in tokens with its end token; None takes that of the
+            training strings.
+        num_processes: number of processes that score molecules; 0 for one per processor.
+        timeout_seconds: time limit for one molecule, which counts as invalid if it takes longer.
+        cache_size: number of strings whose properties are remembered.
 
     Raises:
         ValueError: the horizon leaves no room for a molecule.
@@ -74,7 +75,7 @@ class MoleculeTask(HostTask):
         self.training_histograms: dict[str, Any] | None = None
 
     def adopt(self, metadata: dict[str, Any]) -> None:
-        """Take vocabulary, limits and property histograms of the training data; see `Task.adopt`."""
+        """Adopt vocabulary, limits and property histograms of the training data; see `Task.adopt`."""
         self.encoding = tokens.Encoding.from_json(metadata.get("encoding") or {})
         self.vocabulary = self.encoding.vocabulary
         self.num_classes = self.vocabulary.num_classes
@@ -109,7 +110,7 @@ class MoleculeTask(HostTask):
         )
 
     def decode(self, sequences: np.ndarray, mask: np.ndarray) -> tuple[list[str], np.ndarray]:
-        """SMILES of int [B, T] sequences and whether each came to its end: (B strings, bool [B])."""
+        """Return SMILES of int [B, T] sequences, and whether each has an end token: bool [B]."""
         sequences, sizes = np.asarray(sequences), np.asarray(mask).sum(axis=1).astype(int)
         strings = []
         for row, size in zip(sequences, sizes):
@@ -121,7 +122,7 @@ class MoleculeTask(HostTask):
         return strings, (last == tokens.END) & (sizes > 0)
 
     def properties_of(self, sequences: np.ndarray) -> list[Properties | None]:
-        """Properties of the molecules of int [N, T] sequences, 0 past their end."""
+        """Return properties of the molecules of int [N, T] sequences, 0 past their end."""
         pool = self._scoring()
         found: list[Properties | None] = []
         for first in range(0, len(sequences), 5_000):
@@ -136,11 +137,11 @@ class MoleculeTask(HostTask):
         return metrics.table2(sums)
 
     def presentation(self) -> MoleculePresentation:
-        """Return how people see molecules."""
+        """Return the presentation of molecules."""
         return MoleculePresentation(self)
 
     def mask_of(self, sequences: np.ndarray) -> np.ndarray:
-        """Return float32 [N, T], 1 up to and with the end token of int [N, T] sequences."""
+        """Return float32 [N, T], 1 up to and including the end token of int [N, T] sequences."""
         # The first end token belongs to the sequence.
         ended = np.cumsum(sequences == tokens.END, axis=1) - (sequences == tokens.END)
         return (ended == 0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a molecule is written in: SMILES strings as sequences of classes.
+"""Vocabularies of molecules: conversion between SMILES strings and sequences of classes.
 
 | representation | a token is |
 |---|---|
@@ -6,8 +6,8 @@
 | character | one character |
 | selfies | a symbol of the SELFIES string that the `selfies` package writes |
 
-Class 0 ends a sequence, class i is the vocabulary's token i - 1. The start token and padding are no
-classes: networks are started with `num_classes`, and padding is told from a mask.
+Class 0 ends a sequence, class i is the vocabulary's token i - 1. The start token, `num_classes`, and
+padding, which is marked by a mask, are not classes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CARBON_RUN = re.compile(r"\[[^\[\]]*\]|C+(?!l)")
 
 
 def check_representation(representation: str) -> None:
-    """Make sure that strings can be split this way.
+    """Make sure that a representation is known and can be used.
 
     Raises:
         UserError: if the representation is unknown or its package is absent.
@@ -45,7 +45,7 @@ def check_representation(representation: str) -> None:
 def split(smiles: str, representation: str) -> list[str]:
     """Return the tokens of a SMILES string, without an end token.
 
-    Any text can be split into atoms or characters; joined again, the tokens are that text.
+    Any string can be split into atoms or characters; joining the tokens restores it.
 
     Raises:
         UserError: if the representation is unknown or its package is absent.
@@ -68,7 +68,7 @@ def join(tokens: Iterable[str], representation: str) -> str:
 
     Raises:
         UserError: if the representation is unknown or its package is absent.
-        ValueError: if a token is no SELFIES symbol.
+        ValueError: if a token is not a SELFIES symbol.
     """
     text = "".join(tokens)
     if representation != "selfies":
@@ -87,7 +87,7 @@ def length(smiles: str, representation: str) -> int:
 
 
 def carbon_run(smiles: str) -> int:
-    """Return the longest run of aliphatic carbon: atoms written C, one right after the other.
+    """Return the length of the longest run of aliphatic carbon: consecutive atoms written as C.
 
     Branches, bonds, ring closures and bracket atoms end a run.
     """
@@ -97,11 +97,11 @@ def carbon_run(smiles: str) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """The tokens that a dataset is written in.
+    """The tokens of a dataset.
 
     Attributes:
         representation: "atom", "character" or "selfies".
-        tokens: The token of class i + 1 at i.
+        tokens: the tokens; class i + 1 is token i.
 
     Raises:
         UserError: if the representation is unknown or its package is absent, or a token is empty
@@ -119,7 +119,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, strings: Iterable[str], representation: str) -> Vocabulary:
-        """Return the vocabulary of some SMILES strings, whatever their order; raises as `split`."""
+        """Return the vocabulary of SMILES strings, independent of their order; raises as `split`."""
         return cls.of_tokens((split(text, representation) for text in strings), representation)
 
     @classmethod
@@ -154,7 +154,7 @@ class Vocabulary:
         classes = []
         for token in tokens:
             if token not in self._classes:
-                raise UserError(f"{token!r} is not in the vocabulary of the training data")
+                raise UserError(f"token {token!r} is not in the vocabulary of the training data")
             classes.append(self._classes[token])
         return [*classes, END]
 
@@ -169,12 +169,12 @@ class Vocabulary:
             if number == END:
                 break
             if not 0 < number < self.num_classes:
-                raise ValueError(f"class {number} is none of 0..{self.num_classes - 1}")
+                raise ValueError(f"class {number} is not in 0..{self.num_classes - 1}")
             spelled.append(self.tokens[number - 1])
         return join(spelled, self.representation)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
+        """Return the description that `from_json` reads."""
         return {
             "representation": self.representation,
             "vocabulary": list(self.tokens),
@@ -184,10 +184,10 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Vocabulary:
-        """Return the vocabulary that `to_json` described; further entries are left alone.
+        """Return the vocabulary of a description made by `to_json`; other entries are ignored.
 
         Raises:
-            UserError: if the description is incomplete or not this module's.
+            UserError: if the description is incomplete or inconsistent.
         """
         missing = {"representation", "vocabulary", "num_classes", "end_token"} - content.keys()
         if missing:
@@ -195,7 +195,7 @@ class Vocabulary:
         vocabulary = cls(content["representation"], tuple(content["vocabulary"]))
         if (content["num_classes"], content["end_token"]) != (vocabulary.num_classes, END):
             raise UserError(
-                f"a molecule encoding of {len(vocabulary.tokens)} tokens has"
+                f"a molecule encoding of {len(vocabulary.tokens)} tokens must have"
                 f" {vocabulary.num_classes} classes and end token {END}, not"
                 f" {content['num_classes']} and {content['end_token']}"
             )
@@ -207,10 +207,10 @@ class Encoding:
     """A vocabulary and the limits of the training strings; a dataset's "encoding".
 
     Attributes:
-        vocabulary: The tokens.
-        longest: Tokens of the longest training string, the end token included.
-        shortest_length: Tokens of the shortest training string, the end token not included.
-        longest_carbon_run: The largest `carbon_run` of a training string.
+        vocabulary: the vocabulary.
+        longest: number of tokens of the longest training string, including the end token.
+        shortest_length: number of tokens of the shortest training string, without the end token.
+        longest_carbon_run: the largest `carbon_run` of a training string.
     """
 
     vocabulary: Vocabulary
@@ -220,10 +220,10 @@ class Encoding:
 
     @classmethod
     def measure(cls, vocabulary: Vocabulary, sequences: Iterable[list[int]]) -> Encoding:
-        """Return the encoding of training strings, given as classes that end with the end token.
+        """Return the encoding of training strings, given as classes with the end token last.
 
         Raises:
-            ValueError: if there is no string.
+            ValueError: if there are no strings.
         """
         sequences = list(sequences)
         lengths = [len(classes) for classes in sequences]
@@ -231,16 +231,16 @@ class Encoding:
         return cls(vocabulary, max(lengths), min(lengths) - 1, max(runs))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
+        """Return the description that `from_json` reads."""
         limits = {name: getattr(self, name) for name in self._limits()}
         return self.vocabulary.to_json() | limits
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Encoding:
-        """Return the encoding that `to_json` described.
+        """Return the encoding of a description made by `to_json`.
 
         Raises:
-            UserError: if the description is incomplete or not this module's.
+            UserError: if the description is incomplete or inconsistent.
         """
         missing = set(cls._limits()) - content.keys()
         if missing:

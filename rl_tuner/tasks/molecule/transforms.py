@@ -1,4 +1,4 @@
-"""Transforms of a property to a desirability between 0 and 1, as molecule scoring commonly uses them."""
+"""Common transforms of a property into a desirability between 0 and 1."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ import numpy as np
 
 
 class Transform(Protocol):
-    """A number of any size to 0 .. 1, for arrays of any shape."""
+    """A function from numbers to 0 .. 1, for arrays of any shape."""
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """float64 of the shape of `x`."""
+        """Return float64 of the shape of `x`."""
 
 
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class Sigmoid:
-    """More is better: t(x) = 1 / (1 + 10^(-10 k (x - (low + high) / 2) / (high - low))).
+    """Transform for which more is better: a sigmoid that rises between `low` and `high`.
+
+    t(x) = 1 / (1 + 10^(-10 k (x - (low + high) / 2) / (high - low))).
 
     With k = 0.5 it is 0.003 at `low`, 0.5 in the middle and 0.997 at `high`.
 
     Attributes:
-        low: where the rise begins.
-        high: where it ends.
-        k: how steep it is.
+        low: x at which the rise begins.
+        high: x at which the rise ends.
+        k: steepness of the rise.
 
     Raises:
         ValueError: `low` is not below `high`, or `k` is not positive.
@@ -50,12 +52,12 @@ class Sigmoid:
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class ReverseSigmoid:
-    """Less is better: t(x) = 1 - Sigmoid(low, high, k)(x).
+    """Transform for which less is better: t(x) = 1 - Sigmoid(low, high, k)(x).
 
     Attributes:
-        low: where the fall begins.
-        high: where it ends.
-        k: how steep it is.
+        low: x at which the fall begins.
+        high: x at which the fall ends.
+        k: steepness of the fall.
 
     Raises:
         ValueError: `low` is not below `high`, or `k` is not positive.
@@ -78,16 +80,16 @@ class ReverseSigmoid:
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class DoubleSigmoid:
-    """Between two bounds is best: it rises around `low` and falls around `high`.
+    """Transform for which values between two bounds are best: it rises at `low` and falls at `high`.
 
     t(x) = 1 / (1 + 10^(-k_low (x - low))) for x below (low + high) / 2, and
     t(x) = 1 / (1 + 10^(k_high (x - high))) from there on; one half at each bound.
 
     Attributes:
-        low: where it has risen to one half.
-        high: where it has fallen to one half.
-        k_low: how steep the rise is, in decades for each unit of x.
-        k_high: how steep the fall is.
+        low: x at which t has risen to one half.
+        high: x at which t has fallen to one half.
+        k_low: steepness of the rise, in decades per unit of x.
+        k_high: steepness of the fall, in decades per unit of x.
 
     Raises:
         ValueError: `low` is not below `high`, or a steepness is not positive.
@@ -114,11 +116,11 @@ class DoubleSigmoid:
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """All or nothing: t(x) = 1 for low <= x <= high, else 0.
+    """Transform for which only an interval counts: t(x) = 1 for low <= x <= high, else 0.
 
     Attributes:
-        low: the smallest x that counts.
-        high: the largest.
+        low: smallest x with t(x) = 1.
+        high: largest x with t(x) = 1.
 
     Raises:
         ValueError: `low` is above `high`.
@@ -137,7 +139,7 @@ class Step:
 
 
 def _rise(decades: np.ndarray) -> np.ndarray:
-    """1 / (1 + 10^-decades) without overflow."""
+    """Return 1 / (1 + 10^-decades) without overflow."""
     return (1 + np.tanh(decades * (math.log(10) / 2))) / 2
 
 
@@ -145,14 +147,14 @@ def _check_ends(transform: Sigmoid | ReverseSigmoid | DoubleSigmoid | Step, stri
     name, low, high = type(transform).__name__, transform.low, transform.high
     for end in (low, high):
         if isinstance(end, bool) or not isinstance(end, (int, float)) or math.isnan(end):
-            raise ValueError(f"{name}: low and high are numbers, not {end!r}")
+            raise ValueError(f"{name}: low and high must be numbers, not {end!r}")
     if strictly and not -math.inf < low < high < math.inf:
-        raise ValueError(f"{name}: low is below high and both are finite, not {low} and {high}")
+        raise ValueError(f"{name}: low must be below high and both finite, not {low} and {high}")
     if low > high:
-        raise ValueError(f"{name}: low is not above high, not {low} and {high}")
+        raise ValueError(f"{name}: low must not be above high, but they are {low} and {high}")
 
 
 def _check_positive(transform: object, field: str) -> None:
     value = getattr(transform, field)
     if not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ValueError(f"{type(transform).__name__}.{field} is positive, not {value!r}")
+        raise ValueError(f"{type(transform).__name__}.{field} must be positive, not {value!r}")

@@ -1,4 +1,4 @@
-"""A user's own scoring function, kept from ending a run."""
+"""Calls of a user's own scoring function, whose errors do not end a run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ScoringFunction = Callable[[list[str]], Sequence[float]]
 
 
 class UserFunction:
-    """Calls a function from a list of SMILES to a list of floats; a failure costs one molecule.
+    """A function from a list of SMILES to a list of floats, whose errors only affect single molecules.
 
     Args:
-        function: the function, or its dotted name such as "my_reward.score", looked for in the
-            working directory too.
+        function: the function, or its dotted name such as "my_reward.score"; its module may also be
+            in the working directory.
 
     Raises:
         ValueError: there is no such function.
@@ -35,7 +35,7 @@ class UserFunction:
         self._logged: set[str] = set()
 
     def __call__(self, smiles: Sequence[str]) -> np.ndarray:
-        """Return the score of each of N SMILES, each distinct one asked once.
+        """Return the scores of N SMILES; the function sees each distinct SMILES once, unless it fails.
 
         Returns:
             float64 [N], NaN where the function fails even on the molecule alone.
@@ -53,7 +53,7 @@ class UserFunction:
         try:
             return _checked(self._function(list(smiles)), len(smiles))
         except Exception:
-            # Whose fault it is shows when each molecule is asked alone.
+            # Calling the function for each molecule alone shows which of them fails.
             return np.full(len(smiles), np.nan)
 
     def _call_alone(self, smiles: str) -> float:
@@ -73,14 +73,16 @@ class UserFunction:
 def _checked(values: Sequence[float], count: int) -> np.ndarray:
     array = np.array(list(values), np.float64)
     if array.shape != (count,):
-        raise ValueError(f"{count} molecules need {count} floats, not the shape {array.shape}")
+        raise ValueError(
+            f"it must return {count} floats for {count} molecules, not the shape {array.shape}"
+        )
     return array
 
 
 def _import(name: str) -> ScoringFunction:
     module, _, attribute = name.rpartition(".")
     if not module:
-        raise ValueError(f"FunctionReward.function names module.function, not {name!r}")
+        raise ValueError(f"FunctionReward.function must name module.function, not {name!r}")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
     try:

@@ -57,7 +57,7 @@ def test_bad_bounds(kind):
     for low, high in ((1, 1), (2, 1), (math.nan, 1), (0, math.inf), ("a", 1), (True, 2)):
         with pytest.raises(ValueError, match=kind.__name__):
             kind(low, high)
-    with pytest.raises(ValueError, match=f"{kind.__name__}.k.* is positive"):
+    with pytest.raises(ValueError, match=f"{kind.__name__}.k.* must be positive"):
         kind(0, 1, 0.0)
 
 
