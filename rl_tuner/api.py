@@ -249,4 +249,4 @@ def _make(constructor: Any, **arguments: Any) -> Any:
     try:
         return constructor(**arguments)
     except ValueError as error:
-        raise UserError(configuration.one_line(error)) from error
+        raise UserError(configuration.gin_sentence(error)) from error

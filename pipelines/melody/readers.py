@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.melody import abc_tune, midi, musicxml, tunes, xml_files
 from pipelines.melody.score import TICKS_PER_QUARTER, Part
+from rl_tuner.common.errors import class_and_message
 from rl_tuner.datasets import tfrecords
 from rl_tuner.datasets.writer import RejectedError
 
@@ -55,7 +56,7 @@ def read_tune(tune: tunes.Tune, *, max_bytes: int) -> Reading:
     except MemoryError as error:
         raise RejectedError("out of memory") from error
     except Exception as error:
-        message = " ".join(f"{type(error).__name__}: {error}".split())
+        message = class_and_message(error)
         raise RejectedError(f"unreadable {tune.format}", message[:200]) from error
 
 

@@ -13,6 +13,7 @@ from rdkit.Chem.Scaffolds import MurckoScaffold
 from pipelines.molecule import fragments, parsing
 from pipelines.molecule.entries import Entry
 from pipelines.molecule.settings import MoleculeSettings
+from rl_tuner.common.errors import first_line
 from rl_tuner.datasets import writer
 from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.molecule import chemistry, histograms, tokens
@@ -164,7 +165,7 @@ def _tokenise(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[st
     try:
         found = tokens.split(smiles, settings.representation)
     except ValueError as error:
-        raise RejectedError("no SELFIES", _first_line(error)) from error
+        raise RejectedError("no SELFIES", first_line(error)) from error
     if len(found) < settings.min_length:
         raise RejectedError("too short", f"{len(found)} tokens")
     if len(found) > settings.max_length:
@@ -207,7 +208,7 @@ def _changed(mol: Chem.Mol, change: Callable[[Chem.Mol], Chem.Mol]) -> tuple[Che
     try:
         changed = change(mol)
     except (RuntimeError, ValueError) as error:
-        raise RejectedError("cannot be standardised", _first_line(error)) from error
+        raise RejectedError("cannot be standardised", first_line(error)) from error
     if changed is mol:
         return mol, False
     return changed, Chem.MolToSmiles(changed) != Chem.MolToSmiles(mol)
@@ -238,10 +239,6 @@ def _without_stereo(mol: Chem.Mol) -> Chem.Mol:
 
 def _canonical_tautomer(mol: Chem.Mol) -> Chem.Mol:
     return _TAUTOMERS.Canonicalize(mol)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 _HAS_MAP = rdqueries.HasPropQueryAtom("molAtomMapNumber")

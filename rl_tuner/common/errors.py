@@ -9,3 +9,8 @@ def first_line(error: BaseException | str) -> str:
     """Return the first line of an error's message, or the name of its class if it has no message."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def class_and_message(error: BaseException) -> str:
+    """Return an error's class and message on one line of at most 300 characters, as "ValueError: a b"."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

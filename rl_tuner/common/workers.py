@@ -20,6 +20,8 @@ from collections.abc import Callable
 from multiprocessing import connection
 from typing import Any
 
+from rl_tuner.common.errors import class_and_message
+
 TIMED_OUT = "timed out"
 CRASHED = "worker crashed"
 FAILED = "failed"
@@ -184,7 +186,7 @@ def serve(descriptor: int) -> None:
             limit = memory_mb * 2**20
             resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     except Exception as error:
-        pipe.send((FAILED, one_line(error)))
+        pipe.send((FAILED, class_and_message(error)))
         return
     pipe.send((None, None))
     while True:
@@ -195,21 +197,16 @@ def serve(descriptor: int) -> None:
         try:
             answer: tuple[str | None, Any] = (None, function(item))
         except Exception as error:
-            answer = (FAILED, one_line(error))
+            answer = (FAILED, class_and_message(error))
         try:
             pipe.send(answer)
         except OSError:
             return
         except Exception as error:
-            pipe.send((FAILED, one_line(error)))
+            pipe.send((FAILED, class_and_message(error)))
 
 
 def _die_with_parent() -> None:
     """Ask Linux to kill this process when its parent dies, even in code that never returns."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's class and message on one line of at most 300 characters."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

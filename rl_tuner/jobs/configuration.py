@@ -42,10 +42,10 @@ def _parse(paths: list[str], bindings: list[str]) -> None:
     try:
         gin.parse_config_files_and_bindings(paths, bindings, print_includes_and_imports=False)
     except (ValueError, TypeError, SyntaxError, OSError, ImportError, AttributeError) as error:
-        raise UserError(one_line(error)) from error
+        raise UserError(gin_sentence(error)) from error
 
 
-def one_line(error: BaseException) -> str:
+def gin_sentence(error: BaseException) -> str:
     """Return a gin error in one line: the message, then the place."""
     if isinstance(error, SyntaxError):
         place = f"{error.filename or 'gin binding'} line {error.lineno}" if error.lineno else ""
@@ -65,7 +65,7 @@ def build(selector: str, **kwargs: Any) -> Any:
     try:
         return gin.get_configurable(selector)(**kwargs)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise UserError(f"{selector}: {one_line(error)}") from error
+        raise UserError(f"{selector}: {gin_sentence(error)}") from error
 
 
 def check_types(selector: str) -> None:

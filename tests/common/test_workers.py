@@ -9,6 +9,7 @@ from multiprocessing import connection
 import pytest
 
 from rl_tuner.common import workers
+from rl_tuner.common.errors import class_and_message
 
 
 @pytest.fixture
@@ -93,5 +94,5 @@ def test_dying_at_the_start_is_an_error(start):
 
 
 def test_an_error_is_one_line():
-    assert workers.one_line(ValueError("a\n  b")) == "ValueError: a b"
-    assert len(workers.one_line(ValueError("x" * 999))) == 300
+    assert class_and_message(ValueError("a\n  b")) == "ValueError: a b"
+    assert len(class_and_message(ValueError("x" * 999))) == 300

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-from rl_tuner.common.errors import UserError
+from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.extras import install_hint
 
 REPRESENTATIONS = ("atom", "character", "selfies")
@@ -60,7 +60,7 @@ def split(smiles: str, representation: str) -> list[str]:
     try:
         return list(selfies.split_selfies(selfies.encoder(smiles)))
     except selfies.EncoderError as error:
-        raise ValueError(f"no SELFIES for {smiles}: {_first_line(error)}") from error
+        raise ValueError(f"no SELFIES for {smiles}: {first_line(error)}") from error
 
 
 def join(tokens: Iterable[str], representation: str) -> str:
@@ -78,7 +78,7 @@ def join(tokens: Iterable[str], representation: str) -> str:
     try:
         return selfies.decoder(text)
     except selfies.DecoderError as error:
-        raise ValueError(f"not SELFIES: {text}: {_first_line(error)}") from error
+        raise ValueError(f"not SELFIES: {text}: {first_line(error)}") from error
 
 
 def length(smiles: str, representation: str) -> int:
@@ -259,7 +259,3 @@ def _selfies() -> ModuleType:
     except ImportError as error:
         raise UserError(f"SELFIES need the package selfies: {install_hint('selfies')}") from error
     return selfies
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from absl import logging
 
-from rl_tuner.common.workers import one_line
+from rl_tuner.common.errors import class_and_message
 
 ScoringFunction = Callable[[list[str]], Sequence[float]]
 
@@ -61,7 +61,7 @@ class UserFunction:
             value = float(_checked(self._function([smiles]), 1)[0])
             reason = f"it returned {value}"
         except Exception as error:
-            value, reason = np.nan, one_line(error)
+            value, reason = np.nan, class_and_message(error)
         if np.isfinite(value):
             return value
         if smiles not in self._logged:
@@ -88,4 +88,4 @@ def _import(name: str) -> ScoringFunction:
     try:
         return getattr(importlib.import_module(module), attribute)
     except Exception as error:
-        raise ValueError(f"FunctionReward.function {name!r}: {one_line(error)}") from error
+        raise ValueError(f"FunctionReward.function {name!r}: {class_and_message(error)}") from error
