@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import gin
@@ -74,7 +75,12 @@ def load_prior(path: str) -> SequenceNetwork:
 
 
 def train_prior(
-    data: SequenceDataset | str, output_dir: str, *, seed: int = 0, **settings: Any
+    data: SequenceDataset | str,
+    output_dir: str,
+    *,
+    recipe: str | None = None,
+    seed: int = 0,
+    **settings: Any,
 ) -> SequenceNetwork:
     """Train a prior by maximum likelihood, with a progress bar, or reuse the one that is there.
 
@@ -84,6 +90,8 @@ def train_prior(
     Args:
         data: a dataset or its folder.
         output_dir: receives prior.keras, scores.json, checkpoints and TensorBoard events.
+        recipe: a gin file whose bindings of `pretrain` are the defaults, such as "mle_molecules"; None takes
+            the defaults of `pretrain`.
         seed: seed of the initial weights and of the batches.
         **settings: of `rl_tuner.priors.training.pretrain`: cells, embedding_size, batch_size, window,
             learning_rate, max_epochs, patience and so on.
@@ -95,12 +103,6 @@ def train_prior(
     data = SequenceDataset(data) if isinstance(data, str) else data
     arguments = {"dataset_dir": data.directory, "output_dir": output_dir, "seed": seed, **settings}
     inspect.signature(training.pretrain).bind(**arguments)
-    stage = Stage(
-        "prior",
-        os.path.join(output_dir, "stage.json"),
-        {"pretrain": configuration.settings("pretrain") | described(settings), "seed": seed},
-        {"dataset": digest_of_settings(data.description, 16)},
-    )
 
     def make(resumable: bool) -> list[str]:
         if not resumable:
@@ -108,7 +110,14 @@ def train_prior(
         training.pretrain(**arguments)
         return [PRIOR_FILE, SCORES_FILE]
 
-    stage.run(output_dir, make)
+    with _recipe(recipe):
+        stage = Stage(
+            "prior",
+            os.path.join(output_dir, "stage.json"),
+            {"pretrain": configuration.settings("pretrain") | described(settings), "seed": seed},
+            {"dataset": digest_of_settings(data.description, 16)},
+        )
+        stage.run(output_dir, make)
     return prior_files.load_prior(output_dir)
 
 
@@ -166,9 +175,8 @@ def tune(
     if "temperature" not in settings and (c is not None or not recipe):
         temperature["c"] = 0.5 if c is None else c
     asked: dict[str, Any] = {"tuner": settings | temperature, "tune": loop_settings, "task": task}
-    try:
+    with _recipe(recipe):
         if recipe:
-            configuration.configure([recipe], [])
             asked["recipe"] = {name: configuration.settings(name) for name in ("RLTuner", "tune")}
         # Described before the run gives its objects a state; built before an earlier run is touched.
         stage = Stage(
@@ -193,9 +201,6 @@ def tune(
 
         is_made = stage.why_stale() is None
         stage.run(run_dir, make)
-    finally:
-        if recipe:
-            gin.clear_config()
     if is_made:
         loop.restore(tuner, run_dir)
     return TunedPolicy(tuner, run_dir, corpus_data.directory if corpus_data else None)
@@ -243,6 +248,19 @@ def open_run(run_dir: str) -> TunedPolicy:
     finally:
         gin.clear_config()
     return TunedPolicy(tuner, run_dir, dataset_dir)
+
+
+@contextlib.contextmanager
+def _recipe(name: str | None) -> Iterator[None]:
+    """Give gin the bindings of a recipe, if there is one, and leave it empty afterwards."""
+    if name is None:
+        yield
+        return
+    try:
+        configuration.configure([name], [])
+        yield
+    finally:
+        gin.clear_config()
 
 
 def _make(constructor: Any, **arguments: Any) -> Any:

@@ -209,3 +209,24 @@ def test_a_gin_file_runs_and_is_opened_and_exported(tmp_path):
     folder = tuned.export(str(tmp_path / "served" / "1"))
     served = tf.saved_model.load(folder)
     assert served.generate(count=2)["tokens"].shape == (2, 32)
+
+
+def test_a_recipe_gives_the_defaults(melody, tmp_path):
+    import gin
+
+    _, data, prior, _ = melody
+    recipe = tmp_path / "mine.gin"
+    recipe.write_text(
+        "RLTuner.objective = @Q()\nRLTuner.gamma = 0.25\nRLTuner.collect_size = 8\n"
+        "RLTuner.temperature = @FixedTemperature()\nFixedTemperature.c = 3.0\ntune.steps = 64\n"
+        "tune.evaluation_sequences = 4\npretrain.cells = [6]\npretrain.max_epochs = 1\npretrain.window = 16\n"
+    )
+    task = rl_tuner.MelodyTask(horizon=8, reward=rl_tuner.MusicTheoryReward(**ONE_RULE))
+    settings = {"recipe": str(recipe), "replay": rl_tuner.UniformReplay(64), "learn_size": 8}
+    tuned = rl_tuner.tune(prior, task, str(tmp_path / "run"), gamma=0.75, **settings)
+    tuner = tuned.tuner
+    assert isinstance(tuner.objective, rl_tuner.Q) and float(tuner.temperature.c) == 3.0
+    assert (tuner.gamma, tuner.collect_size, tuner.learn_size) == (0.75, 8, 8)
+    assert int(tuner.environment_steps) == 64
+    assert rl_tuner.train_prior(data, str(tmp_path / "prior"), recipe=str(recipe)).cells == [6]
+    assert gin.config_str() == ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import shutil
 import signal
 import sys
@@ -17,6 +18,8 @@ from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.extras import PACKAGE
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+# absl adds the choices of an enum, and that a flag may be repeated, to the help text.
+_ABSL_NOISE = re.compile(r"^<[^>]*>: |;?\s*repeat this option to specify a list of values$")
 _HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 
 
@@ -157,7 +160,7 @@ def _flag_help(values: flags.FlagValues) -> str:
     lines = []
     for name in sorted(values):
         flag = values[name]
-        text = " ".join(str(flag.help).split())
+        text = _ABSL_NOISE.sub("", " ".join(str(flag.help).split()))
         choices = getattr(flag.parser, "enum_values", None)
         if choices and not all(choice in text for choice in choices):
             text += f" One of {', '.join(choices)}."

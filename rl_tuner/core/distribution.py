@@ -46,6 +46,7 @@ class SequenceDistribution(tfd.Distribution):
         parameters = {"policy": policy, "start": start, "task": task, "name": name}
         self._policy, self._task = policy, task
         self._starts = start.prefixes(policy.prior.start_token)
+        self._compiled = tf.function(self._over_starts, reduce_retracing=True, autograph=False)
         super().__init__(
             dtype=tf.int32,
             reparameterization_type=tfd.NOT_REPARAMETERIZED,
@@ -92,11 +93,16 @@ class SequenceDistribution(tfd.Distribution):
 
     def _step_log_probs(self, tokens: tf.Tensor) -> tf.Tensor:
         """Log-probabilities before every token and after the last: float32 [N, T + 1, A]."""
+        tokens = tf.convert_to_tensor(tokens, tf.int32)
         has_rank(2, tokens=tokens)
-        found = [self._after(start, tokens) for start in tf.unstack(self._starts)]
-        if len(found) == 1:
-            return found[0]
-        log_pi = tf.stack(found)
+        return self._compiled(tokens)
+
+    def _over_starts(self, tokens: tf.Tensor) -> tf.Tensor:
+        if self._starts.shape[0] == 1:
+            return self._after(self._starts[0], tokens)
+        log_pi = tf.map_fn(
+            lambda start: self._after(start, tokens), self._starts, fn_output_signature=tf.float32
+        )
         chosen = tf.reduce_sum(log_pi[:, :, :-1] * tf.one_hot(tokens, self.num_classes), axis=-1)
         before = tf.pad(tf.cumsum(chosen, axis=2), [[0, 0], [0, 0], [1, 0]])
         posterior = tf.nn.log_softmax(before, axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -39,10 +40,14 @@ def _parse(paths: list[str], bindings: list[str]) -> None:
     gin.clear_config()
     for root in gin_files.ROOTS:
         gin.add_config_file_search_path(root)
+    # gin logs every folder in which it does not find an included file; a file that is nowhere is an error.
+    logging.disable(logging.ERROR)
     try:
         gin.parse_config_files_and_bindings(paths, bindings, print_includes_and_imports=False)
     except (ValueError, TypeError, SyntaxError, OSError, ImportError, AttributeError) as error:
         raise UserError(gin_sentence(error)) from error
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def gin_sentence(error: BaseException) -> str:

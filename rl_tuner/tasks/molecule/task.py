@@ -8,6 +8,7 @@ from typing import Any
 import gin
 import numpy as np
 
+from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.task import HostTask, Scored
 from rl_tuner.tasks.molecule import metrics, tokens
 from rl_tuner.tasks.molecule.chemistry import Properties
@@ -57,9 +58,9 @@ class MoleculeTask(HostTask):
         self,
         reward: Any = None,
         horizon: int | None = None,
-        num_processes: int = 0,
+        num_processes: Cosmetic[int] = 0,
         timeout_seconds: float = 5.0,
-        cache_size: int = 500_000,
+        cache_size: Cosmetic[int] = 500_000,
     ) -> None:
         if horizon is not None and horizon < 2:
             raise ValueError(f"MoleculeTask.horizon must be at least 2 tokens, not {horizon}")

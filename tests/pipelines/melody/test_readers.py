@@ -132,5 +132,5 @@ def test_music21_collections(monkeypatch):
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "music21" else find_spec(name)
     )
-    with pytest.raises(UserError, match=r"sequence-tutor\[corpus\]"):
+    with pytest.raises(UserError, match=r"pip install .*\[corpus\]"):
         tunes.list_tunes(["music21:oneills1850"], **options)
