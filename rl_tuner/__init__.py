@@ -6,8 +6,8 @@
     policy = rl_tuner.tune(prior, rl_tuner.MelodyTask(), "runs/first", objective=rl_tuner.Psi(), c=0.5)
     policy.sample(10, seed=0).save("out")
 
-docs/python.md shows the rest. Names are imported when they are first used, so that this package, and the
-help of its commands, do not wait for TensorFlow; __init__.pyi says where each of them is.
+docs/python.md shows more. Names are imported when they are first used, so that importing this package and
+showing the help of its commands do not import TensorFlow; __init__.pyi lists where each name is defined.
 """
 
 import lazy_loader

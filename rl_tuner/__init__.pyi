@@ -34,10 +34,10 @@ from .core.tuner import RLTuner as RLTuner
 from .datasets.reader import SequenceDataset as SequenceDataset
 from .datasets.sequences import write_sequences as write_sequences
 from .jobs.devices import device as device
-from .policy import Evaluation as Evaluation
-from .policy import Samples as Samples
-from .policy import Scores as Scores
 from .policy import TunedPolicy as TunedPolicy
+from .results import Evaluation as Evaluation
+from .results import Samples as Samples
+from .results import Scores as Scores
 from .tasks.melody.reward import MusicTheoryReward as MusicTheoryReward
 from .tasks.melody.task import MelodyTask as MelodyTask
 from .tasks.molecule.reward import ComponentReward as ComponentReward

@@ -1,4 +1,4 @@
-"""The public Python API: functions that make or open something, each a line of a notebook."""
+"""The public Python API: functions that make or open datasets, priors and runs."""
 
 from __future__ import annotations
 
@@ -52,24 +52,24 @@ __all__ = [
     "tune",
 ]
 
-# Settings of the training loop; every other keyword of `tune` is one of `RLTuner`.
+# Settings of the training loop; all other keywords of `tune` are settings of `RLTuner`.
 _LOOP = {*inspect.signature(loop.tune).parameters} - {"tuner", "run_dir", "corpus", "steps"}
 
 
 def load_dataset(folder: str) -> SequenceDataset:
-    """Open a dataset that a pipeline wrote.
+    """Open a dataset written by a pipeline.
 
     Raises:
-        UserError: the folder does not contain one.
+        UserError: the folder does not contain a dataset.
     """
     return SequenceDataset(folder)
 
 
 def load_prior(path: str) -> SequenceNetwork:
-    """Read a prior: a .keras file of this program, or a folder with prior.keras, also an imported one.
+    """Read a trained or imported prior from a .keras file of this program, or a folder with prior.keras.
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: the prior does not exist or cannot be read.
     """
     return prior_files.load_prior(path)
 
@@ -82,10 +82,10 @@ def train_prior(
     seed: int = 0,
     **settings: Any,
 ) -> SequenceNetwork:
-    """Train a prior by maximum likelihood, with a progress bar, or reuse the one that is there.
+    """Train a prior by maximum likelihood, with a progress bar, or reuse an existing one.
 
-    An interrupted training resumes where it stopped. What was made with other data or settings is moved
-    to output_dir/previous.
+    An interrupted training resumes where it stopped. Output of an earlier training with different data or
+    settings is moved to output_dir/previous.
 
     Args:
         data: a dataset or its folder.
@@ -93,12 +93,12 @@ def train_prior(
         recipe: a gin file whose bindings of `pretrain` are the defaults, such as "mle_molecules"; None takes
             the defaults of `pretrain`.
         seed: seed of the initial weights and of the batches.
-        **settings: of `rl_tuner.priors.training.pretrain`: cells, embedding_size, batch_size, window,
-            learning_rate, max_epochs, patience and so on.
+        **settings: settings of `rl_tuner.priors.training.pretrain`: cells, embedding_size, batch_size,
+            window, learning_rate, max_epochs, patience and so on.
 
     Raises:
         UserError: the data or a setting cannot be used.
-        TypeError: there is no such setting.
+        TypeError: a setting is unknown.
     """
     data = SequenceDataset(data) if isinstance(data, str) else data
     arguments = {"dataset_dir": data.directory, "output_dir": output_dir, "seed": seed, **settings}
@@ -134,30 +134,31 @@ def tune(
     data: SequenceDataset | str | None = None,
     **settings: Any,
 ) -> TunedPolicy:
-    """Tune a copy of the prior, with a progress bar, or reuse the run that is there.
+    """Tune a copy of the prior, with a progress bar, or reuse an existing run.
 
-    An interrupted run resumes where it stopped. What was made with other settings is moved to
-    run_dir/previous. Give every call replay and temperature objects of its own: they hold a run's state.
+    An interrupted run resumes where it stopped. Output of an earlier run with different settings is moved
+    to run_dir/previous. Create new replay and temperature objects for every call: they contain the state
+    of a run.
 
     Args:
         prior: a prior or its path.
-        task: what is generated and rewarded; it adopts the prior's vocabulary.
+        task: the task with its rewards; it adopts the prior's vocabulary.
         run_dir: receives checkpoints, TensorBoard events and history.csv.
-        recipe: a gin file whose bindings of `RLTuner`, `tune` and what they name are the defaults, such as
-            "psi_music"; None takes the defaults of `RLTuner` and of the loop.
+        recipe: a gin file, such as "psi_music", whose bindings of `RLTuner`, `tune` and the objects they
+            refer to are the defaults; None takes the defaults of `RLTuner` and of the loop.
         objective: Psi, Q, G or RewardOnly; None is the recipe's, or Psi.
-        c: the temperature: the reward is r_T / c. None is the recipe's, or 0.5; for one that moves give
-            temperature=AdaptiveTemperature(...) instead.
+        c: the temperature: the reward is r_T / c. None is the recipe's, or 0.5; for a temperature that
+            adapts, give temperature=AdaptiveTemperature(...) instead.
         steps: tokens generated in training; None is the recipe's, or 3,000,000.
         seed: the one seed that determines every random choice.
-        data: the training data, to measure novelty and n-grams against.
-        **settings: of `RLTuner` (gamma, start, exploration, replay, collect_size, learning_rate and so on)
-            and of the loop (evaluate_every, evaluation_sequences, chunk, checkpoint_seconds,
+        data: the training data, to measure novelty and the share of known n-grams.
+        **settings: settings of `RLTuner` (gamma, start, exploration, replay, collect_size, learning_rate
+            and so on) and of the loop (evaluate_every, evaluation_sequences, chunk, checkpoint_seconds,
             listen_every, collapse).
 
     Raises:
-        UserError: prior and task do not fit, or a setting cannot be used.
-        TypeError: there is no such setting.
+        UserError: the prior does not fit the task, or a setting cannot be used.
+        TypeError: a setting is unknown.
     """
     prior = prior_files.load_prior(prior) if isinstance(prior, str) else prior
     corpus_data = SequenceDataset(data) if isinstance(data, str) else data
@@ -178,7 +179,8 @@ def tune(
     with _recipe(recipe):
         if recipe:
             asked["recipe"] = {name: configuration.settings(name) for name in ("RLTuner", "tune")}
-        # Described before the run gives its objects a state; built before an earlier run is touched.
+        # The objects are described before they get a state, and the tuner is built before the output of
+        # an earlier run is moved.
         stage = Stage(
             "tune",
             os.path.join(run_dir, TUNE_MANIFEST),
@@ -213,15 +215,15 @@ def run(
     work_dir: str = "runs",
     run_dir: str | None = None,
 ) -> TunedPolicy:
-    """Run a whole job as `python -m rl_tuner.train` does; stages that are done are reused.
+    """Run a whole job as `python -m rl_tuner.train` does; finished stages are reused.
 
     gin's own configuration is empty afterwards.
 
     Args:
-        gin_file: a gin file, or several: a path, or the name of one that comes with this program.
-        params: bindings that win over the files, such as "FixedTemperature.c = 1".
-        work_dir: contains the datasets and priors that runs with the same settings share.
-        run_dir: the run's folder; None is work_dir/NAME after the last gin file NAME.gin.
+        gin_file: one or several gin files, each given by its path or by the name of one in this program.
+        params: bindings that override the files, such as "FixedTemperature.c = 1".
+        work_dir: folder for datasets and priors, which runs with the same settings share.
+        run_dir: folder of the run; None is work_dir/NAME, where NAME.gin is the last gin file.
 
     Raises:
         UserError: the configuration or the data cannot be used.
@@ -238,10 +240,12 @@ def run(
 
 
 def open_run(run_dir: str) -> TunedPolicy:
-    """Return the finished run of a gin file; gin's own configuration is empty afterwards.
+    """Open the finished run of a gin file; gin's own configuration is empty afterwards.
+
+    To open a run of `tune`, repeat the call of `tune`.
 
     Raises:
-        UserError: the folder does not contain one. (A run of `tune` is opened by the same call of `tune`.)
+        UserError: the folder does not contain a finished run of a gin file.
     """
     try:
         tuner, dataset_dir = job.open_run(run_dir)

@@ -1,4 +1,4 @@
-"""Prints a completion script for the commands: flags, and the gin files that come with this program.
+"""Prints a shell script that completes the commands' flags and the names of this program's gin files.
 
 eval "$(python -m rl_tuner.completion bash)"
 eval "$(python -m rl_tuner.completion zsh)"
@@ -49,9 +49,7 @@ def main() -> None:
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_enum(
-        "shell", "bash", ["bash", "zsh"], "The shell to complete in.", flag_values=values
-    )
+    flags.DEFINE_enum("shell", "bash", ["bash", "zsh"], "Shell for the script.", flag_values=values)
 
 
 def _run(values: flags.FlagValues) -> None:
@@ -59,7 +57,7 @@ def _run(values: flags.FlagValues) -> None:
 
 
 def script() -> str:
-    """Return the completion script, which bash and, with bashcompinit, zsh can read."""
+    """Return the completion script for bash, and for zsh with bashcompinit."""
     cases = []
     for module in COMMANDS:
         words = " ".join(f"--{name}=" for name in flags_of(module))
@@ -69,7 +67,7 @@ def script() -> str:
 
 
 def short_name(module: str) -> str:
-    """Return the name under which an installed package has a command: st-train."""
+    """Return the name of an installed command, such as st-train."""
     return "st-" + module.rpartition(".")[2].replace("_", "-")
 
 

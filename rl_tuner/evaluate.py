@@ -1,4 +1,4 @@
-"""Measures prior and tuned policy of a finished run, as many sequences as you like.
+"""Measures the prior and the tuned policy of a finished run on any number of sequences.
 
 python -m rl_tuner.evaluate --run_dir=runs/psi_music --count=100000 --seed=1
 """
@@ -16,10 +16,15 @@ def main() -> None:
 
 def _define_flags(values: flags.FlagValues) -> None:
     command_line.define_run_dir(values)
-    flags.DEFINE_integer("count", 10_000, "Sequences of each model.", 1, flag_values=values)
+    flags.DEFINE_integer(
+        "count", 10_000, "Number of sequences of each model.", 1, flag_values=values
+    )
     flags.DEFINE_integer("seed", 0, "Seed of the sequences.", 0, flag_values=values)
     flags.DEFINE_string(
-        "output_dir", None, "Also write metrics.json and metrics.txt here.", flag_values=values
+        "output_dir",
+        None,
+        "Folder for metrics.json and metrics.txt; by default they are not written.",
+        flag_values=values,
     )
 
 

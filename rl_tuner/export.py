@@ -2,8 +2,8 @@
 
 python -m rl_tuner.export --run_dir=runs/psi_music --output_dir=served/psi_music
 
-It needs TensorFlow and nothing of this package, and is what TensorFlow Serving expects; docs/serving.md
-says how to use it.
+The SavedModel needs only TensorFlow, not this package, and can be served by TensorFlow Serving;
+docs/serving.md explains how to use it.
 """
 
 from absl import flags
@@ -22,14 +22,14 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "output_dir",
         None,
-        "Folder of the model's versions, each a SavedModel.",
+        "Folder for the versions of the model, each a SavedModel.",
         flag_values=values,
         required=True,
     )
     flags.DEFINE_integer(
         "version",
         None,
-        "Number of the version; by default the one after the latest.",
+        "Number of the version; by default the number after the latest version.",
         1,
         flag_values=values,
     )

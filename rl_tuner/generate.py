@@ -1,4 +1,4 @@
-"""Writes new sequences of a finished run: MIDI files for melodies, SMILES and SDF for molecules.
+"""Writes new sequences of a finished run: MIDI files for melodies, SMILES and SD files for molecules.
 
 python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --count=10
 python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --primer=tune.mid --seed=7
@@ -26,11 +26,11 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "temperature",
         1.0,
-        "Divides the model's logits: below 1 is safer, above 1 wilder.",
+        "Divisor of the model's logits: below 1 for more typical, above 1 for more varied sequences.",
         flag_values=values,
     )
     flags.DEFINE_integer(
-        "seed", 0, "The same seed gives the same sequences.", 0, flag_values=values
+        "seed", 0, "Seed; the same seed gives the same sequences.", 0, flag_values=values
     )
     flags.DEFINE_enum(
         "model", "tuned", ["tuned", "prior"], "The model to sample from.", flag_values=values
@@ -38,14 +38,14 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "primer",
         None,
-        "A file to continue: MIDI for melodies, SMILES for molecules. The files written begin with it.",
+        "File to continue: MIDI for melodies, SMILES for molecules. The output begins with its content.",
         flag_values=values,
     )
     flags.DEFINE_string(
-        "prompt", None, "The beginning of a SMILES string to continue.", flag_values=values
+        "prompt", None, "Beginning of a SMILES string, to be continued.", flag_values=values
     )
     flags.DEFINE_boolean(
-        "overwrite", False, "Replace files of an earlier call.", flag_values=values
+        "overwrite", False, "Whether to replace files of an earlier call.", flag_values=values
     )
 
 
@@ -57,7 +57,7 @@ def _run(values: flags.FlagValues) -> None:
     if not 0 < values.temperature < float("inf"):
         raise UserError(f"--temperature must be positive, not {values.temperature}")
     if values.primer and values.prompt:
-        raise UserError("--primer and --prompt exclude each other")
+        raise UserError("--primer and --prompt cannot be used together; give one of them")
     if values.primer and not os.path.isfile(values.primer):
         raise UserError(f"--primer: {values.primer} does not exist")
     check_finished(values.run_dir)

@@ -1,9 +1,9 @@
-"""Makes a prior of a Keras model of LSTM layers.
+"""Makes a prior from a Keras model of LSTM layers.
 
 python -m rl_tuner.import_keras --model=m.keras --output_dir=priors/mine --kind=melody
 
-The model is a chain: one-hot vectors or an Embedding, LSTM layers, a Dense layer with one output a
-class. Python programs can give their own adapter to rl_tuner.priors.importing.keras_models.import_keras.
+The model must be a chain of one-hot vectors or an Embedding, LSTM layers and a Dense layer with one output
+per class. For other models, write an adapter for rl_tuner.priors.importing.keras_models.import_keras.
 """
 
 from absl import flags
@@ -18,20 +18,22 @@ def main() -> None:
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("model", None, "A .keras file.", flag_values=values, required=True)
+    flags.DEFINE_string(
+        "model", None, "The model, a .keras file.", flag_values=values, required=True
+    )
     flags.DEFINE_string(
         "output_dir", None, "Folder that receives prior.keras.", flag_values=values, required=True
     )
     flags.DEFINE_string(
         "kind",
         "melody",
-        "Kind of the sequences; any but melody needs --dataset_dir.",
+        "Kind of the sequences; every kind except melody needs --dataset_dir.",
         flag_values=values,
     )
     flags.DEFINE_string(
         "dataset_dir",
         None,
-        "A dataset of this kind in the model's own encoding.",
+        "Folder of a dataset of this kind with the encoding of the model.",
         flag_values=values,
     )
 
@@ -41,7 +43,7 @@ def _run(values: flags.FlagValues) -> None:
         from rl_tuner.priors.importing import keras_models
     from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 
-    # Only melodies have an encoding that does not depend on their data.
+    # Only the encoding of melodies does not depend on the data.
     encoding = MELODY_ENCODING if values.kind == "melody" else None
     path, network = keras_models.import_keras(
         values.model, values.output_dir, values.kind, values.dataset_dir, encoding

@@ -1,9 +1,9 @@
-"""Makes a prior of a melody network that Magenta trained.
+"""Makes a prior from a melody network trained by Magenta.
 
 python -m rl_tuner.import_magenta --checkpoint=note_rnn.ckpt --output_dir=priors/note_rnn
 python -m rl_tuner.import_magenta --checkpoint=basic_rnn.mag --output_dir=priors/basic_rnn
 
-Tune it with --gin_param="job.prior = 'priors/note_rnn'".
+To tune the prior, give rl_tuner.train --gin_param="job.prior = 'priors/note_rnn'".
 """
 
 from absl import flags
@@ -32,14 +32,14 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "scope",
         None,
-        "Variable scope of the network, where the checkpoint holds several; empty for none.",
+        "Variable scope of the network, needed if the checkpoint contains several; empty for none.",
         flag_values=values,
     )
     flags.DEFINE_boolean(
         "swap_special_classes",
         False,
-        "Whether class 0 of the checkpoint is 'note off' and class 1 'no event', the other way round"
-        " than in Magenta's melody encoding.",
+        "Whether class 0 of the checkpoint is 'note off' and class 1 'no event', the reverse of"
+        " Magenta's melody encoding.",
         flag_values=values,
     )
 

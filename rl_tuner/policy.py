@@ -1,8 +1,7 @@
-"""A tuned policy in Python: sampling, scoring, measuring, exporting, and as a distribution."""
+"""The tuned policy in Python: sampling, scoring, evaluation, export and its distribution."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from rl_tuner.core.sampling import Policy, prior_policy, sample
 from rl_tuner.core.starts import Primer
 from rl_tuner.core.task import Task
 from rl_tuner.core.tuner import RLTuner
+from rl_tuner.results import Evaluation, Samples, Scores
 from rl_tuner.serving import saved_model
 from rl_tuner.tasks.presentation import PADDING, presentation_of
 from rl_tuner.tuning import evaluation, history, report
@@ -31,96 +31,13 @@ MODELS = (TUNED, PRIOR)
 _EVALUATION_BATCH = 1_000
 
 
-@dataclasses.dataclass(frozen=True)
-class Samples:
-    """N sequences of a policy.
-
-    Attributes:
-        prefix: int32 [N, P], what the networks read before the first token; not part of a sequence.
-        tokens: int32 [N, T], 0 past a sequence's end.
-        lengths: int32 [N], tokens of each, its end token included.
-        log_policy: float32 [N], log-probability of the sequence under the policy, in nats.
-        log_prior: float32 [N], the same under the prior.
-        outputs: what the task makes of them for people, one row per sequence: `smiles`, `pitches`.
-        task: what they are sequences of.
-    """
-
-    prefix: np.ndarray
-    tokens: np.ndarray
-    lengths: np.ndarray
-    log_policy: np.ndarray
-    log_prior: np.ndarray
-    outputs: dict[str, np.ndarray]
-    task: Task
-
-    def __len__(self) -> int:
-        """Return N."""
-        return len(self.tokens)
-
-    @property
-    def texts(self) -> list[str]:
-        """The sequences as text, in the task's own notation: SMILES, or SELFIES for a SELFIES vocabulary.
-
-        Raises:
-            UserError: the task's sequences have no text form.
-        """
-        name = presentation_of(self.task).graph_codec().text_name
-        if name is None:
-            raise UserError(f"{self.task.kind} sequences have no text form; see .tokens, .outputs")
-        return [text.decode() for text in self.outputs[name]]
-
-    def save(self, folder: str, prefix: str = "sample") -> list[str]:
-        """Write the sequences as files (.mid; .smi and .sdf); returns the paths."""
-        os.makedirs(folder, exist_ok=True)
-        return presentation_of(self.task).write_samples(self.tokens, folder, prefix)
-
-
-@dataclasses.dataclass(frozen=True)
-class Scores:
-    """What a tuned policy, its prior and the reward say about B sequences.
-
-    Attributes:
-        log_policy: float32 [B], log-probability under the policy, in nats.
-        log_prior: float32 [B], the same under the prior.
-        reward: float32 [B], task reward r_T of the whole sequence.
-        parts: the reward by part, float32 [B] each.
-    """
-
-    log_policy: np.ndarray
-    log_prior: np.ndarray
-    reward: np.ndarray
-    parts: dict[str, np.ndarray]
-
-    @property
-    def log_ratio(self) -> np.ndarray:
-        """float32 [B], log_policy - log_prior: above 0 where tuning made a sequence likelier."""
-        return self.log_policy - self.log_prior
-
-
-@dataclasses.dataclass(frozen=True)
-class Evaluation:
-    """What was measured of the prior and of the tuned policy; its text is the table.
-
-    Attributes:
-        metrics: by model ("prior", "tuned"), numbers by name; None where a metric is undefined.
-        table: the paper's table and the rest as text.
-    """
-
-    metrics: dict[str, dict[str, Any]]
-    table: str
-
-    def __str__(self) -> str:
-        """Return the table."""
-        return self.table
-
-
 class TunedPolicy:
     """A tuned policy with its prior.
 
     Args:
-        tuner: the networks, the objective and the task.
+        tuner: the tuner with its networks, objective and task.
         run_dir: folder with checkpoints, TensorBoard events and history.
-        dataset_dir: the training data, for novelty; None where unknown.
+        dataset_dir: folder of the training data, for novelty; None if unknown.
     """
 
     def __init__(self, tuner: RLTuner, run_dir: str, dataset_dir: str | None = None) -> None:
@@ -129,37 +46,37 @@ class TunedPolicy:
             TUNED: tuner.policy,
             PRIOR: prior_policy(tuner.prior),
         }
-        # Compiled once for each model and count, and kept.
+        # Each function is compiled once per count and kept.
         self._samplers = {name: self._sampler(policy) for name, policy in self._policies.items()}
 
     @property
     def task(self) -> Task:
-        """What is generated and rewarded."""
+        """The task with its rewards."""
         return self.tuner.task
 
     @property
     def prior(self) -> SequenceNetwork:
-        """The network that was tuned, as it was before."""
+        """The network before tuning."""
         return self.tuner.prior
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """Every evaluation during training: `step`, `task_reward`, `kl`, `reward/PART` and so on."""
+        """The evaluations during training: `step`, `task_reward`, `kl`, `reward/PART` and so on."""
         return history.read_history(self.run_dir)
 
     def sample(
         self, count: int, *, seed: int = 0, temperature: float = 1.0, model: str = TUNED
     ) -> Samples:
-        """Draw sequences; the same seed and count give the same ones.
+        """Sample sequences; the same seed and count give the same sequences.
 
         Args:
-            count: N, how many.
-            seed: seed of the draws.
-            temperature: divides the model's logits.
+            count: N, number of sequences.
+            seed: seed of the sampling.
+            temperature: divisor of the model's logits.
             model: "tuned" or "prior".
 
         Raises:
-            UserError: an argument is out of its range.
+            UserError: an argument is out of range.
         """
         return self._draw(count, seed, temperature, model, None)
 
@@ -167,12 +84,13 @@ class TunedPolicy:
         """Return log-probabilities and reward of B sequences.
 
         Args:
-            sequences: `Samples`; texts where the task has a text form, such as SMILES; or the tokens of
-                each, with an end token where the task has one. Only `Samples` know how they were
-                started: others are scored as if begun from the start token.
+            sequences: `Samples`; strings such as SMILES, if the task has a text form; or the tokens of
+                each sequence, with an end token if the task has one. `Samples` are scored after their own
+                prefix, other sequences after the start token.
 
         Raises:
-            UserError: there is no sequence, a token is not a class of the task, or a text cannot be read.
+            UserError: there are no sequences, a token is not a class of the task, or a string cannot be
+                read.
         """
         tokens, mask, prefix = self._inputs(sequences)
         inputs, first = sequence_inputs(prefix, tokens), prefix.shape[1] - 1
@@ -193,10 +111,10 @@ class TunedPolicy:
         """Measure `count` sequences of the prior and of the tuned policy, with progress.
 
         Args:
-            count: sequences of each; novelty is measured where the training data are known.
-            seed: seed of the draws, the same for both.
-            output_dir: also write metrics.json and metrics.txt here; in `run_dir` an export and its
-                model card find them.
+            count: number of sequences of each model; novelty is measured if the training data are known.
+            seed: seed of the sampling, the same for both models.
+            output_dir: folder for metrics.json and metrics.txt, which an export and its model card use if
+                it is `run_dir`; None does not write them.
 
         Raises:
             UserError: the count is below 1.
@@ -221,20 +139,20 @@ class TunedPolicy:
         prompt: str | None = None,
         overwrite: bool = False,
     ) -> list[str]:
-        """Write new sequences as files (.mid; .smi and .sdf); returns the paths.
+        """Write new sequences as files (.mid; .smi and .sdf); return the paths.
 
         Args:
             output_dir: folder for the files.
-            count: how many.
+            count: number of sequences.
             seed: the same seed gives the same sequences.
-            temperature: divides the model's logits.
+            temperature: divisor of the model's logits.
             model: "tuned" or "prior".
-            primer: a file to continue; what is written begins with it.
-            prompt: the same as text.
-            overwrite: whether files of an earlier call may be replaced.
+            primer: file to continue; the written sequences begin with its content.
+            prompt: beginning of a sequence as text, to be continued.
+            overwrite: whether to replace files of an earlier call.
 
         Raises:
-            UserError: the primer or the prompt cannot be read, or files are there already.
+            UserError: the primer or the prompt cannot be read, or the files already exist.
         """
         if primer and prompt:
             raise UserError("give a primer or a prompt, not both")
@@ -254,21 +172,21 @@ class TunedPolicy:
         return presentation.write_samples(sequences, output_dir, model)
 
     def export(self, output_dir: str) -> str:
-        """Write a SavedModel that needs TensorFlow and nothing of this package; returns its folder.
+        """Write a SavedModel that needs only TensorFlow, not this package; return its folder.
 
-        docs/serving.md says what is in it. A server wants a folder for each version: "served/mine/1".
+        docs/serving.md describes its content. For a server, use `export_version`.
 
         Raises:
-            UserError: something else is at `output_dir`.
+            UserError: `output_dir` is a file, or a folder that contains anything but a SavedModel.
         """
         saved_model.export(self.tuner, output_dir, self.run_dir)
         return output_dir
 
     def export_version(self, output_dir: str, version: int | None = None) -> str:
-        """Write a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects; returns that folder.
+        """Write a SavedModel as OUTPUT_DIR/VERSION, as TensorFlow Serving expects; return that folder.
 
         Raises:
-            UserError: the version exists, or the folder contains something else.
+            UserError: the version already exists, or the folder contains anything but versions.
         """
         return saved_model.export_version(self.tuner, output_dir, version, self.run_dir)
 
@@ -308,7 +226,7 @@ class TunedPolicy:
                 "sample: model must be 'tuned' or 'prior' and temperature a positive number, not "
                 f"{model=}, {temperature=}"
             )
-        # As a number, 1 leaves the logits as they are; anything else is a tensor, so as not to compile again.
+        # The number 1 skips the division; other temperatures are tensors, to avoid recompiling.
         scale = 1.0 if temperature == 1 else tf.constant(temperature, tf.float32)
         sampler = self._sampler(self._policies[model], start) if start else self._samplers[model]
         episode = sampler(count, tf.constant([seed, 0], tf.int32), scale)
@@ -327,7 +245,7 @@ class TunedPolicy:
     def _inputs(self, sequences: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return tokens int32 [B, T], 0 on padding, mask float32 [B, T], prefix int32 [B, P]."""
         if not len(sequences):
-            raise UserError("score: there is no sequence")
+            raise UserError("score needs at least one sequence")
         if isinstance(sequences, Samples):
             mask = tf.sequence_mask(sequences.lengths, sequences.tokens.shape[1], tf.float32)
             return tf.constant(sequences.tokens), mask, tf.constant(sequences.prefix)
@@ -335,9 +253,8 @@ class TunedPolicy:
         rows = self._read_texts(sequences) if is_text else self._padded(sequences)
         mask, end_token = rows != PADDING, self.task.end_token
         if not mask[:, 0].all() or (end_token is None and not mask.all()):
-            raise UserError(
-                f"score: {self.task.kind} sequences must not be empty or of unequal length"
-            )
+            lengths = " and must have equal lengths" if end_token is None else ""
+            raise UserError(f"score: {self.task.kind} sequences must not be empty{lengths}")
         end = rows == end_token if end_token is not None else np.zeros_like(mask)
         mask &= np.cumsum(end, axis=1) - end == 0
         prefix = tf.fill([len(rows), 1], self.prior.start_token)
@@ -371,6 +288,5 @@ def _refuse_overwriting(folder: str, prefix: str) -> None:
     there = [name for name in names if name.startswith((f"{prefix}_", f"{prefix}."))]
     if there:
         raise UserError(
-            f"{os.path.join(folder, there[0])} exists; choose another folder, or overwrite=True "
-            "(--overwrite) replaces it"
+            f"{os.path.join(folder, there[0])} exists; choose another folder, or set overwrite to replace it"
         )

@@ -1,4 +1,4 @@
-"""Trains a prior by maximum likelihood, on a dataset that is made first if it is missing.
+"""Trains a prior by maximum likelihood; the dataset is made first if it is missing.
 
 python -m rl_tuner.pretrain --gin_file=gin/mle_music.gin
 """
@@ -20,7 +20,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "run_dir",
         None,
-        "Folder of the prior; by default a folder of work_dir/priors named after the settings.",
+        "Folder for the prior; by default a folder in work_dir/priors named after the settings.",
         flag_values=values,
     )
 

@@ -1,10 +1,10 @@
-"""Tunes once for each temperature c and objective: the frontier of task reward against KL.
+"""Tunes once for each temperature c and objective, to measure the frontier of task reward against KL.
 
 python -m rl_tuner.sweep --gin_file=gin/psi_music.gin --c=0.1,0.25,0.5,1,2,4
 python -m rl_tuner.sweep --gin_file=gin/psi_music.gin --c=0.25,0.5,1 --objectives=Psi,Q,G
 
-Every point is a run of its own in run_dir/OBJECTIVE_cC, which the other commands can read; finished
-points are reused. Writes frontier.csv and frontier.png.
+Every point is a separate run in run_dir/OBJECTIVE_cC, which the other commands can read; finished points
+are reused. The frontier is written to frontier.csv and frontier.png.
 """
 
 from absl import flags
@@ -27,13 +27,13 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list(
         "objectives",
         None,
-        "Objectives as gin knows them, such as Psi,Q,G; by default the gin file's own.",
+        "gin names of objectives, such as Psi,Q,G; by default the objective of the gin file.",
         flag_values=values,
     )
     flags.DEFINE_string(
         "run_dir",
         None,
-        "Folder of the sweep; by default work_dir/NAME_sweep for a gin file NAME.gin.",
+        "Folder for the sweep; by default work_dir/NAME_sweep for a gin file NAME.gin.",
         flag_values=values,
     )
 

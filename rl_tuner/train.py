@@ -4,8 +4,8 @@ python -m rl_tuner.train --gin_file=gin/psi_music.gin
 python -m rl_tuner.train --gin_file=gin/psi_music.gin --gin_param="FixedTemperature.c = 1" \
     --run_dir=runs/psi_c1
 
-Every stage is skipped when its output is there and was made with the same settings; a stage that was
-stopped resumes from its last checkpoint. Watch with: tensorboard --logdir=runs
+A stage is skipped if its output exists and was made with the same settings; an interrupted stage resumes
+from its last checkpoint. To watch the run: tensorboard --logdir=runs
 """
 
 from absl import flags
@@ -25,7 +25,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "run_dir",
         None,
-        "Folder of this run; by default work_dir/NAME for a gin file NAME.gin.",
+        "Folder for the run; by default work_dir/NAME for a gin file NAME.gin.",
         flag_values=values,
     )
 

@@ -1,1 +1,1 @@
-"""The mathematics and the networks: no files, no flags, no concrete task."""
+"""The algorithm and the networks, independent of files, flags and particular tasks."""

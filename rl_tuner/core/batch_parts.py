@@ -1,7 +1,7 @@
-"""A batch in parts that are computed side by side.
+"""Splitting of a batch into parts that are computed in parallel.
 
-The operations of one LSTM step are too small to share out over cores: on two cores they keep little more than
-one busy. Loops over parts of a batch know nothing of each other, so that TensorFlow runs them at once.
+The operations of one LSTM step are too small to be divided among cores: on two cores they use little more
+than one. Loops over parts of a batch are independent, so TensorFlow runs them in parallel.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from rl_tuner.common.workers import available_processors
 
-# More parts would leave each matrix product too few rows; cores beyond them share out single operations.
+# With more parts, each matrix product would have too few rows; further cores share single operations.
 MOST = 4
 
 
 def count() -> int:
-    """Parts of a batch: one a core, up to `MOST`; one where a GPU computes."""
+    """Return the number of parts of a batch: one per core, up to `MOST`; one if there is a GPU."""
     if tf.config.list_logical_devices("GPU"):
         return 1
     threads = tf.config.threading.get_inter_op_parallelism_threads()
@@ -25,12 +25,12 @@ def count() -> int:
 
 
 def split(values: tf.Tensor, axis: int = 0, parts: int | None = None) -> list[tf.Tensor]:
-    """Parts along an axis, in order, whose sizes differ by one at most; some may be empty.
+    """Return parts along an axis, in order, whose sizes differ by at most one; some may be empty.
 
     Args:
-        values: what to split.
-        axis: along which; where its size is known when traced, those of the parts are too.
-        parts: how many; None is `count`.
+        values: tensor to split.
+        axis: axis to split; if its size is known at trace time, so are the sizes of the parts.
+        parts: number of parts; None is `count()`.
     """
     parts = parts or count()
     if parts == 1:
@@ -43,10 +43,10 @@ def split(values: tf.Tensor, axis: int = 0, parts: int | None = None) -> list[tf
 
 
 def copies(value: tf.Tensor, number: int) -> list[tf.Tensor]:
-    """`value` for each part, whose gradients are added in their order.
+    """Return one copy of `value` per part; their gradients are added in a fixed order.
 
-    TensorFlow adds three or more gradients of one tensor in the order in which their memory comes free, so
-    that the same seed would not give the same bits.
+    TensorFlow adds three or more gradients of one tensor in the order in which their memory becomes free,
+    so that the same seed would not give the same bits.
     """
 
     @tf.custom_gradient

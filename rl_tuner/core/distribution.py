@@ -1,4 +1,4 @@
-"""A policy as a distribution over whole sequences, for TensorFlow Probability."""
+"""TensorFlow Probability distribution of the sequences of a policy."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from rl_tuner.core.task import Task
 tfd: Any = tfp.distributions
 samplers = tfp.random
 
-# Paths over which entropy and KL are averaged unless the caller says otherwise.
+# Default number of paths over which entropy and KL are averaged.
 PATHS = 1_000
 
 
 class SequenceDistribution(tfd.Distribution):
-    """Whole sequences int32 [T] of a policy.
+    """Distribution of the sequences int32 [T] of a policy.
 
     The probability of a sequence is the product of the probabilities of its tokens up to its end, so that
-    all sequences sum to 1. Sequences that end early are padded with 0 after their end token. Where sequences
-    are started in K equally likely ways, the probability is the mean over these: the next token after
-    a_1 .. a_{t-1} then has the probability
+    the probabilities of all sequences sum to 1. Sequences that end early are padded with 0 after their end
+    token. With K equally likely starts, the probability is the mean over the starts, and the next token
+    after a_1 .. a_{t-1} has the probability
 
         pi(a | s_t) = sum over k of w_k pi(a | start_k, a_1 .. a_{t-1}),
 
@@ -37,8 +37,8 @@ class SequenceDistribution(tfd.Distribution):
 
     Args:
         policy: the tuned policy or the prior.
-        start: how sequences are started.
-        task: gives classes, horizon and end token.
+        start: start of the sequences.
+        task: task with its classes, horizon and end token.
         name: name of the distribution.
     """
 
@@ -85,14 +85,14 @@ class SequenceDistribution(tfd.Distribution):
         return self.step_distribution(tokens).mode()
 
     def step_mask(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Return float32 [N, T], 1 up to and with the end token of int32 [N, T] tokens."""
+        """Return float32 [N, T], 1 up to and including the end token of int32 [N, T] tokens."""
         if self._task.end_token is None:
             return tf.ones_like(tokens, tf.float32)
         ends = tf.cast(tf.equal(tokens, self._task.end_token), tf.int32)
         return tf.cast(tf.equal(tf.cumsum(ends, axis=1, exclusive=True), 0), tf.float32)
 
     def _step_log_probs(self, tokens: tf.Tensor) -> tf.Tensor:
-        """Log-probabilities before every token and after the last: float32 [N, T + 1, A]."""
+        """Return log-probabilities before every token and after the last: float32 [N, T + 1, A]."""
         tokens = tf.convert_to_tensor(tokens, tf.int32)
         has_rank(2, tokens=tokens)
         return self._compiled(tokens)
@@ -109,14 +109,14 @@ class SequenceDistribution(tfd.Distribution):
         return tf.reduce_logsumexp(posterior[..., tf.newaxis] + log_pi, axis=0)
 
     def _after(self, start: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-        """Return the same after one start, int32 [P]."""
+        """Return the log-probabilities of `_step_log_probs` for one start, int32 [P]."""
         prefix = tf.tile(start[tf.newaxis], [tf.shape(tokens)[0], 1])
         inputs = sequence_inputs(prefix, tf.pad(tokens, [[0, 0], [0, 1]]))
         logits = self._policy.logits(inputs)[:, self._starts.shape[1] - 1 :]
         return tf.nn.log_softmax(logits)
 
     def _sample_n(self, n: Any, seed: Any = None) -> tf.Tensor:
-        # Of TensorFlow Probability's own meaning of a number, the same one gives other samples every time.
+        # TensorFlow Probability's stateful interpretation of an int would give new samples in every call.
         if isinstance(seed, int):
             seed = tf.constant([seed, 0], tf.int32)
         seeds = samplers.split_seed(samplers.sanitize_seed(seed), 2)
@@ -169,10 +169,10 @@ def kl_sequences(
     """Return KL(p || q) in nats per sequence, over sampled paths of p with exact per-step terms.
 
     Args:
-        p: whose paths are sampled.
-        q: a distribution over the same classes and horizon.
+        p: distribution whose paths are sampled.
+        q: distribution over the same classes and horizon.
         name: name of the operation.
-        paths: how many paths.
+        paths: number of paths.
         seed: seed of the paths.
 
     Raises:
@@ -181,7 +181,7 @@ def kl_sequences(
     if p.num_classes != q.num_classes or p.event_shape != q.event_shape:
         raise ValueError(
             f"p has {p.num_classes} classes and events {p.event_shape}, q has {q.num_classes} and "
-            f"{q.event_shape}: KL needs the same"
+            f"{q.event_shape}; KL needs equal classes and events"
         )
     with tf.name_scope(name or "kl_sequences"):
         tokens = p.sample(paths, seed=seed)

@@ -1,4 +1,4 @@
-"""How actions are chosen while collecting: a behaviour distribution over the next token."""
+"""Exploration: behaviour distributions over the next token while collecting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rl_tuner.core.stepper import log_softmax
 
 
 def tempered(log_policy: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor:
-    """Softmax over the classes of log pi / temperature: [A, B] -> [A, B]."""
+    """Return the softmax over the classes of log pi / temperature: [A, B] -> [A, B]."""
     if isinstance(temperature, int | float) and temperature == 1:
         return tf.exp(log_policy)
     return tf.exp(log_softmax(log_policy / temperature))
@@ -20,7 +20,7 @@ def tempered(log_policy: tf.Tensor, temperature: float | tf.Tensor) -> tf.Tensor
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class Boltzmann:
-    """Samples from the softmax of the policy's logits divided by `temperature`.
+    """Exploration by the softmax of the policy's logits divided by `temperature`.
 
     Raises:
         ValueError: the temperature is not positive.
@@ -29,12 +29,12 @@ class Boltzmann:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuses a temperature that is not positive."""
+        """Reject a temperature that is not positive."""
         if self.temperature <= 0:
             raise ValueError(f"Boltzmann.temperature must be positive, not {self.temperature}")
 
     def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
-        """Share of random actions: none."""
+        """Return the share of random actions, 0."""
         return tf.zeros([], tf.float32)
 
     def probabilities(self, log_policy: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
@@ -45,20 +45,20 @@ class Boltzmann:
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class EpsilonGreedy:
-    """With probability epsilon a uniformly random action, else the policy's own.
+    """Exploration by a uniformly random action with probability epsilon, else the policy's own action.
 
     Epsilon falls linearly from `initial` to `final` over the first `anneal_steps` environment steps
-    and stays there; evaluation never advances it, since it depends on training steps alone.
+    and then stays constant; evaluation never advances it, since it depends only on training steps.
 
     Attributes:
         initial: epsilon at step 0.
         final: epsilon from `anneal_steps` on.
         anneal_steps: length of the schedule in environment steps.
         greedy: whether the policy's own action is its most probable one. Off by default: evaluation
-            samples from the policy, and what is learned should be learned where it goes.
+            samples from the policy, so training should visit the states that the policy samples.
 
     Raises:
-        ValueError: a probability outside [0, 1] or a schedule shorter than one step.
+        ValueError: a probability is outside [0, 1], or the schedule is shorter than one step.
     """
 
     initial: float = 1.0
@@ -67,7 +67,7 @@ class EpsilonGreedy:
     greedy: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses values that are no probabilities."""
+        """Reject invalid probabilities and schedules."""
         for name in ("initial", "final"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(
@@ -77,7 +77,7 @@ class EpsilonGreedy:
             raise ValueError(f"EpsilonGreedy.anneal_steps must be >= 1, not {self.anneal_steps}")
 
     def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
-        """Return the schedule's value, a float32 scalar."""
+        """Return epsilon at a step, a float32 scalar."""
         progress = tf.minimum(1.0, tf.cast(environment_step, tf.float32) / self.anneal_steps)
         return self.initial + progress * (self.final - self.initial)
 

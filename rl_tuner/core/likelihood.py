@@ -1,4 +1,4 @@
-"""The prior p(a|s): maximum-likelihood training of a sequence network."""
+"""Maximum-likelihood training of a sequence network, the prior p(a|s)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rl_tuner.core.schedules import LearningRateSchedule
 
 
 class MLETrainer(tf.Module):
-    """Trains a network to predict the next token; Adam, global-norm clipping.
+    """Trainer of a network to predict the next token, by Adam with global-norm clipping.
 
     Args:
-        network: what is trained.
+        network: network to train.
         learning_rate: Adam's learning rate, a number or a schedule (`stepwise`, `cosine`).
         clip_norm: largest global L2 norm of the gradients.
         l2: weight of half the sum of squared weight matrices in the loss.
-        weight_dropout: share of the recurrent weights left out of every update, see `SequenceNetwork.call`.
+        weight_dropout: share of the recurrent weights dropped in each update, see `SequenceNetwork.call`.
         seed: seed of the dropout masks; each mask is determined by the seed and the update number.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: a number is out of range.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class MLETrainer(tf.Module):
 
     @tf.function(reduce_retracing=True, autograph=False)
     def train_step(self, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        """One update.
+        """Make one update.
 
         Args:
             inputs: int [B, T] inputs.
@@ -79,17 +79,17 @@ class MLETrainer(tf.Module):
     def evaluate(
         self, batches: Iterable[tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
     ) -> dict[str, float]:
-        """Log-perplexity (nats per step) and next-token accuracy over (inputs, labels, mask) batches.
+        """Return log-perplexity (nats per step) and next-token accuracy over (inputs, labels, mask) batches.
 
         Raises:
-            ValueError: no step counts.
+            ValueError: there are no steps with a mask of 1.
         """
         totals = [0.0, 0.0, 0.0]
         for batch in batches:
             totals = [t + float(value) for t, value in zip(totals, self._evaluation_sums(*batch))]
         nll, correct, steps = totals
         if not steps:
-            raise ValueError("the split has no step to evaluate")
+            raise ValueError("the split contains no steps to evaluate")
         return {"log_perplexity": nll / steps, "accuracy": correct / steps}
 
 

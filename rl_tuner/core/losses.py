@@ -1,8 +1,8 @@
-"""How an objective's inconsistency becomes a loss: one step, all path lengths, or whole sequences.
+"""Losses for the inconsistency of an objective: over one step, all path lengths or whole sequences.
 
 Every objective scores actions by f(s, a) and learns towards r_t + gamma * V'(s_{t+1}), where V' comes from
-the target network and is 0 past the end of a sequence (Jaques et al. 2017, equations 3 to 15). The strategies
-here chain that one-step error over paths; an objective is given one and nothing else asks which.
+the target network and is 0 past the end of a sequence (Jaques et al. 2017, equations 3 to 15). The losses
+here chain that one-step error over paths; an objective has one of them as its attribute.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rl_tuner.core.shapes import same_shape
 
 
 class Transitions(NamedTuple):
-    """Replayed sequences as a loss sees them.
+    """Scores, rewards and values of replayed sequences, the input of a loss.
 
     Attributes:
         chosen_scores: float [B, T], f(s_t, a_t) of the online network.
@@ -37,7 +37,7 @@ class Transitions(NamedTuple):
 
 
 class LossTerms(NamedTuple):
-    """A loss and what is reported of it.
+    """A loss with its diagnostics.
 
     Attributes:
         loss: scalar, the weighted mean of squared (or Huber) errors.
@@ -51,22 +51,22 @@ class LossTerms(NamedTuple):
 
 
 class Loss(Protocol):
-    """A strategy: from the transitions of replayed sequences to a loss."""
+    """A function from the transitions of replayed sequences to a loss."""
 
     @property
     def soft_values_only(self) -> bool:
-        """Whether the strategy chains values along paths, which is consistent for soft values only."""
+        """Whether the loss chains values along paths, which is consistent only for soft values."""
         ...
 
     def check(self, gamma: float, start: Start) -> None:
-        """Refuse settings under which the loss is not consistent.
+        """Reject settings under which the loss is not consistent.
 
         Args:
             gamma: the discount.
-            start: how sequences are started.
+            start: start of the sequences.
 
         Raises:
-            ValueError: the strategy cannot learn under these settings.
+            ValueError: the loss is not consistent under these settings.
         """
         ...
 
@@ -100,7 +100,7 @@ class Paths:
     lambda_: float = 0.9
 
     def __post_init__(self) -> None:
-        """Refuse a lambda outside [0, 1]."""
+        """Reject a lambda outside [0, 1]."""
         if not 0.0 <= self.lambda_ <= 1.0:
             raise ValueError(f"Paths.lambda_ must be between 0 and 1, not {self.lambda_}")
 
@@ -160,14 +160,14 @@ class WholeSequences:
     soft_values_only = True
 
     def check(self, gamma: float, start: Start) -> None:
-        """Require the discount 1 and one start for all sequences.
+        """Require the discount 1 and the same start for all sequences.
 
         Raises:
-            ValueError: the discount or the start is another.
+            ValueError: the discount is not 1, or the start is not fixed.
         """
         if gamma != 1.0 or not start.fixed:
             raise ValueError(
-                "WholeSequences needs RLTuner.gamma = 1 and one start for all sequences, such as "
+                "WholeSequences needs RLTuner.gamma = 1 and the same start for all sequences, such as "
                 f"@StartToken(); got gamma = {gamma} and {type(start).__name__}"
             )
 
@@ -254,10 +254,10 @@ def sequence_errors(
 
         e = sum over t of ell_t - V(s_0),   V(s_0) = the batch's mean of those sums.
 
-    At the optimum the sum is the same for every sequence, log E_p[exp(r_T/c)], whoever chose the
-    actions: the mean of the squared errors is then 0 on any batch (the log-variance divergence of
-    Richter et al. 2020). Every token of a sequence is moved alike, the end token too, which path errors
-    from every step on move as many times as there are steps.
+    At the optimum the sum is log E_p[exp(r_T/c)] for every sequence, whichever policy chose the actions:
+    the mean of the squared errors is then 0 on any batch (the log-variance divergence of Richter et al.
+    2020). All tokens of a sequence are updated equally. With path errors from every step, in contrast, the
+    last token, such as the end token, appears in as many errors as there are steps.
 
     Args:
         chosen_scores_t: float [B, T], f(s_t, a_t) of the online network.
@@ -285,6 +285,6 @@ def huber(errors: tf.Tensor, limit: float | None) -> tf.Tensor:
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Return the mean of [B, T] values over the steps whose mask is 1; 0 when there is none."""
+    """Return the mean of [B, T] values over the steps whose mask is 1; 0 if there are none."""
     same_shape(2, values=values, mask=mask)
     return tf.math.divide_no_nan(tf.reduce_sum(values * mask), tf.reduce_sum(mask))

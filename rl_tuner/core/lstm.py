@@ -4,11 +4,11 @@ With the gates of a step z_t = x_t + h_{t-1} U, in the order i, f, g, o,
 
     c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g),   h_t = sigmoid(o) tanh(c_t).
 
-As sigmoid(z) = (1 + tanh(z / 2)) / 2, one tanh serves all four gates where i, f and o come halved: weights
-are scaled once (`scaled`), not every gate at every step.
+As sigmoid(z) = (1 + tanh(z / 2)) / 2, one tanh serves all four gates if i, f and o are halved: the weights
+are scaled once (`scaled`) rather than the gates at every step.
 
 Differentiating a loop step by step adds up a gradient of U at every step. Here the backward loop computes
-only what has to follow the steps, and one large matrix product over all steps gives the gradient of U.
+only the gradients of the gates, and one large matrix product over all steps gives the gradient of U.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from rl_tuner.core import batch_parts
 
 
 def scaled(weights: tf.Tensor) -> tf.Tensor:
-    """Weights [..., 4H] with the columns of i, f and o halved."""
+    """Return weights [..., 4H] with the columns of i, f and o halved."""
     size = weights.shape[-1] // 4
     columns = tf.constant([0.5] * 2 * size + [1.0] * size + [0.5] * size, weights.dtype)
     return weights * columns
 
 
 def cell(gates: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """One step of the cell.
+    """Compute one step of the cell.
 
     Args:
         gates: float [B, 4H], z_t with i, f and o halved.
@@ -44,7 +44,7 @@ def cell(gates: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tenso
 
 
 def unroll(projected_t: tf.Tensor, recurrent: tf.Tensor) -> tf.Tensor:
-    """Hidden states of an LSTM from the zero state.
+    """Return the hidden states of an LSTM from the zero state.
 
     Args:
         projected_t: float [T, B, 4H], x_t: inputs times their kernel plus the bias, both `scaled`.
@@ -76,7 +76,7 @@ def _unroll(
 
 
 def _forward(projected: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Tanh of the gates [T, B, 4H], cells [T, B, H] and hidden states [T, B, H]."""
+    """Return tanh of the gates [T, B, 4H], cells [T, B, H] and hidden states [T, B, H]."""
     steps, size = tf.shape(projected)[0], recurrent.shape[0]
     zeros = tf.zeros([tf.shape(projected)[1], size], projected.dtype)
     arrays = [_array(projected.dtype, steps, width) for width in (4 * size, size, size)]
@@ -94,11 +94,11 @@ def _forward(projected: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, tf.
 def _backward(
     gates: tf.Tensor, cells: tf.Tensor, recurrent: tf.Tensor, d_hidden: tf.Tensor
 ) -> tf.Tensor:
-    """Gradient of the gates before their tanh, float [T, B, 4H]."""
+    """Return the gradient of the gates before their tanh, float [T, B, 4H]."""
     steps, size = tf.shape(gates)[0], recurrent.shape[0]
     zeros = tf.zeros_like(cells[0])
     transposed = tf.transpose(recurrent)
-    # What depends on no later step is computed for all steps at once.
+    # Factors that do not depend on later steps are computed for all steps at once.
     i, f, g, o = tf.split(gates, 4, axis=-1)
     slope_i, slope_f, slope_g, slope_o = tf.split(1.0 - tf.square(gates), 4, axis=-1)
     squashed = tf.tanh(cells)
@@ -131,5 +131,5 @@ def _array(dtype: tf.DType, steps: tf.Tensor, width: int) -> tf.TensorArray:
 
 
 def _shifted(values: tf.Tensor) -> tf.Tensor:
-    """Return the values of the step before, zero before the first."""
+    """Return the values of the previous step, zero for the first step."""
     return tf.concat([tf.zeros_like(values[:1]), values[:-1]], axis=0)

@@ -1,4 +1,4 @@
-"""The LSTM over tokens: unroll over a sequence, step by one token, same weights."""
+"""The LSTM network over tokens, unrolled over sequences or stepped token by token."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from rl_tuner.core.stepper import Layer, State, Stepper
 
 @keras.saving.register_keras_serializable(package="rl_tuner")
 class SequenceNetwork(keras.Model):
-    """Scores of the next token given the tokens so far, f(s_t, .).
+    """LSTM network that scores the next token given the tokens so far, f(s_t, .).
 
     Input tokens are the classes 0 .. num_classes - 1 and one more, `start_token` = num_classes, which
-    stands before the first token of a sequence. The output has one score per class.
+    precedes the first token of a sequence. The output has one score per class.
 
     With a value head the scores are f(s, a) = log_softmax(logits(s))(a) + v(s), so that
-    logsumexp f(s, .) = v(s). It starts at 0: a logit means the same after adding any number to all of a
-    state's, a value does not.
+    logsumexp f(s, .) = v(s). The value v starts at 0: logits are defined only up to a constant per state,
+    so their logsumexp would not be a meaningful value.
 
     Args:
-        num_classes: number of classes that may be generated.
-        cells: cells of each LSTM layer, first to last.
+        num_classes: number of classes that can be generated.
+        cells: number of cells of each LSTM layer, first to last.
         embedding_size: width of a learned embedding of the tokens; 0 feeds them one-hot.
         value_head: whether scores are normalised log-probabilities plus a learned state value.
-        metadata: JSON-serialisable facts that travel with the saved network (vocabulary,
-            provenance); never read by the arithmetic.
+        metadata: JSON-serialisable facts saved with the network (vocabulary, provenance); they do not
+            affect its computation.
 
     Raises:
         ValueError: a size is not positive.
@@ -64,7 +64,7 @@ class SequenceNetwork(keras.Model):
             keras.layers.LSTM(size, return_sequences=True, return_state=True, name=f"lstm_{i}")
             for i, size in enumerate(self.cells)
         ]
-        # tf.train.Checkpoint sees the layers of a Keras model's attributes, but not those in a list.
+        # tf.train.Checkpoint tracks layers that are attributes of a Keras model, but not those in a list.
         for lstm in self.lstms:
             setattr(self, lstm.name, lstm)
         self.head = keras.layers.Dense(num_classes, dtype="float32", name="head")
@@ -93,11 +93,11 @@ class SequenceNetwork(keras.Model):
 
     @property
     def start_token(self) -> int:
-        """The input that stands before the first token of a sequence."""
+        """The input before the first token of a sequence."""
         return self.num_classes
 
     def get_config(self) -> dict[str, Any]:
-        """Return the architecture and the metadata, all that is needed to rebuild the network."""
+        """Return the architecture and the metadata, from which the network can be rebuilt."""
         return {
             "name": self.name,
             "num_classes": self.num_classes,
@@ -109,19 +109,19 @@ class SequenceNetwork(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> SequenceNetwork:
-        """Return the network of `get_config`."""
+        """Return the network with a config from `get_config`."""
         return cls(**config)
 
     def call(
         self, tokens: tf.Tensor, weight_dropout: float = 0.0, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Scores after every input token, from the zero state.
+        """Return the scores after every input token, from the zero state.
 
         Args:
             tokens: int [B, T] inputs, usually a start token or primer followed by a sequence.
-            weight_dropout: share of the recurrent weights that are 0 in this pass, the rest scaled up
+            weight_dropout: share of the recurrent weights set to 0 in this pass; the others are scaled up
                 (DropConnect on the recurrent matrix, Merity et al. 2018, section 2).
-            seed: int32 [2], which of them; needed with weight_dropout.
+            seed: int32 [2], seed of the dropout mask; required with weight_dropout.
 
         Returns:
             float32 [B, T, num_classes] scores f(s_t, .).
@@ -141,7 +141,7 @@ class SequenceNetwork(keras.Model):
         return tf.transpose(self._scores(hidden), [1, 0, 2])
 
     def _hidden_of_keras(self, tokens: tf.Tensor) -> tf.Tensor:
-        # On a GPU, Keras' layers run on cuDNN.
+        # On a GPU, Keras's LSTM layers use cuDNN.
         hidden = (
             self.embedding(tokens)
             if self.embedding is not None
@@ -152,7 +152,7 @@ class SequenceNetwork(keras.Model):
         return hidden
 
     def _layer(self, index: int) -> Layer:
-        """Return a layer's weights, cast and scaled."""
+        """Return the weights of a layer, cast and scaled for `lstm.cell`."""
         cell_weights = self.lstms[index].cell
         kernel, recurrent, bias = (
             scaled(tf.cast(weight, self.compute_dtype))
@@ -162,7 +162,7 @@ class SequenceNetwork(keras.Model):
             return Layer(lambda hidden: tf.matmul(hidden, kernel) + bias, recurrent)
         if self.embedding is not None:
             kernel = tf.matmul(tf.cast(self.embedding.embeddings, self.compute_dtype), kernel)
-        # A one-hot row times a matrix is one of its rows.
+        # The product of a one-hot vector and a matrix is a row of the matrix.
         table = kernel + bias
         return Layer(lambda tokens: tf.gather(table, tokens), recurrent)
 
@@ -171,7 +171,7 @@ class SequenceNetwork(keras.Model):
         return [(tf.zeros([batch_size, size], self.compute_dtype),) * 2 for size in self.cells]
 
     def stepper(self) -> Stepper:
-        """Return the same network token after token."""
+        """Return a function that applies the network to one token at a time."""
         layers = [self._layer(index) for index in range(len(self.lstms))]
         head = self.head.kernel, self.head.bias
         return Stepper(layers, *(tf.convert_to_tensor(weight) for weight in head))
@@ -209,6 +209,6 @@ class SequenceNetwork(keras.Model):
 
 
 def squared_weights(network: SequenceNetwork) -> tf.Tensor:
-    """Half the sum of the squares of every weight matrix (biases left out)."""
+    """Return half the sum of the squares of all weight matrices, without biases."""
     matrices = [weight for weight in network.trainable_variables if weight.shape.rank > 1]
     return tf.reduce_sum(tf.stack([tf.nn.l2_loss(matrix) for matrix in matrices]))

@@ -1,9 +1,9 @@
-"""Q, Psi, G and reward-only: each one small object of three pure functions and a loss.
+"""Objectives Q, Psi, G and reward-only, each a small object with three pure functions and a loss.
 
 Every objective scores actions by f(s, a) and learns towards r_t + gamma * V'(s_{t+1}), where V' comes
-from the target network and is 0 past the end of a sequence (Jaques et al. 2017, equations 3 to 15). What
-differs between them is only the immediate reward, the value of a state and the policy. Nothing outside
-this file asks which objective is running.
+from the target network and is 0 past the end of a sequence (Jaques et al. 2017, equations 3 to 15). They
+differ only in the immediate reward, the value of a state and the policy. Code outside this file does not
+distinguish between objectives.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from rl_tuner.core.shapes import has_rank, same_shape
 
 @dataclasses.dataclass(frozen=True)
 class Objective(abc.ABC):
-    """What a tuner needs to know of an objective.
+    """Base class of objectives.
 
     Attributes:
         calibrated: whether learning starts from values of zero and the policy at the prior
-            (`initial_network`), or from the prior's raw logits as in the paper. Raw logits carry an
-            arbitrary constant per state, which a gamma near 1 mistakes for value.
-        loss: how errors become a loss: `OneStep` (the paper's), `Paths` or `WholeSequences`.
-        needs_prior: whether `value` and `policy_logits` use the prior, which then has to be evaluated
+            (`initial_network`), or from the prior's raw logits as in the paper. Raw logits contain an
+            arbitrary constant per state, which a gamma near 1 treats as value.
+        loss: the loss: `OneStep` (the paper's), `Paths` or `WholeSequences`.
+        needs_prior: whether `value` and `policy_logits` use the prior, which must then be evaluated
             along the replayed sequence.
     """
 
@@ -40,13 +40,13 @@ class Objective(abc.ABC):
     needs_prior = False
 
     def check(self, gamma: float, start: Start) -> None:
-        """Refuse settings under which the objective is not consistent, see `Loss.check`."""
+        """Reject settings under which the objective is not consistent, see `Loss.check`."""
         self.loss.check(gamma, start)
 
     def initial_network(self, prior: SequenceNetwork) -> SequenceNetwork:
         """Return the online network before the first update, a copy of the prior.
 
-        Calibrated, it scores f(s, a) = log p(a|s) + v(s) with v = 0 and learns v in a head of its own.
+        If calibrated, it scores f(s, a) = log p(a|s) + v(s) with v = 0 and learns v in a separate head.
         """
         if not self.calibrated:
             return prior.copy()
@@ -73,10 +73,10 @@ class Objective(abc.ABC):
 
     @abc.abstractmethod
     def policy_logits(self, scores: tf.Tensor, log_prior: tf.Tensor) -> tf.Tensor:
-        """Return the policy's logits, of the shape of `scores`, class by class: classes may be on any axis.
+        """Return the policy's logits, in the shape of `scores`; elementwise, so classes may be on any axis.
 
-        A number added to the scores of all of a state's classes changes nothing in the policy, and
-        sampling leaves out the value that a network's scores contain.
+        Adding a constant to the scores of all classes of a state does not change the policy, so sampling
+        leaves out the value that a network's scores contain.
         """
 
     def loss_terms(
@@ -105,7 +105,7 @@ class Objective(abc.ABC):
             huber: Huber threshold in nats; None squares every error.
 
         Raises:
-            ValueError: shapes contradict each other.
+            ValueError: the shapes are inconsistent.
         """
         given = {} if log_p is None else {"log_p": log_p}
         same_shape(3, scores=scores, **given)
@@ -144,7 +144,7 @@ class Q(Objective):
     """
 
     def __post_init__(self) -> None:
-        """Refuse a loss that chains values along paths."""
+        """Reject a loss that chains values along paths."""
         _one_step_only(self)
 
     def reward(self, task_reward: tf.Tensor, log_prior: tf.Tensor, c: tf.Tensor) -> tf.Tensor:
@@ -193,14 +193,14 @@ class G(Objective):
     r = r_T / c, V(s') = logsumexp over a' of [log p(a'|s') + f'(s', a')], policy softmax of
     [log p(.|s) + f(s, .)]. Psi = log p + G, so both share one optimum.
 
-    Calibrated, it starts from a zero output layer: G = 0, V = 0 and the policy is the prior. The
-    paper's copy of the prior's output layer starts the policy near the prior squared.
+    If calibrated, it starts from a zero output layer: G = 0, V = 0 and the policy is the prior. The
+    paper's copy of the prior's output layer starts the policy near the squared prior.
     """
 
     needs_prior = True
 
     def initial_network(self, prior: SequenceNetwork) -> SequenceNetwork:
-        """Return a copy of the prior, with a zero output layer when calibrated."""
+        """Return a copy of the prior, with a zero output layer if calibrated."""
         return prior.copy(zero_head=self.calibrated)
 
     def reward(self, task_reward: tf.Tensor, log_prior: tf.Tensor, c: tf.Tensor) -> tf.Tensor:

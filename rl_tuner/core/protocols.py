@@ -1,4 +1,4 @@
-"""What a tuner expects of the objects that gin injects into it."""
+"""Protocols of the objects that gin injects into a tuner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rl_tuner.core.replay import ReplayBatch
 
 
 class Start(Protocol):
-    """How sequences are started.
+    """The start of sequences.
 
     Attributes:
         fixed: whether every sequence has the same start.
@@ -28,10 +28,10 @@ class Start(Protocol):
 
 
 class Exploration(Protocol):
-    """How actions are chosen while collecting."""
+    """The choice of actions while collecting."""
 
     def probabilities(self, log_policy: tf.Tensor, environment_step: tf.Tensor) -> tf.Tensor:
-        """Return the probabilities [A, B] to draw from, for policy log-probabilities [A, B]."""
+        """Return the probabilities [A, B] to sample from, for policy log-probabilities [A, B]."""
         ...
 
     def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
@@ -49,20 +49,20 @@ class Temperature(Protocol):
     c: tf.Variable
 
     def update(self, kl: tf.Tensor) -> None:
-        """Take note of the exact KL of the latest rollout, in nats per step."""
+        """Update c, given the exact KL of the latest rollout in nats per step."""
         ...
 
     def metrics(self) -> dict[str, tf.Tensor]:
-        """Return float32 scalars for the summaries."""
+        """Return float32 scalars for TensorBoard."""
         ...
 
 
 class Replay(Protocol):
-    """What keeps sequences to learn from.
+    """Memory of sequences to learn from.
 
     Attributes:
-        capacity: sequences held at most.
-        added: int64 scalar, sequences added so far.
+        capacity: largest number of sequences.
+        added: int64 scalar, number of sequences added so far.
     """
 
     capacity: int
@@ -77,9 +77,9 @@ class Replay(Protocol):
         ...
 
     def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[ReplayBatch, tf.Tensor, tf.Tensor]:
-        """Return sequences, their rows (int64 [B]) and the weights of their losses (float32 [B])."""
+        """Return drawn sequences, their rows (int64 [B]) and the weights of their losses (float32 [B])."""
         ...
 
     def update(self, rows: tf.Tensor, errors: tf.Tensor) -> None:
-        """Take note of the mean absolute errors [B] of drawn sequences."""
+        """Update the priorities, given the mean absolute errors [B] of drawn sequences."""
         ...

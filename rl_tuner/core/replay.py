@@ -1,4 +1,4 @@
-"""Whole sequences in device memory, replayed from their start so that no recurrent state goes stale."""
+"""Replay of whole sequences in device memory, from their start, so that no recurrent state is stale."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class ReplayBatch(NamedTuple):
 
 
 def trimmed(batch: ReplayBatch) -> ReplayBatch:
-    """Return the same sequences without the columns that are padding in every one of them."""
+    """Return the sequences without the columns that are padding in all of them."""
     longest = tf.cast(tf.reduce_max(tf.reduce_sum(batch.mask, axis=1)), tf.int32)
     return ReplayBatch(batch.prefix, *(column[:, :longest] for column in batch[1:]))
 
 
 @gin.configurable(module="rl_tuner")
 class UniformReplay(tf.Module):
-    """A ring of the latest `capacity` sequences, drawn uniformly with replacement.
+    """A ring buffer of the latest `capacity` sequences, drawn uniformly with replacement.
 
     Args:
-        capacity: sequences held.
+        capacity: largest number of sequences.
 
     Raises:
         ValueError: the capacity is not positive.
@@ -46,11 +46,11 @@ class UniformReplay(tf.Module):
     def __init__(self, capacity: int = 30_000) -> None:
         super().__init__(name="replay")
         if capacity < 1:
-            raise ValueError(f"a replay holds at least one sequence, not capacity={capacity}")
+            raise ValueError(f"{type(self).__name__}.capacity must be at least 1, not {capacity}")
         self.capacity = capacity
 
     def build(self, prefix_length: int, horizon: int) -> None:
-        """Allocates the memory.
+        """Allocate the memory.
 
         Args:
             prefix_length: P.
@@ -70,7 +70,7 @@ class UniformReplay(tf.Module):
         self.added = tf.Variable(0, dtype=tf.int64, trainable=False, name="added")
 
     def add(self, batch: ReplayBatch) -> tf.Tensor:
-        """Append B sequences; the oldest make room. B may not exceed the capacity.
+        """Append B sequences, replacing the oldest; B must not exceed the capacity.
 
         Returns:
             int64 [B], their rows.
@@ -83,7 +83,7 @@ class UniformReplay(tf.Module):
         return rows
 
     def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[ReplayBatch, tf.Tensor, tf.Tensor]:
-        """Draws `batch_size` sequences with an int32 [2] seed; at least one must have been added.
+        """Draw `batch_size` sequences with an int32 [2] seed; at least one must have been added.
 
         Returns:
             The sequences, their rows (int64 [B]) and the weights of their losses (float32 [B]).
@@ -92,12 +92,12 @@ class UniformReplay(tf.Module):
         return self.read(rows), rows, tf.ones([batch_size])
 
     def update(self, rows: tf.Tensor, errors: tf.Tensor) -> None:
-        """Take the mean absolute path errors [B] of drawn sequences; uniform replay ignores them."""
+        """Ignore the mean absolute path errors [B] of drawn sequences."""
         del rows, errors
 
     @property
     def filled(self) -> tf.Tensor:
-        """Sequences held, an int64 scalar."""
+        """The number of sequences in the memory, an int64 scalar."""
         return tf.minimum(self.added, self.capacity)
 
     def read(self, rows: tf.Tensor) -> ReplayBatch:
@@ -109,21 +109,21 @@ class UniformReplay(tf.Module):
 class PrioritisedReplay(UniformReplay):
     """Proportional prioritised replay (Schaul et al. 2015, sections 3.3 and 3.4) of whole sequences.
 
-    A sequence's priority is p_i = mean over its steps of |path error| + epsilon, as last learned; a new
-    one takes the largest priority met so far, so that it is learned from soon. Sequence i is drawn with
-    probability P(i) = p_i^alpha / sum p^alpha, one from each of B equal slices of the total (their
-    stratified sampling), and its loss is weighed by (N P(i))^-beta / max of that over the batch, where beta
-    rises linearly from `beta` to 1 over `anneal_updates` draws.
+    The priority of a sequence is p_i = mean over its steps of |path error| + epsilon at its latest update;
+    a new sequence gets the largest priority so far, so that it is soon learned from. Sequence i is drawn
+    with probability P(i) = p_i^alpha / sum p^alpha, one from each of B equal slices of the total (their
+    stratified sampling), and its loss is weighted by (N P(i))^-beta / max of that over the batch, where
+    beta rises linearly from `beta` to 1 over `anneal_updates` draws.
 
     Args:
-        capacity: sequences held.
-        alpha: how much priorities count; 0 is uniform.
-        beta: how much of the bias is corrected at first.
-        anneal_updates: draws after which all of it is.
-        epsilon: what keeps a sequence without error in play.
+        capacity: largest number of sequences.
+        alpha: exponent of the priorities; 0 is uniform sampling.
+        beta: initial exponent of the bias correction; 1 corrects the whole bias.
+        anneal_updates: number of draws until beta is 1.
+        epsilon: added to every priority, so that sequences without error are still drawn.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: a number is out of range.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class PrioritisedReplay(UniformReplay):
         self.anneal_updates, self.epsilon = anneal_updates, epsilon
 
     def build(self, prefix_length: int, horizon: int) -> None:
-        """Allocates the memory; see `UniformReplay.build`."""
+        """Allocate the memory; see `UniformReplay.build`."""
         super().build(prefix_length, horizon)
         self.priorities = tf.Variable(tf.zeros([self.capacity]), trainable=False, name="priorities")
         self.largest = tf.Variable(1.0, trainable=False, name="largest_priority")
@@ -158,8 +158,8 @@ class PrioritisedReplay(UniformReplay):
         return rows
 
     def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[ReplayBatch, tf.Tensor, tf.Tensor]:
-        """Draws by priority; see the class and `UniformReplay.sample`."""
-        # A million small float32 would lose the last ones in their sum.
+        """Draw by priority; see the class and `UniformReplay.sample`."""
+        # In float32 the sum of a million small priorities would lose the last ones.
         cumulative = tf.cumsum(tf.pow(tf.cast(self._held(), tf.float64), self.alpha))
         uniform = tf.random.stateless_uniform([batch_size], seed, dtype=tf.float64)
         slices = tf.range(batch_size, dtype=tf.float64) + uniform

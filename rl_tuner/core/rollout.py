@@ -16,10 +16,10 @@ class Rollout(NamedTuple):
     """Sampled sequences; everything past a sequence's end is 0.
 
     Attributes:
-        prefix: int32 [B, P], the inputs before the first token, no part of the sequence.
+        prefix: int32 [B, P], the inputs before the first token, not part of the sequence.
         tokens: int32 [B, T], the sequences.
         mask: float32 [B, T], 1 on the steps of a sequence (its end token included), else 0.
-        log_policy: float32 [B, T], log pi(a_t | s_t) in nats, of the policy (not of the exploration).
+        log_policy: float32 [B, T], log pi(a_t | s_t) in nats, of the policy without exploration.
         log_prior: float32 [B, T], log p(a_t | s_t) in nats.
         kl: float32 [B, T], exact KL(pi(. | s_t) || p(. | s_t)) in nats.
         entropy: float32 [B, T], entropy of pi(. | s_t) in nats.
@@ -35,7 +35,7 @@ class Rollout(NamedTuple):
 
 
 def sample_from(probabilities: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
-    """Draws one class a column by inverting the cumulative distribution.
+    """Draw one class per column by inverting the cumulative distribution.
 
     Args:
         probabilities: float [A, B], columns that sum to 1 up to rounding.
@@ -44,7 +44,7 @@ def sample_from(probabilities: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:
     Returns:
         int32 [B] classes; a class of probability 0 is never drawn.
     """
-    # A product with a triangle of ones is a cumulative sum, faster than the operation of that name.
+    # A product with a triangular matrix of ones is a cumulative sum, and faster than tf.cumsum.
     size = probabilities.shape[0]
     cumulative = tf.matmul(tf.linalg.band_part(tf.ones([size, size]), -1, 0), probabilities)
     return tf.reduce_sum(tf.cast(cumulative <= uniform * cumulative[-1], tf.int32), axis=0)
@@ -55,7 +55,7 @@ def log_probs(
     scores: tf.Tensor,
     prior_logits: tf.Tensor,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Log pi(. | s_t) and log p(. | s_t), float [A, B], of an objective's policy and of the prior."""
+    """Return log pi(. | s_t) of an objective's policy and log p(. | s_t) of the prior, float [A, B]."""
     log_p = log_softmax(prior_logits)
     return log_softmax(policy_logits(scores, log_p)), log_p
 
@@ -70,18 +70,18 @@ def rollout(
     seed: tf.Tensor,
     end_token: int | None = None,
 ) -> Rollout:
-    """Sample one sequence a row of `prefix`, both networks evaluated at every step.
+    """Sample one sequence per row of `prefix`, evaluating both networks at every step.
 
     Args:
         online: network whose scores define the policy.
         prior: the frozen prior.
         policy_logits: (scores [A, B], log p [A, B]) -> logits [A, B], `Objective.policy_logits`.
-        behaviour: policy log-probabilities [A, B] -> probabilities [A, B] to draw from.
+        behaviour: policy log-probabilities [A, B] -> probabilities [A, B] to sample from.
         prefix: int32 [B, P] inputs before the first token.
-        horizon: T, the longest sequence in tokens.
-        seed: int32 [2] seed of every draw.
-        end_token: class that ends a sequence; None when all have the length T. Sampling stops when
-            every sequence has ended.
+        horizon: T, length of the longest sequence in tokens.
+        seed: int32 [2] seed of all sampling.
+        end_token: class that ends a sequence; None if all sequences have length T. Sampling stops
+            when every sequence has ended.
 
     Returns:
         A `Rollout`.
@@ -94,7 +94,7 @@ def rollout(
         return [scores for scores, _ in both], tuple(state for _, state in both)
 
     def draw(prefix, uniform):
-        """Tokens and mask [T, B] and `_measures` [T, 4, B] of a part of the batch."""
+        """Return tokens and mask [T, B] and `_measures` [T, 4, B] of a part of the batch."""
         batch_size, rows = tf.shape(prefix)[0], prefix.shape[0]
         _, states = tf.while_loop(
             lambda position, _: position < tf.shape(prefix)[1] - 1,
@@ -116,13 +116,13 @@ def rollout(
                 alive = alive * tf.cast(token != end_token, tf.float32)
             return t + 1, token, alive, states, arrays
 
-        # A part without rows takes one step too, which tells the shapes of what is stacked.
+        # Even a part without rows takes one step, which determines the shapes of the stacked arrays.
         *_, arrays = tf.while_loop(
             lambda t, token, alive, *_: (t < horizon) & ((t == 0) | (tf.reduce_max(alive) > 0)),
             step,
             (tf.constant(0), prefix[:, -1], tf.ones([batch_size]), states, arrays),
         )
-        # Past the end of every sequence nothing is written: zeros.
+        # Steps after the end of all sequences are not written and stay zero.
         return [array.stack() for array in arrays]
 
     # Do not use XLA when the batch size or the horizon is unknown at trace time (it would recompile for
@@ -140,7 +140,7 @@ def rollout(
 
 
 def _measures(token: tf.Tensor, log_pi: tf.Tensor, log_p: tf.Tensor) -> tf.Tensor:
-    """Return what a `Rollout` tells of a step, float32 [4, B]: log_policy, log_prior, kl, entropy."""
+    """Return log_policy, log_prior, kl and entropy of a step, see `Rollout`: float32 [4, B]."""
     pi = tf.exp(log_pi)
     drawn = tf.range(tf.shape(log_pi)[0])[:, tf.newaxis] == token
     sums = [
@@ -153,5 +153,5 @@ def _measures(token: tf.Tensor, log_pi: tf.Tensor, log_p: tf.Tensor) -> tf.Tenso
 
 
 def sequence_inputs(prefix: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
-    """Network inputs whose outputs from position P - 1 on score `tokens`: int [B, P + T - 1]."""
+    """Return the inputs for scoring `tokens` from position P - 1 onwards: int [B, P + T - 1]."""
     return tf.concat([prefix, tokens[:, :-1]], axis=1)

@@ -1,4 +1,4 @@
-"""Drawing whole sequences from a policy, the tuned one or the prior, without exploration."""
+"""Sampling of sequences from a policy, the tuned policy or the prior, without exploration."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rl_tuner.core.task import Task
 
 
 class Policy(NamedTuple):
-    """What decides the next token.
+    """A policy, defined by its networks and logits.
 
     Attributes:
-        network: its scores define the policy.
-        prior: the network that log p(a|s) and KL are measured against.
+        network: the network whose scores define the policy.
+        prior: the network of log p(a|s), from which the KL is measured.
         policy_logits: (scores, log p) -> logits of the policy, see `Objective.policy_logits`.
     """
 
@@ -47,15 +47,15 @@ def sample(
     seed: tf.Tensor,
     temperature: float | tf.Tensor = 1.0,
 ) -> Rollout:
-    """Draw sequences of a policy.
+    """Sample sequences of a policy.
 
     Args:
-        policy: whose sequences.
-        start: how they are started.
-        task: gives horizon and end token.
+        policy: the policy.
+        start: start of the sequences.
+        task: task with its horizon and end token.
         batch_size: B.
         seed: int32 [2].
-        temperature: the policy's logits are divided by it before sampling.
+        temperature: divisor of the policy's logits before sampling.
     """
     seeds = tf.random.experimental.stateless_split(seed, 2)
     prefix = start.prefix(batch_size, policy.prior.start_token, seeds[0])
@@ -70,15 +70,15 @@ def sample_after(
     end_token: int | None = None,
     temperature: float | tf.Tensor = 1.0,
 ) -> Rollout:
-    """Draw one sequence after each row of a prefix.
+    """Sample one sequence after each row of a prefix.
 
     Args:
-        policy: whose sequences.
+        policy: the policy.
         prefix: int32 [B, P], inputs before the first token.
-        horizon: T, the longest sequence in tokens.
+        horizon: T, length of the longest sequence in tokens.
         seed: int32 [2].
-        end_token: class that ends a sequence; None when all have the length T.
-        temperature: the policy's logits are divided by it before sampling.
+        end_token: class that ends a sequence; None if all sequences have length T.
+        temperature: divisor of the policy's logits before sampling.
     """
     return rollout(
         policy.network,

@@ -1,4 +1,4 @@
-"""Learning rates over updates."""
+"""Learning-rate schedules over updates."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def cosine(learning_rate: float, warmup_steps: int, steps: int) -> LearningRateS
     """Return a learning rate that rises linearly from a tenth, then falls to 0 along half a cosine.
 
     Args:
-        learning_rate: the largest.
-        warmup_steps: updates until it is reached.
-        steps: updates until it is 0.
+        learning_rate: the largest learning rate.
+        warmup_steps: updates until the largest learning rate.
+        steps: updates until the learning rate is 0.
 
     Raises:
         ValueError: a number is out of its range.

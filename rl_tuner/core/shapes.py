@@ -1,4 +1,4 @@
-"""Checks at the door of functions of tensors; made while tracing, so they cost nothing at run time."""
+"""Checks of the shapes of tensors, made at trace time and therefore free at run time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import tensorflow as tf
 
 
 def has_rank(rank: int, **tensors: tf.Tensor) -> None:
-    """Require tensors of this rank.
+    """Require tensors of this rank; unknown ranks are accepted.
 
     Raises:
-        ValueError: a tensor is known to have another rank; the message names it.
+        ValueError: a tensor has another rank; the message names it.
     """
     for name, tensor in tensors.items():
         found = tf.TensorShape(tensor.shape)
@@ -18,10 +18,10 @@ def has_rank(rank: int, **tensors: tf.Tensor) -> None:
 
 
 def same_shape(rank: int, **tensors: tf.Tensor) -> None:
-    """Require tensors of this rank whose shapes do not contradict each other.
+    """Require tensors of this rank with compatible shapes.
 
     Raises:
-        ValueError: a shape is known to differ; the message names it.
+        ValueError: a tensor has another rank or an incompatible shape; the message names it.
     """
     has_rank(rank, **tensors)
     first, *others = tensors

@@ -1,6 +1,6 @@
-"""What a sequence is started from: inputs that come before its first generated token.
+"""Starts of sequences: the inputs before the first generated token.
 
-A start is `fixed` when all sequences have the same one.
+A start is `fixed` if it is the same for all sequences.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tensorflow as tf
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class StartToken:
-    """Every sequence begins as the training sequences begin."""
+    """Start with the start token, as in training sequences."""
 
     fixed = True
 
@@ -31,7 +31,7 @@ class StartToken:
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class RandomToken:
-    """Every sequence continues after one uniformly drawn token, which is no part of it.
+    """Start with one uniformly drawn token, which is not part of the sequence.
 
     Attributes:
         first: lowest class that may be drawn.
@@ -46,7 +46,7 @@ class RandomToken:
     fixed = False
 
     def __post_init__(self) -> None:
-        """Refuse an empty range."""
+        """Reject an empty range."""
         if not 0 <= self.first <= self.last:
             raise ValueError(
                 f"RandomToken needs 0 <= first <= last, not first={self.first}, last={self.last}"
@@ -65,7 +65,7 @@ class RandomToken:
 
 @dataclasses.dataclass(frozen=True)
 class Primer:
-    """Every sequence continues the same given tokens, which are no part of it.
+    """Start with the start token and given tokens, which are not part of the sequence.
 
     Attributes:
         tokens: the primer's classes, at least one.
@@ -78,7 +78,7 @@ class Primer:
     fixed = True
 
     def __post_init__(self) -> None:
-        """Refuse an empty primer."""
+        """Reject an empty primer."""
         if not len(self.tokens):
             raise ValueError("a primer needs at least one token")
 

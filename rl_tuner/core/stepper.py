@@ -1,7 +1,7 @@
-"""An LSTM's step from one token to the next, for sampling and for scoring token by token.
+"""Step of an LSTM network from one token to the next, for sampling and for scoring token by token.
 
-Classes stand first in what a step scores, [A, B]: sums over them then run along the batch, whose numbers lie
-side by side in memory.
+The scores of a step are [A, B], with the classes first: sums over classes then run along the batch, which
+is contiguous in memory.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ State = list[tuple[tf.Tensor, tf.Tensor]]
 
 
 class Layer(NamedTuple):
-    """A layer's weights, the gates' scaled as `lstm.cell` wants them.
+    """The weights of a layer, scaled for `lstm.cell`.
 
     Attributes:
-        project: inputs -> x_t, their share of the gates z_t = x_t + h_{t-1} U.
+        project: inputs -> x_t, their contribution to the gates z_t = x_t + h_{t-1} U.
         recurrent: float [H, 4H], U.
     """
 
@@ -29,10 +29,10 @@ class Layer(NamedTuple):
 
 
 class Stepper(NamedTuple):
-    """Logits after one more token; made once, outside a loop that calls it.
+    """Function that computes the logits after one more token; create it once, outside the loop.
 
     Attributes:
-        layers: first to last.
+        layers: the layers, first to last.
         head_kernel: float32 [H, A].
         head_bias: float32 [A].
     """
@@ -42,15 +42,15 @@ class Stepper(NamedTuple):
     head_bias: tf.Tensor
 
     def __call__(self, tokens: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
-        """Logits and the new state.
+        """Return the logits and the new state.
 
         Args:
             tokens: int [B], the latest inputs.
-            state: per layer (h, c), each [B, cells]: `SequenceNetwork.zero_state` or what this returned.
+            state: per layer (h, c), each [B, cells], from `SequenceNetwork.zero_state` or the last call.
 
         Returns:
-            float32 [A, B], the network's scores up to rounding, without what a value head adds to all
-            classes of a state; and the new state.
+            float32 [A, B], the network's scores up to rounding, without the constant per state that a
+            value head adds; and the new state.
         """
         hidden, new_state = tokens, []
         for layer, (h, c) in zip(self.layers, state):
@@ -62,7 +62,7 @@ class Stepper(NamedTuple):
 
 
 def log_softmax(logits: tf.Tensor) -> tf.Tensor:
-    """Log-softmax over the classes of float [A, B]."""
-    # The library's own would move the classes last and back.
+    """Return the log-softmax over the classes of float [A, B]."""
+    # tf.nn.log_softmax would transpose the classes to the last axis and back.
     shifted = logits - tf.reduce_max(logits, axis=0, keepdims=True)
     return shifted - tf.math.log(tf.reduce_sum(tf.exp(shifted), axis=0, keepdims=True))

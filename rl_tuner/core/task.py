@@ -1,4 +1,4 @@
-"""The interface between a tuner and what it tunes: a task knows no tuner, a tuner knows no task."""
+"""Interface of tasks, through which a tuner works with any kind of sequences."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import tensorflow as tf
 
 
 class Task(abc.ABC):
-    """What is generated and what is rewarded.
+    """Base class of tasks: a kind of sequences and their reward.
 
-    A task needs the attributes below and `reward_parts`. A method `presentation()` may return a
-    `rl_tuner.Presentation`, which says how people see its sequences.
+    A task needs the attributes below and `reward_parts`. It may have a method `presentation()` that
+    returns a `rl_tuner.Presentation`, which determines how its sequences are shown.
 
     Attributes:
-        kind: kind of dataset that the task reads, as its dataset.json says.
-        num_classes: number of classes that may be generated.
-        horizon: T, the longest sequence in tokens.
-        end_token: class that ends a sequence; None when every sequence has the length T.
+        kind: kind of the sequences, equal to the kind in the dataset.json.
+        num_classes: number of classes that can be generated.
+        horizon: T, length of the longest sequence in tokens.
+        end_token: class that ends a sequence; None if every sequence has length T.
         part_names: names of the reward's parts, in the order in which they are shown.
     """
 
@@ -42,9 +42,9 @@ class Task(abc.ABC):
         """
 
     def adopt(self, metadata: dict[str, Any]) -> None:
-        """Take over what a prior knows of its data: `encoding` and `provenance`, see `save_prior`.
+        """Adopt the `encoding` and `provenance` of a prior's data, see `save_prior`.
 
-        Until then a task that depends on its data has no num_classes and no horizon.
+        Before that, a task that depends on its data does not have num_classes and horizon.
 
         Raises:
             UserError: the task cannot use this encoding.
@@ -52,24 +52,24 @@ class Task(abc.ABC):
         del metadata
 
     def metric_sums(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return sums and counts over a batch that add up over batches: name -> scalar."""
+        """Return sums and counts of a batch, to be added up over batches: name -> scalar."""
         del tokens, mask
         return {}
 
     def metrics(self, sums: dict[str, float]) -> dict[str, float | None]:
-        """Return the task's metrics from added `metric_sums`; None where a metric is undefined."""
+        """Return the task's metrics from the totals of `metric_sums`; None for undefined metrics."""
         del sums
         return {}
 
 
 class Scored(NamedTuple):
-    """What a `HostTask` found for a batch.
+    """Rewards and metrics of a batch, scored by a `HostTask`.
 
     Attributes:
         parts: part name -> float32 [B, T] reward of each step; r_T is their sum.
-        sums: as `Task.metric_sums`.
-        metrics: scalars for the summaries.
-        details: whatever the task's own journal needs.
+        sums: sums and counts as in `Task.metric_sums`.
+        metrics: scalars for TensorBoard.
+        details: further results for the task's own journal.
     """
 
     parts: dict[str, np.ndarray]
@@ -79,7 +79,7 @@ class Scored(NamedTuple):
 
 
 class HostTask(Task):
-    """A task whose reward is computed outside the graph, in other processes while the networks learn."""
+    """Base class of tasks whose reward is computed outside the graph while the networks learn."""
 
     @abc.abstractmethod
     def submit(self, tokens: np.ndarray, mask: np.ndarray) -> Any:
@@ -95,14 +95,14 @@ class HostTask(Task):
 
     @abc.abstractmethod
     def result(self, ticket: Any) -> Scored:
-        """Wait for a submitted batch."""
+        """Wait for a submitted batch and return its rewards."""
 
     def reward_parts(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the task reward, outside a graph."""
+        """Return the task reward; works only outside a graph."""
         scored = self.result(self.submit(np.asarray(tokens), np.asarray(mask)))
         return {name: tf.constant(part) for name, part in scored.parts.items()}
 
     def metric_sums(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return the task's sums, outside a graph."""
+        """Return the task's sums; works only outside a graph."""
         sums = self.result(self.submit(np.asarray(tokens), np.asarray(mask))).sums
         return {name: tf.constant(value, tf.float32) for name, value in sums.items()}

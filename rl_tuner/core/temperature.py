@@ -10,7 +10,7 @@ import tensorflow as tf
 
 @gin.configurable(module="rl_tuner")
 class FixedTemperature(tf.Module):
-    """A constant c: the reward is r_T / c, so a larger c stays closer to the prior.
+    """A constant c: the reward is r_T / c, so a larger c keeps the policy closer to the prior.
 
     Raises:
         ValueError: c is not positive.
@@ -23,37 +23,37 @@ class FixedTemperature(tf.Module):
         self.c = tf.Variable(c, dtype=tf.float32, trainable=False, name="c")
 
     def update(self, kl: tf.Tensor) -> None:
-        """Take the exact KL of the latest rollout (nats per step); a fixed c ignores it."""
+        """Ignore the exact KL of the latest rollout (nats per step)."""
         del kl
 
     def metrics(self) -> dict[str, tf.Tensor]:
-        """Float32 scalars for the summaries."""
+        """Return float32 scalars for TensorBoard."""
         return {"temperature": tf.identity(self.c)}
 
 
 @gin.configurable(module="rl_tuner")
 class AdaptiveTemperature(tf.Module):
-    """A c that is set by its effect: it moves until the KL from the prior settles at a target.
+    """A c that adapts until the KL from the prior settles at a target.
 
-    Each iteration, with k the KL averaged over the latest iterations,
+    In each iteration, with k the KL averaged over the latest iterations,
 
         log c <- log c + rate * clip(log(k / target_kl), -1, 1),   min_c <= c <= max_c:
 
-    too far from the prior raises c, too close lowers it. The policy needs some hundred iterations to
-    follow c: a larger rate overshoots, and so does one that starts at once, when the policy has not
-    left the prior yet and any c looks too large.
+    c rises if the policy is too far from the prior, and falls if it is too close. The policy needs some
+    hundred iterations to follow c: c overshoots with a larger rate, and also without the delay, because
+    the policy first has to leave the prior and until then any c seems too large.
 
     Args:
-        target_kl: exact KL(pi || p) to settle at, nats per step.
-        initial_c: where c starts.
-        rate: largest change of log c an iteration.
-        delay: iterations before c first moves.
-        smoothing: weight of the past in the averaged KL; 0 takes the latest rollout alone.
+        target_kl: target of the exact KL(pi || p), nats per step.
+        initial_c: initial value of c.
+        rate: largest change of log c per iteration.
+        delay: iterations before c first changes.
+        smoothing: weight of the past in the averaged KL; 0 uses only the latest rollout.
         min_c: lower bound of c.
         max_c: upper bound of c.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: a number is out of range.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class AdaptiveTemperature(tf.Module):
         if not (math.isfinite(target_kl) and target_kl > 0):
             raise ValueError(f"target_kl must be a positive number of nats, not {target_kl}")
         if not 0.0 < rate <= 1.0:
-            raise ValueError(f"rate must be above 0 and at most at 1, not {rate}")
+            raise ValueError(f"rate must be above 0 and at most 1, not {rate}")
         if delay < 0:
             raise ValueError(f"delay must be 0 or more iterations, not {delay}")
         if not 0.0 <= smoothing < 1.0:
-            raise ValueError(f"smoothing must be at or above 0 and below 1, not {smoothing}")
+            raise ValueError(f"smoothing must be at least 0 and below 1, not {smoothing}")
         if not 0.0 < min_c <= initial_c <= max_c < math.inf:
             raise ValueError(
                 f"need 0 < min_c <= initial_c <= max_c, not {min_c=}, {initial_c=}, {max_c=}"
@@ -87,10 +87,10 @@ class AdaptiveTemperature(tf.Module):
         self._weight = tf.Variable(0.0, dtype=tf.float32, trainable=False, name="kl_weight")
 
     def update(self, kl: tf.Tensor) -> None:
-        """Move c, given the exact KL of the latest rollout (nats per step)."""
+        """Update c, given the exact KL of the latest rollout (nats per step)."""
         self._sum.assign(self.smoothing * self._sum + (1.0 - self.smoothing) * kl)
         self._weight.assign(self.smoothing * self._weight + (1.0 - self.smoothing))
-        # A policy still at the prior has a KL of 0, whose logarithm is clipped like any other.
+        # A policy equal to the prior has a KL of 0; the maximum keeps the logarithm finite.
         error = tf.math.log(tf.maximum(self._smoothed_kl(), 1e-30) / self.target_kl)
         self._iterations.assign_add(1)
         rate = tf.where(self._iterations > self.delay, self.rate, 0.0)
@@ -98,7 +98,7 @@ class AdaptiveTemperature(tf.Module):
         self.c.assign(tf.clip_by_value(c, self.min_c, self.max_c))
 
     def metrics(self) -> dict[str, tf.Tensor]:
-        """Float32 scalars for the summaries."""
+        """Return float32 scalars for TensorBoard."""
         return {
             "temperature": tf.identity(self.c),
             "smoothed_kl": self._smoothed_kl(),
@@ -106,5 +106,5 @@ class AdaptiveTemperature(tf.Module):
         }
 
     def _smoothed_kl(self) -> tf.Tensor:
-        # The weights of the rollouts seen so far sum to less than 1 at first.
+        # At first the weights of the rollouts sum to less than 1.
         return tf.math.divide_no_nan(self._sum, self._weight)

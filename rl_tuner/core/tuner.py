@@ -1,4 +1,4 @@
-"""RLTuner: an online network, its target network and the frozen prior; collect, learn, soft update."""
+"""The tuner: it collects sequences, learns from replayed ones and updates the target network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rl_tuner.core.schedules import stepwise
 from rl_tuner.core.task import HostTask, Scored, Task
 from rl_tuner.core.temperature import FixedTemperature
 
-# Every use of randomness has a stream of its own, so that adding one leaves the others as they were.
+# Every use of randomness has its own stream, so that adding a stream does not change the others.
 _STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
 
 # AutoGraph takes seconds to convert a function. Functions without Python control flow on tensors skip it; a
@@ -30,7 +30,7 @@ _as_written = tf.autograph.experimental.do_not_convert
 
 
 def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor | float) -> None:
-    """Move theta' <- (1 - eta) theta' + eta theta, weight by weight (Jaques et al. 2017, section 5)."""
+    """Update theta' <- (1 - eta) theta' + eta theta for every weight (Jaques et al. 2017, section 5)."""
     for slow, fast in zip(target.weights, online.weights):
         slow.assign((1.0 - eta) * slow + eta * fast)
 
@@ -39,32 +39,32 @@ def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor
 class RLTuner(keras.Model):
     """KL-control fine-tuning of a prior against a task reward.
 
-    All three networks start from the prior's weights; the objective says how its scores start (see
-    `Objective.initial_network`). The prior never changes.
+    The online network, its target network and the frozen prior all start from the prior's weights; the
+    objective determines the initial scores (see `Objective.initial_network`).
 
     Args:
         prior: the pre-trained network, p(a|s).
-        task: what is generated and rewarded.
+        task: the task with its rewards.
         objective: Q, Psi, G or RewardOnly.
-        exploration: how actions are chosen while collecting; None is `Boltzmann()`.
-        start: what sequences are started from; None is `StartToken()`.
+        exploration: choice of actions while collecting; None is `Boltzmann()`.
+        start: start of the sequences; None is `StartToken()`.
         temperature: the temperature c; None is `FixedTemperature()`.
-        replay: what keeps sequences for learning; None is `UniformReplay()`.
+        replay: memory of sequences to learn from; None is `UniformReplay()`.
         gamma: discount.
         eta: target update rate.
         collect_size: sequences sampled per iteration.
         learn_size: sequences replayed per update.
         updates: updates per iteration.
         learning_rate: Adam's initial learning rate.
-        decay_rate: factor on the learning rate every `decay_steps` updates.
+        decay_rate: factor applied to the learning rate every `decay_steps` updates.
         decay_steps: see decay_rate.
         clip_norm: largest global L2 norm of the gradients.
         l2: weight of the sum of squared weight matrices in the loss.
-        huber: size of an error, in nats, beyond which it counts linearly; None squares all.
+        huber: Huber threshold in nats: larger errors are penalised linearly; None squares all errors.
         seed: seed of every random choice.
 
     Raises:
-        ValueError: a number is out of its range, or prior and task differ in their classes.
+        ValueError: a number is out of range, or prior and task differ in their number of classes.
     """
 
     def __init__(
@@ -164,13 +164,13 @@ class RLTuner(keras.Model):
         """Add sampled sequences and their reward to the replay.
 
         Args:
-            episode: what `act` sampled.
-            parts: part name -> float32 [B, T], their task reward part by part.
+            episode: sequences sampled by `act`.
+            parts: part name -> float32 [B, T], parts of their task reward.
 
         Returns:
             Scalar metrics of the rollout.
         """
-        # tf.add_n takes its terms in whatever order their memory comes free: not the same bits every time.
+        # The order of tf.add_n depends on free memory, so it would not give the same bits every time.
         task_reward = tf.reduce_sum(tf.stack(list(parts.values())), axis=0) * episode.mask
         self.replay.add(
             ReplayBatch(
@@ -195,13 +195,13 @@ class RLTuner(keras.Model):
     def learn(
         self, batch: ReplayBatch, weights: tf.Tensor | None = None
     ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        """Update the online network once on replayed sequences, then the target network softly.
+        """Update the online network once on replayed sequences, then the target network.
 
-        The loss is the objective's own plus l2 times the squared weight matrices.
+        The loss is that of the objective plus l2 times the squared weight matrices.
 
         Args:
             batch: B replayed sequences.
-            weights: float32 [B] weight of each sequence's squared errors; None is 1.
+            weights: float32 [B] weight of each sequence's squared errors; None is 1 for all.
 
         Returns:
             Scalar metrics of the update, and the mean absolute error of each sequence: [B].
@@ -239,14 +239,14 @@ class RLTuner(keras.Model):
 
     @tf.function
     def learn_from_replay(self) -> dict[str, tf.Tensor]:
-        """Learn `updates` times on `learn_size` replayed sequences; returns the mean metrics."""
+        """Make `updates` updates on `learn_size` replayed sequences each; return the mean metrics."""
         totals = self._update(tf.constant(0))
         for index in tf.range(1, self.updates):
             metrics = self._update(index)
             totals = {name: totals[name] + value for name, value in metrics.items()}
         return {name: value / self.updates for name, value in totals.items()}
 
-    # A function of its own is traced once, however often the loops around it name it.
+    # A separate function is traced only once, however often the loops call it.
     @tf.function(autograph=False)
     def _update(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
         seed = self._seed("replay", self.iteration * self.updates + tf.cast(index, tf.int64))
@@ -257,7 +257,7 @@ class RLTuner(keras.Model):
 
     @tf.function
     def train_iteration(self) -> dict[str, tf.Tensor]:
-        """Collect once, then learns `updates` times; returns the metrics of both."""
+        """Collect once, then make `updates` updates; return the metrics of both."""
         episode = self.act()
         metrics = self.store(episode, self.task.reward_parts(episode.tokens, episode.mask))
         metrics |= self.learn_from_replay()
@@ -267,14 +267,14 @@ class RLTuner(keras.Model):
     def train_iterations(
         self, count: int, observer: Callable[[Rollout, Scored], None] | None = None
     ) -> dict[str, float]:
-        """Run `count` >= 1 iterations; returns the scalar metrics, averaged over them.
+        """Run `count` >= 1 iterations; return their mean scalar metrics.
 
-        A task that is rewarded in the graph is trained without returning to Python. A `HostTask` scores
-        each batch while the networks learn from those before it: always one batch behind, however
-        long scoring takes, so that a seed decides the result.
+        With a reward in the graph, training does not return to Python between iterations. A `HostTask`
+        scores each batch while the networks learn from earlier batches. Learning is always one batch
+        behind, however long scoring takes, so that the result depends only on the seed.
 
         Args:
-            count: iterations.
+            count: number of iterations.
             observer: called with every batch of a `HostTask` and its `Scored`.
         """
         task = self.task

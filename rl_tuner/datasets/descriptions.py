@@ -1,4 +1,4 @@
-"""What dataset.json says: one function puts it together, one table says what each entry is."""
+"""Descriptions of datasets, dataset.json: their schema, a function that builds them and a check."""
 
 import collections
 import importlib.metadata
@@ -9,21 +9,24 @@ from typing import Any
 from rl_tuner.datasets.licences import known_licences
 
 FORMAT = 1
-# The type of each entry and what it is; a pipeline may add entries of its own.
+# Type and meaning of each entry; a pipeline may add entries of its own.
 SCHEMA: dict[str, tuple[type, str]] = {
     "format": (int, "The version of this schema."),
-    "kind": (str, "A word for what a sequence is; the task says the same."),
-    "encoding": (dict, "num_classes and what else turns classes into something a person reads."),
-    "splits": (dict, "By split: sequences, tokens, and the names of the shards."),
+    "kind": (str, "The kind of the sequences, equal to the kind of the task."),
+    "encoding": (dict, "num_classes and the other facts needed to decode the classes."),
+    "splits": (dict, "Numbers of sequences and tokens and names of the shards, by split."),
     "source": (list, "The inputs as they were given: files, folders and named collections."),
-    "licence": (dict, "By named collection of the source: what is known of its licence."),
-    "settings": (dict, "What the pipeline was asked for, where that changes the output."),
-    "inputs": (int, "How many tunes, molecules or records were found."),
-    "rejections": (dict, "By reason: how many inputs were left out; rejected.csv lists them."),
-    "changes": (dict, "By change: how many of the kept inputs were changed on the way in."),
-    "class_histogram": (list, "How often each class occurs in the training data, or all data."),
-    "properties": (dict, "By property: a histogram over the training data."),
-    "versions": (dict, "By package: the version that made the dataset."),
+    "licence": (dict, "The licence, as far as known, of each named collection in the source."),
+    "settings": (dict, "The settings of the pipeline that affect the output."),
+    "inputs": (int, "The number of tunes, molecules or records found."),
+    "rejections": (dict, "The number of rejected inputs by reason; rejected.csv lists them."),
+    "changes": (dict, "The number of accepted inputs that were changed, by change."),
+    "class_histogram": (
+        list,
+        "The number of steps of each class in the training data or all data.",
+    ),
+    "properties": (dict, "A histogram of each property over the training data."),
+    "versions": (dict, "The versions of the packages that made the dataset."),
 }
 _REQUIRED = ("kind", "encoding", "splits")
 
@@ -42,17 +45,17 @@ def describe(
     """Return the description of a dataset; `write_dataset` fills in its splits.
 
     Args:
-        kind: A word for what a sequence is, such as "melody".
-        encoding: What turns classes into something a person reads; at least num_classes.
-        class_histogram: How often each class occurs.
-        source: The inputs as they were given.
-        settings: What the pipeline was asked for.
-        reasons: The reason of each rejection.
-        packages: Packages whose versions matter.
-        **others: Further entries, such as counts.
+        kind: kind of the sequences, such as "melody".
+        encoding: facts needed to decode the classes; at least num_classes.
+        class_histogram: number of steps of each class.
+        source: the inputs as they were given.
+        settings: settings of the pipeline.
+        reasons: the reason of each rejection.
+        packages: packages whose versions are recorded.
+        **others: further entries, such as counts.
 
     Raises:
-        ValueError: if an entry is not what `SCHEMA` says.
+        ValueError: if an entry does not match `SCHEMA`.
     """
     source = list(source)
     entries = {
@@ -74,10 +77,10 @@ def describe(
 
 
 def check(description: Mapping[str, Any]) -> None:
-    """Make sure that a description is what `SCHEMA` says.
+    """Make sure that a description matches `SCHEMA`.
 
     Raises:
-        ValueError: if an entry is missing or wrong, by its name.
+        ValueError: if an entry is missing or wrong; the message names it.
     """
     for name in _REQUIRED:
         if name not in description:
@@ -97,7 +100,7 @@ def check(description: Mapping[str, Any]) -> None:
 
 
 def count(reasons: Iterable[str]) -> dict[str, int]:
-    """Return how often each text occurs, the most frequent first."""
+    """Return the number of occurrences of each reason, the most frequent first."""
     counts = collections.Counter(reasons)
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 

@@ -1,8 +1,8 @@
-"""What is known of the licences of collections that can be named instead of files."""
+"""Licences of the collections that can be named instead of files."""
 
 from collections.abc import Iterable
 
-_MUSIC21 = "the tunes are in the public domain; the collection comes under music21's corpus licence"
+_MUSIC21 = "the tunes are in the public domain; the collection is under music21's corpus licence"
 LICENCES = {
     "music21:airdsAirs": _MUSIC21,
     "music21:oneills1850": _MUSIC21,
@@ -13,5 +13,5 @@ LICENCES = {
 
 
 def known_licences(sources: Iterable[str]) -> dict[str, str]:
-    """Return what is known of the licence of each source; a source without an entry is unknown."""
+    """Return the licence of each source for which it is known."""
     return {source: LICENCES[source] for source in sources if source in LICENCES}

@@ -1,4 +1,4 @@
-"""Reading datasets: TFRecords of token sequences, described by their dataset.json."""
+"""Reading of datasets: TFRecords of token sequences, described by a dataset.json."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
 
-# Whole sequences are padded to a multiple of so many tokens.
+# Whole sequences are padded to a multiple of this number of tokens.
 _BUCKET = 8
 
 
 class SequenceDataset:
-    """A folder written by one of the pipelines.
+    """A dataset in a folder, written by one of the pipelines.
 
     Args:
-        directory: the folder that holds dataset.json and the shards it names.
+        directory: the folder with dataset.json and the shards it names.
 
     Raises:
         UserError: there is no readable dataset.json, or a shard that it names is missing.
@@ -49,7 +49,7 @@ class SequenceDataset:
 
     @property
     def kind(self) -> str:
-        """What the sequences are, such as "melody"."""
+        """The kind of the sequences, such as "melody"."""
         return self.description["kind"]
 
     @property
@@ -58,9 +58,9 @@ class SequenceDataset:
         return self.description["encoding"]["num_classes"]
 
     def examples(self, split: str) -> tf.data.Dataset:
-        """Every example of a split: (int32 [L] tokens, int32 steps a bar, 1 where there is none).
+        """Return every example of a split: (int32 [L] tokens, int32 steps per bar, 1 if there are no bars).
 
-        Kept in memory after the first pass: a large corpus has some 10 million tokens.
+        The examples are kept in memory after the first pass: a large corpus has some 10 million tokens.
 
         Raises:
             UserError: the dataset has no such split.
@@ -72,8 +72,8 @@ class SequenceDataset:
     def _records(self, split: str) -> tf.data.Dataset:
         if split not in self._shards:
             raise UserError(f"{self.directory} has no split {split!r}, only {sorted(self._shards)}")
-        # Nothing here is left for tf.data to tune, and an iterator goes only when its tuning thread wakes, up
-        # to seconds later. What is made of these records has the option too.
+        # Autotuning has nothing to tune here, and its thread can delay the deletion of an iterator for
+        # seconds. Datasets derived from these records inherit the option.
         options = tf.data.Options()
         options.autotune.enabled = False
         return tf.data.TFRecordDataset(self._shards[split]).with_options(options)
@@ -106,23 +106,24 @@ class SequenceDataset:
     def training_batches(
         self, split: str, batch_size: int, window: int, seed: int, epoch: int
     ) -> tf.data.Dataset:
-        """One epoch of shuffled windows.
+        """Return one epoch of shuffled windows.
 
-        Every sequence is cut into windows of at most `window` tokens, at a bar line that is drawn
-        anew for every sequence and epoch. A window is fed the token before it, or the start token at
-        the beginning of a sequence: so a network learns both to begin and to go on after one token.
-        Without a window, sequences stay whole, and those of a batch are about equally long.
+        Every sequence is cut into windows of at most `window` tokens, starting at a random bar line that
+        is drawn for every sequence and epoch. The first input of a window is the token before it, or the
+        start token at the beginning of a sequence, so that a network learns both to start a sequence and
+        to continue after one token. Without a window, sequences stay whole, and a batch contains
+        sequences of similar length.
 
         Args:
             split: "train" or another split.
             batch_size: windows per batch.
-            window: longest window in tokens; 0 for whole sequences.
+            window: length of the longest window in tokens; 0 for whole sequences.
             seed: seed of cuts and order.
-            epoch: number of the epoch; seed and epoch fix the batches and their order.
+            epoch: number of the epoch; seed and epoch determine the batches and their order.
 
         Returns:
-            Batches of (int32 [B, T] inputs, int32 [B, T] labels, float32 [B, T] mask), T the window or
-            the next multiple of 8 tokens.
+            Batches of (int32 [B, T] inputs, int32 [B, T] labels, float32 [B, T] mask), with T the window
+            or, for whole sequences, a multiple of 8 tokens.
         """
         if not window:
             return self._whole_batches(split, batch_size, seed, epoch)
@@ -159,13 +160,13 @@ class SequenceDataset:
                 bucket_batch_sizes=[batch_size] * (len(edges) + 1),
                 pad_to_bucket_boundary=True,
             )
-            # Buckets fill at their own pace; the last, small batches should not all come at the end.
+            # The incomplete batches of all buckets would otherwise come at the end of the epoch.
             .shuffle(64, seed=_mix(seed, epoch, 1), reshuffle_each_iteration=False)
             .prefetch(4)
         )
 
     def evaluation_batches(self, split: str, batch_size: int) -> tf.data.Dataset:
-        """Return whole sequences in order, in batches as those of `training_batches`."""
+        """Return whole sequences in order, in batches like those of `training_batches`."""
         return self.examples(split).map(self._whole).padded_batch(batch_size).prefetch(2)
 
     def _whole(self, tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -185,7 +186,7 @@ def _parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _windows(
     tokens: tf.Tensor, first: tf.Tensor, window: int, start_token: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Cuts one sequence before token `first` and then every `window` tokens; [N, window] each."""
+    """Cut one sequence before token `first` and then every `window` tokens: [N, window] each."""
     length = tf.size(tokens)
     cuts = tf.range(tf.minimum(first, length), length, window)
     splits = tf.unique(tf.concat([[0], cuts, [length]], axis=0)).y

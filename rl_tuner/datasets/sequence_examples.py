@@ -1,6 +1,6 @@
-"""tf.train.SequenceExample in protocol-buffer bytes, without TensorFlow.
+"""Serialisation of tf.train.SequenceExample without TensorFlow.
 
-The message, as far as it is used here, with its field numbers:
+The parts of the message that are used here, with their field numbers:
     SequenceExample {context = 1: Features, feature_lists = 2: FeatureLists}
     Features {feature = 1: map of string to Feature}
     FeatureLists {feature_list = 1: map of string to FeatureList}
@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 
 
 def serialise(context: Mapping[str, str | int], tokens: Iterable[int]) -> bytes:
-    """Return a SequenceExample, the same bytes for the same content.
+    """Return a SequenceExample in bytes that depend only on its content.
 
     Args:
-        context: The context features: texts become bytes, numbers int64.
-        tokens: The feature list "tokens", one int64 per step.
+        context: the context features: strings become bytes, numbers int64.
+        tokens: the feature list "tokens", one int64 per step.
 
     Raises:
         ValueError: if a number is negative.

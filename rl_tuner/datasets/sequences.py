@@ -1,4 +1,4 @@
-"""A dataset from sequences that are there already, for a task of one's own."""
+"""Writing of a dataset from token sequences, for a user's own task."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ def write_sequences(
     test_ratio: float = 0.1,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """Write sequences of classes as a dataset; equal ones become one, and a hash determines the split.
+    """Write sequences of classes as a dataset; duplicates are dropped, and a hash determines the split.
 
     Args:
         output_dir: the folder to make.
-        sequences: classes 0 .. num_classes - 1, with an end token where the task has one.
-        kind: kind of the sequences, as the task says.
+        sequences: classes 0 .. num_classes - 1, with an end token if the task has one.
+        kind: kind of the sequences, equal to the task's.
         num_classes: number of classes.
         encoding: further facts about the classes that the task's `adopt` reads.
-        source: where the sequences come from, for the model card.
+        source: origin of the sequences, for the model card.
         validation_ratio: share of the sequences for validation.
         test_ratio: share of the sequences for testing.
-        overwrite: replace an existing dataset.
+        overwrite: whether to replace an existing dataset.
 
     Returns:
         The description that is also written as dataset.json.
 
     Raises:
-        UserError: a sequence is empty or contains something else than classes, or the folder exists.
+        UserError: a sequence is empty or contains anything but classes, or the folder exists.
     """
     writer.prepare_output(output_dir, overwrite=overwrite)
     examples: dict[str, list[tuple[bytes, int]]] = {split: [] for split in writer.SPLITS}

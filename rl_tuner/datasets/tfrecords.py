@@ -1,4 +1,4 @@
-"""The TFRecord container without TensorFlow, whose start takes longer than most datasets.
+"""Reading and writing of TFRecord files without TensorFlow, whose import takes seconds.
 
 A record is: length (uint64), masked CRC-32C of the length, the data, masked CRC-32C of the data,
 all little-endian.
@@ -13,7 +13,7 @@ _FOOTER = struct.Struct("<I")
 
 
 class CorruptRecordError(ValueError):
-    """The bytes are not those of a TFRecord file, or some are missing."""
+    """A file that is not a TFRecord file, or is damaged or incomplete."""
 
 
 def write_records(path: str, records: Iterable[bytes]) -> None:
@@ -45,7 +45,7 @@ def record_spans(path: str) -> Iterator[tuple[int, int]]:
 
 
 def read_record(path: str, offset: int) -> bytes:
-    """Return the data of the record that `record_spans` found at this offset.
+    """Return the data of a record, given its offset from `record_spans`.
 
     Raises:
         CorruptRecordError: if the data do not match their checksum.
@@ -64,7 +64,7 @@ def _length(header: bytes) -> int:
         raise CorruptRecordError("a record's header is cut off")
     length, checksum = _HEADER.unpack(header)
     if _masked_crc(header[:8]) != checksum:
-        raise CorruptRecordError("not a TFRecord file, or a damaged one")
+        raise CorruptRecordError("not a TFRecord file, or damaged")
     return length
 
 

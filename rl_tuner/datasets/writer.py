@@ -1,4 +1,4 @@
-"""Datasets on disk: sharded TFRecords with a description, whole or not there at all."""
+"""Atomic writing of datasets: sharded TFRecords with a description."""
 
 import contextlib
 import csv
@@ -25,7 +25,7 @@ REJECTED_FILE = "rejected.csv"
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Rejection:
-    """An input that did not become part of the dataset, why, and what is particular to it."""
+    """A rejected input, with the reason and details."""
 
     file: str
     reason: str
@@ -33,11 +33,11 @@ class Rejection:
 
 
 class RejectedError(Exception):
-    """One input cannot be used; the rest of the run continues.
+    """Exception for an input that cannot be used; the pipeline continues with the others.
 
     Attributes:
-        reason: A short fixed phrase, counted in the dataset's description.
-        detail: What is particular to this input.
+        reason: a short fixed phrase, counted in the dataset's description.
+        detail: details of this input.
     """
 
     def __init__(self, reason: str, detail: str = ""):
@@ -47,7 +47,7 @@ class RejectedError(Exception):
 
 
 def split_of(key: bytes, *, validation_ratio: float, test_ratio: float) -> str:
-    """Return the split of whatever has this key: always the same one, by its SHA-256."""
+    """Return the split for a key, which is determined by the SHA-256 of the key."""
     fraction = int.from_bytes(hashlib.sha256(key).digest()[:8], "big") / 2**64
     if fraction < test_ratio:
         return "test"
@@ -57,25 +57,24 @@ def split_of(key: bytes, *, validation_ratio: float, test_ratio: float) -> str:
 
 
 def digest(text: str) -> str:
-    """Return the SHA-256 of a text in hexadecimal: a name for it, and an order without a pattern."""
+    """Return the SHA-256 of a text in hexadecimal, used as its name and for a random but fixed order."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def why(rejections: Iterable[Rejection]) -> str:
-    """Return the reasons and their counts as the end of a message; nothing where there are none."""
+    """Return the counts of the reasons as the end of a message; empty if there are no rejections."""
     counts = descriptions.count(rejection.reason for rejection in rejections)
     text = ", ".join(f"{count} {reason}" for reason, count in counts.items())
     return f" (rejected: {text})" if text else ""
 
 
 def refuse(output_dir: str, message: str, rejections: Sequence[Rejection]) -> NoReturn:
-    """Give up a dataset of which nothing is left, and says what was lost.
+    """Write the rejections of a dataset that would be empty, and raise an error.
 
-    The list of rejections goes into output_dir or, where a dataset that is not lost stands there,
-    beside it.
+    The list of rejections is written into output_dir or, if that contains a dataset, next to it.
 
     Raises:
-        UserError: always; its message says why, and where the list is.
+        UserError: always; the message gives the reasons and the path of the list.
     """
     path = os.path.join(output_dir, REJECTED_FILE)
     if os.path.exists(os.path.join(output_dir, DESCRIPTION_FILE)):
@@ -85,8 +84,10 @@ def refuse(output_dir: str, message: str, rejections: Sequence[Rejection]) -> No
         os.makedirs(folder or ".", exist_ok=True)
         write_rejections(folder, rejections, name)
     except OSError as error:
-        raise UserError(f"{message}{why(rejections)}; no {path}: {error.strerror}") from error
-    raise UserError(f"{message}{why(rejections)}; {path} lists what was left out")
+        raise UserError(
+            f"{message}{why(rejections)}; {path} cannot be written: {error.strerror}"
+        ) from error
+    raise UserError(f"{message}{why(rejections)}; {path} lists the rejected inputs")
 
 
 def write_dataset(
@@ -98,16 +99,15 @@ def write_dataset(
     num_shards: int,
     overwrite: bool,
 ) -> None:
-    """Write a whole dataset, or nothing at all.
+    """Write a dataset atomically.
 
     Args:
-        output_dir: The folder to make.
-        description: What dataset.json says, as `descriptions.describe` puts it together; its
-            "splits" are filled in.
-        examples: By split, serialised examples with their number of tokens.
-        rejections: What was left out.
-        num_shards: Files per split.
-        overwrite: Replace an existing dataset.
+        output_dir: the folder to make.
+        description: content of dataset.json from `descriptions.describe`; its "splits" are filled in.
+        examples: serialised examples with their number of tokens, by split.
+        rejections: the rejected inputs.
+        num_shards: number of files per split.
+        overwrite: whether to replace an existing dataset.
 
     Raises:
         UserError: if output_dir cannot be written or must not be replaced.
@@ -131,7 +131,7 @@ def write_dataset(
 
 
 def write_shards(folder: str, split: str, records: Sequence[bytes], num_shards: int) -> list[str]:
-    """Write serialised examples round robin over the shards of a split; returns their names."""
+    """Distribute serialised examples over the shards of a split in turn; return the shards' names."""
     names = [f"{split}-{i:05d}-of-{num_shards:05d}.tfrecord" for i in range(num_shards)]
     for shard, name in enumerate(names):
         tfrecords.write_records(os.path.join(folder, name), records[shard::num_shards])
@@ -148,9 +148,9 @@ def write_description(folder: str, description: Mapping[str, Any]) -> None:
 def write_rejections(
     folder: str, rejections: Iterable[Rejection], name: str = REJECTED_FILE
 ) -> None:
-    """Write rejected.csv, sorted."""
+    """Write rejected.csv, sorted by file."""
     path = os.path.join(folder, name)
-    # A name may hold any byte that a file system allows.
+    # A file name may contain any byte that the file system allows.
     with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "reason", "detail"])
@@ -158,10 +158,10 @@ def write_rejections(
 
 
 def prepare_output(output_dir: str, *, overwrite: bool) -> str:
-    """Make sure that a dataset may be written here; call it before the long work begins.
+    """Make sure that a dataset can be written to a folder; call it before any long work.
 
-    What killed runs left beside output_dir is removed, and a dataset that was about to be
-    replaced is put back.
+    Temporary folders of killed runs next to output_dir are removed, and a dataset that was about to
+    be replaced is restored.
 
     Returns:
         The folder's full path.
@@ -177,20 +177,22 @@ def prepare_output(output_dir: str, *, overwrite: bool) -> str:
     except OSError as error:
         raise UserError(f"cannot write {output_dir}: {error.strerror}") from error
     if os.path.lexists(full_path) and not os.path.isdir(full_path):
-        raise UserError(f"output is not a folder: {output_dir}")
-    # What a run without a result leaves is nobody's work.
+        raise UserError(f"{output_dir} is not a folder; choose another output_dir")
+    # A folder with only a list of rejections is the output of a run without a result.
     if content == [REJECTED_FILE]:
         content = []
     if content and DESCRIPTION_FILE not in content:
-        raise UserError(f"output folder is not empty and no dataset: {output_dir}")
+        raise UserError(
+            f"{output_dir} is not empty and does not contain a dataset; choose another output_dir"
+        )
     if content and not overwrite:
-        raise UserError(f"output folder exists: {output_dir} (--overwrite replaces it)")
+        raise UserError(f"{output_dir} contains a dataset; set overwrite to replace it")
     return full_path
 
 
 @contextlib.contextmanager
 def whole_folder(output_dir: str, *, overwrite: bool) -> Iterator[str]:
-    """Give a temporary folder that becomes output_dir if the block ends well, else vanishes.
+    """Yield a temporary folder that becomes output_dir if the block succeeds, else is deleted.
 
     Raises:
         UserError: if output_dir cannot be written or must not be replaced.
@@ -207,7 +209,7 @@ def whole_folder(output_dir: str, *, overwrite: bool) -> Iterator[str]:
             yield temporary
             for entry in os.scandir(temporary):
                 _sync(entry.path)
-            # Another run may have been faster.
+            # Another run may have written output_dir in the meantime.
             prepare_output(output_dir, overwrite=overwrite)
             _publish(temporary, full_path)
             _sync(parent)
@@ -216,7 +218,7 @@ def whole_folder(output_dir: str, *, overwrite: bool) -> Iterator[str]:
 
 
 def _publish(temporary: str, full_path: str) -> None:
-    # mkdtemp makes folders that only their owner may enter.
+    # mkdtemp makes folders that only their owner can access.
     umask = os.umask(0)
     os.umask(umask)
     os.chmod(temporary, 0o777 & ~umask)
@@ -231,7 +233,7 @@ def _publish(temporary: str, full_path: str) -> None:
 
 
 def _clean(parent: str, name: str) -> None:
-    """Remove what killed runs left; a folder whose run still lives is locked."""
+    """Remove the temporary folders of killed runs; those of live runs are locked."""
     pattern = os.path.join(glob.escape(parent), glob.escape(f".{name}"))
     for leftover in glob.glob(f"{pattern}.partial-*"):
         descriptor = os.open(leftover, os.O_RDONLY)

@@ -101,5 +101,5 @@ def test_other_sequences_have_no_kl():
     class LongerTask(TinyTask):
         horizon = T + 1
 
-    with pytest.raises(ValueError, match="KL needs the same"):
+    with pytest.raises(ValueError, match="KL needs equal classes"):
         distribution().kl_divergence(distribution(task=LongerTask()))

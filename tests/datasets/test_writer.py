@@ -94,7 +94,7 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
 
 def test_a_dataset_is_replaced_only_on_request(tmp_path):
     write(tmp_path / "d", "1")
-    with pytest.raises(UserError, match="--overwrite"):
+    with pytest.raises(UserError, match="set overwrite"):
         write(tmp_path / "d", "2")
     with pytest.raises(RuntimeError), writer.whole_folder(str(tmp_path / "d"), overwrite=True):
         raise RuntimeError
@@ -141,7 +141,7 @@ def test_the_folder_of_a_living_run_is_left_alone(tmp_path):
 def test_a_run_killed_while_replacing_loses_nothing(tmp_path):
     write(tmp_path / "d", "old")
     os.rename(tmp_path / "d", tmp_path / ".d.replaced-x")
-    with pytest.raises(UserError, match="--overwrite"):
+    with pytest.raises(UserError, match="set overwrite"):
         write(tmp_path / "d", "new")
     assert (tmp_path / "d" / writer.DESCRIPTION_FILE).read_text() == "old"
 
