@@ -10,9 +10,9 @@ import argparse
 import json
 import os
 import struct
+import sys
 from collections.abc import Iterable
-
-import tensorflow as tf
+from types import ModuleType
 
 _TICKS_PER_QUARTER = 480
 _VELOCITY = 90
@@ -41,9 +41,24 @@ def _delta(ticks: int) -> bytes:
     return bytes(reversed(found))
 
 
+def load_tensorflow() -> ModuleType:
+    """Import TensorFlow without the lines that it writes about its build and about missing GPUs."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        import tensorflow
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+    return tensorflow
+
+
 def write(model_dir: str, output_dir: str, count: int, seed: int) -> list[str]:
     """Write the sequences that a model generates and return the paths."""
-    model = tf.saved_model.load(model_dir)
+    model = load_tensorflow().saved_model.load(model_dir)
     made = {name: value.numpy() for name, value in model.generate(count=count, seed=seed).items()}
     os.makedirs(output_dir, exist_ok=True)
     if "smiles" in made:

@@ -432,7 +432,7 @@ def write_with_the_example(python, tuners, folder):
     for name in ("melody_psi", "molecule_q"):
         command = [python, "-I", script, str(folder / name), "--count=4", f"--output_dir={out}"]
         done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.returncode == 0 and done.stderr == "", done.stderr[-3000:]
     # What `generate` gave for the same count and seed.
     melodies, molecules = (np.load(folder / f"{name}.npz") for name in ("melody_psi", "molecule_q"))
     for row, tokens in enumerate(melodies["defaults/tokens"]):
