@@ -1,4 +1,4 @@
-"""Facts about the machine and the packages that figures depend on."""
+"""Facts about the machine and the versions of packages, recorded with every result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "gin-config", "note-seq", "rdkit")
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, and how busy the machine is with other work."""
+    """Return the processor, the number of cores and the load of the machine."""
     return {
         "cores": available_processors(),
         "cpu": cpu_model(),
@@ -22,13 +22,13 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Python and the packages that figures depend on."""
+    """Return the versions of Python and of the packages that affect results."""
     names = {"python": platform.python_version()}
     return names | {name: metadata.version(name) for name in PACKAGES}
 
 
 def cpu_model() -> str:
-    """The name of the processor."""
+    """Return the name of the processor."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             names = [

@@ -1,1 +1,1 @@
-"""Raw files (MIDI, ABC, MusicXML, SMILES) to TFRecords of integer sequences."""
+"""Pipelines that convert raw files (MIDI, ABC, MusicXML, SMILES) into TFRecords of integer sequences."""

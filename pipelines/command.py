@@ -1,4 +1,4 @@
-"""What the commands of all pipelines share: flags from settings, and one line about the result."""
+"""Common parts of the pipelines' commands: flags from settings, and the summary of the result."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,29 +13,29 @@ from rl_tuner.common import command_line
 def define_flags(
     values: flags.FlagValues, settings_class: type[DatasetSettings], inputs: str
 ) -> None:
-    """Define --input, --output_dir and a flag per setting.
+    """Define --input, --output_dir and one flag per setting.
 
     Args:
         values: Receives the flags.
         settings_class: The settings, with their defaults.
-        inputs: What --input takes.
+        inputs: Help text for --input.
     """
     flags.DEFINE_multi_string(
         "input",
         None,
-        f"{inputs} Comma-separated or repeated.",
+        f"{inputs} Separate several by commas, or repeat the flag.",
         flag_values=values,
         required=True,
     )
     flags.DEFINE_string(
-        "output_dir", None, "The folder to make.", flag_values=values, required=True
+        "output_dir", None, "Folder for the dataset.", flag_values=values, required=True
     )
     for field in dataclasses.fields(settings_class):
         _define_flag(values, field)
 
 
 def call(build: Callable[..., dict[str, Any]], values: flags.FlagValues) -> dict[str, Any]:
-    """Call a builder with the flags; returns the dataset's description."""
+    """Call a builder with the flags; return the dataset's description."""
     settings = values.flag_values_dict()
     del settings["log"]
     inputs = command_line.split_list(settings.pop("input"))
@@ -43,12 +43,12 @@ def call(build: Callable[..., dict[str, Any]], values: flags.FlagValues) -> dict
 
 
 def splits(description: dict[str, Any]) -> str:
-    """Return how many sequences each split has."""
+    """Return the number of sequences of each split as text."""
     return ", ".join(f"{n['sequences']} {name}" for name, n in description["splits"].items())
 
 
 def losses(description: dict[str, Any]) -> str:
-    """Return what was rejected or changed, and how often."""
+    """Return the numbers of rejections and changes as text."""
     found = f"rejected: {_counts(description['rejections']) or 'none'}"
     changes = description.get("changes")
     return f"{found}; changed: {_counts(changes)}" if changes else found

@@ -1,4 +1,4 @@
-"""Inputs as a person gives them (files and folders) to a list of files."""
+"""Expansion of inputs (files and folders) into a list of files."""
 
 import dataclasses
 import os
@@ -12,8 +12,9 @@ class InputFile:
     """A file to read.
 
     Attributes:
-        name: How to call it: its path below the folder that was given, never the machine's path.
-        path: Where it is.
+        name: Name in messages and descriptions: the given folder's name and the path below it, never the
+            full path.
+        path: Path of the file.
     """
 
     name: str
@@ -21,7 +22,7 @@ class InputFile:
 
 
 def list_files(inputs: Iterable[str], *, recursive: bool = True) -> list[InputFile]:
-    """Return the files of some files and folders, sorted, each once; hidden ones are left out.
+    """Return the given files and the files in the given folders, sorted, without duplicates or hidden files.
 
     Raises:
         UserError: if an input does not exist or cannot be read.
@@ -33,7 +34,7 @@ def list_files(inputs: Iterable[str], *, recursive: bool = True) -> list[InputFi
         elif os.path.isfile(given):
             files = [InputFile(os.path.basename(given), given)]
         else:
-            raise UserError(f"input not found: {given}")
+            raise UserError(f"input {given} does not exist")
         for file in files:
             real = os.path.realpath(file.path)
             found[real] = min(file, found.get(real, file))

@@ -1,9 +1,9 @@
-"""Makes a dataset of melodies from the examples that Magenta's melody_rnn trains on.
+"""Makes a dataset of melodies from the training examples of Magenta's melody_rnn.
 
 python -m pipelines.magenta_to_tfrecord --input=training_melodies.tfrecord --output_dir=melodies
 
-The folder gets sharded TFRecords of SequenceExamples for training, validation and testing,
-dataset.json, which describes them, and rejected.csv, which says what was left out and why.
+The output folder contains sharded TFRecords of SequenceExamples for training, validation and testing,
+dataset.json, which describes them, and rejected.csv, which lists the rejected inputs with the reasons.
 """
 
 from absl import flags
@@ -23,7 +23,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     command.define_flags(
         values,
         settings.MagentaSettings,
-        "TFRecords of basic_rnn's one-hot examples, or folders of .tfrecord files.",
+        "TFRecord files of basic_rnn's one-hot examples, or folders of .tfrecord files.",
     )
 
 

@@ -3,8 +3,8 @@
 python -m pipelines.midi_to_tfrecord --input=tunes/,book.abc --output_dir=melodies
 python -m pipelines.midi_to_tfrecord --input=music21:oneills1850 --output_dir=melodies
 
-The folder gets sharded TFRecords of SequenceExamples for training, validation and testing,
-dataset.json, which describes them, and rejected.csv, which says what was left out and why.
+The output folder contains sharded TFRecords of SequenceExamples for training, validation and testing,
+dataset.json, which describes them, and rejected.csv, which lists the rejected inputs with the reasons.
 """
 
 from absl import flags

@@ -1,7 +1,7 @@
-"""A function over many items in worker processes that can be killed.
+"""Application of a function to many items in worker processes that can be killed.
 
-A worker that outlives the time limit, even in C code that no signal reaches, or that dies is
-replaced; only its item is lost.
+A worker that exceeds the time limit, even in C code that ignores signals, or that dies is replaced;
+only its item is lost.
 """
 
 import collections
@@ -27,11 +27,11 @@ def map_isolated(
     """Yield the outcome of function(item) for every item, in the order of the items.
 
     Args:
-        function: Importable by its module and name; it and the items travel by pickle.
-        items: What to call it on.
-        num_processes: How many workers run at once.
-        timeout_seconds: How long one call may take before its worker is killed.
-        memory_mb: The address space of a worker in MiB; 0 for no limit.
+        function: Function that can be imported by its module and name; it and the items are pickled.
+        items: The items.
+        num_processes: Number of workers.
+        timeout_seconds: Time limit of one call, after which its worker is killed.
+        memory_mb: Limit on the address space of a worker in MiB; 0 for no limit.
         preload: Modules that a worker imports before its first item, outside the time limit.
 
     Raises:
@@ -61,16 +61,16 @@ def map_in_chunks(
     chunk_size: int,
     **options: Any,
 ) -> Iterator[Outcome]:
-    """Yield the outcome of function(item) for every item, for items quicker than their transport.
+    """Yield the outcome of function(item) for every item, for calls that take less time than transport.
 
-    A chunk has no more time than one item: whatever is too slow in company is too slow alone. The
-    items of a chunk that fails are tried again one at a time, after all others, so that only the
-    culprit is lost. The order is the same for any number of processes, unless time runs out.
+    Items are sent in chunks, and a chunk has the time limit of one item. The items of a chunk that
+    fails are tried again one at a time, after all others, so that only the item at fault is lost. The
+    order is the same for any number of processes, unless a time limit is exceeded.
 
     Args:
-        function: As for `map_isolated`.
-        items: What to call it on.
-        chunk_size: Items that travel together.
+        function: Function as in `map_isolated`.
+        items: The items.
+        chunk_size: Number of items per chunk.
         **options: The options of `map_isolated`.
 
     Raises:
@@ -97,7 +97,7 @@ def _step(
     timeout_seconds: float,
     start: Callable[[], Worker],
 ) -> None:
-    """Wait until something happens to a worker, and deals with it."""
+    """Wait for the next event of a worker and handle it."""
     deadline = min(worker.deadline for worker in workers)
     pipes = [worker.pipe for worker in workers]
     ready = connection.wait(pipes, timeout=max(0.0, deadline - time.monotonic()))

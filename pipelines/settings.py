@@ -1,7 +1,7 @@
-"""The settings of a pipeline: each written once, with its type, default, range and meaning.
+"""Definition of a pipeline's settings, each in one place with its type, default, range and help text.
 
-From a dataclass of settings come the parameters of the function that gin and Python call, the flags
-of the command, the range checks and the part of dataset.json that says what was asked for.
+A dataclass of settings determines the parameters of the function that gin and Python call, the flags
+of the command, the range checks and the settings in dataset.json.
 """
 
 import dataclasses
@@ -28,11 +28,11 @@ def setting(
     """Return a field of a dataclass of settings.
 
     Args:
-        default: Its default.
-        text: What it means, in a sentence or two.
-        least: The least number that makes sense.
-        above: The number that it has to exceed.
-        choices: The only texts that make sense.
+        default: The default.
+        text: Help text, a sentence or two.
+        least: The smallest valid number.
+        above: The number that the value must exceed.
+        choices: The valid strings.
         cosmetic: Whether the output is the same for any value.
     """
     values = (text, least, above, tuple(choices), cosmetic)
@@ -41,21 +41,21 @@ def setting(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetSettings:
-    """What every pipeline can be asked for.
+    """The settings of all pipelines.
 
     Raises:
-        UserError: if a value is out of its range.
+        UserError: if a value is out of range.
     """
 
-    recursive: bool = setting(True, "Look into folders within folders.")
-    validation_ratio: float = setting(0.1, "The share of the data for validation.", least=0)
-    test_ratio: float = setting(0.1, "The share of the data for testing.", least=0)
-    num_shards: int = setting(1, "Files per split.", least=1)
+    recursive: bool = setting(True, "Include subfolders.")
+    validation_ratio: float = setting(0.1, "Share of the data for validation.", least=0)
+    test_ratio: float = setting(0.1, "Share of the data for testing.", least=0)
+    num_shards: int = setting(1, "Number of files per split.", least=1)
     num_processes: int = setting(
-        0, "Worker processes; 0 for one per processor.", least=0, cosmetic=True
+        0, "Number of worker processes; 0 for one per processor.", least=0, cosmetic=True
     )
     overwrite: bool = setting(
-        False, "Replace an existing dataset, once the new one is complete.", cosmetic=True
+        False, "Replace an existing dataset when the new one is complete.", cosmetic=True
     )
 
     def __post_init__(self) -> None:
@@ -63,10 +63,13 @@ class DatasetSettings:
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
         if self.validation_ratio + self.test_ratio >= 1:
-            raise UserError("validation_ratio and test_ratio leave nothing to train on")
+            raise UserError(
+                "validation_ratio and test_ratio must add up to less than 1, not "
+                f"{self.validation_ratio} + {self.test_ratio}"
+            )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what changes the output, as dataset.json says it."""
+        """Return the settings that affect the output, for dataset.json."""
         values = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -76,7 +79,7 @@ class DatasetSettings:
 
     @classmethod
     def cosmetic(cls) -> frozenset[str]:
-        """Return the names of the settings that do not change the output."""
+        """Return the names of the settings that do not affect the output."""
         return frozenset(f.name for f in dataclasses.fields(cls) if f.metadata["cosmetic"])
 
 
@@ -84,10 +87,11 @@ Build = Callable[[list[str], str, Any], dict[str, Any]]
 
 
 def builder(settings_class: type[DatasetSettings]) -> Callable[[Build], Callable[..., dict]]:
-    """Return a decorator that turns (inputs, output_dir, settings) into a function of keywords.
+    """Return a decorator that gives a function of (inputs, output_dir, settings) a keyword per setting.
 
-    The function has an explicit parameter per setting, which gin and `inspect.signature` see, and the
-    attributes `settings_class` and `cosmetic_settings`, the names of what does not change the output.
+    The decorated function has one explicit parameter per setting, which gin and `inspect.signature`
+    see, and the attributes `settings_class` and `cosmetic_settings`, the names of the settings that do
+    not affect the output.
     """
 
     def decorate(function: Build) -> Callable[..., dict[str, Any]]:
@@ -102,7 +106,7 @@ def builder(settings_class: type[DatasetSettings]) -> Callable[[Build], Callable
             inputs = [inputs] if isinstance(inputs, str) else list(inputs)
             return function(inputs, output_dir, settings_class(**given))
 
-        # gin looks behind a wrapper, where the settings are no parameters yet.
+        # gin would inspect the wrapped function, which does not have the settings as parameters.
         del build.__wrapped__
         build.__doc__ = _documentation(function, fields)
         attributes = {
@@ -145,7 +149,7 @@ def _signature(function: Build, fields: Iterable[dataclasses.Field]) -> inspect.
 
 
 def _documentation(function: Build, fields: Iterable[dataclasses.Field]) -> str:
-    """Return the function's docstring with a line per setting instead of `settings`."""
+    """Return the function's docstring with one line per setting in place of `settings`."""
     text = inspect.getdoc(function) or ""
     lines = "\n".join(f"    {field.name}: {field.metadata['help']}" for field in fields)
     start, found, rest = text.partition("    settings: ")

@@ -1,10 +1,10 @@
-"""Makes a dataset of molecules from SMILES, tables of them and SD files.
+"""Makes a dataset of molecules from SMILES files, tables with SMILES and SD files.
 
 python -m pipelines.smiles_to_tfrecord --input=mine.smi,more/ --output_dir=molecules
 python -m pipelines.smiles_to_tfrecord --input=builtin:nci --output_dir=molecules
 
-The folder gets sharded TFRecords of SequenceExamples for training, validation and testing,
-dataset.json, which describes them, and rejected.csv, which says what was left out and why.
+The output folder contains sharded TFRecords of SequenceExamples for training, validation and testing,
+dataset.json, which describes them, and rejected.csv, which lists the rejected inputs with the reasons.
 """
 
 from absl import flags
@@ -25,8 +25,8 @@ def _define_flags(values: flags.FlagValues) -> None:
     command.define_flags(
         values,
         settings.MoleculeSettings,
-        f"Files or folders of {' '.join(readers.FORMATS)}, each also packed with gzip, or a set that"
-        f" comes with RDKit ({builtin}).",
+        f"Files or folders of {' '.join(readers.FORMATS)}, also compressed with gzip, or a set that is"
+        f" part of RDKit ({builtin}).",
     )
 
 

@@ -1,4 +1,4 @@
-"""What the experiments share: seeds, runs, mean and spread, tables, and how results were made."""
+"""Common parts of the experiments: seeds, runs, mean and spread, tables and provenance of results."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from rl_tuner.common.tables import format_cell
 
 
 def define_flags(values: flags.FlagValues, what: str, count_flag: str) -> None:
-    """Define what the tables of the paper share.
+    """Define the flags that the tables of the paper share.
 
     Args:
         values: receives the flags.
-        what: the sequences, such as "molecules".
-        count_flag: the flag that says how many are drawn from each model.
+        what: name of the sequences, such as "molecules".
+        count_flag: name of the flag for the number of sequences drawn from each model.
     """
     command_line.define_work_dir(values)
     flags.DEFINE_string(
         "data",
         None,
-        f"A file or folder of {what}; by default the corpus of the gin files.",
+        f"File or folder of {what}; by default the corpus of the gin files.",
         flag_values=values,
     )
     flags.DEFINE_string(
         "name",
         None,
-        "Ends the names of the files written; by default the last part of --data.",
+        "Suffix of the names of the written files; by default the last part of --data.",
         flag_values=values,
     )
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
     flags.DEFINE_integer(
         "steps",
         None,
-        "Environment steps (tokens); by default those of the gin files.",
+        "Number of environment steps (tokens); by default that of the gin files.",
         1,
         flag_values=values,
     )
@@ -50,13 +50,13 @@ def define_flags(values: flags.FlagValues, what: str, count_flag: str) -> None:
         count_flag, 100_000, f"Number of {what} drawn from each model.", 1, flag_values=values
     )
     flags.DEFINE_multi_string(
-        "gin_param", [], "A gin binding for every run; repeat it for several.", flag_values=values
+        "gin_param", [], "A gin binding for all runs; repeat it for several.", flag_values=values
     )
     flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
 
 
 def data_name(values: flags.FlagValues) -> str:
-    """Return --name, or the last part of --data without its ending, or nothing."""
+    """Return --name, or else the last part of --data without its suffix, or else ""."""
     if not values.data:
         return values.name or ""
     return values.name or os.path.splitext(os.path.basename(os.path.abspath(values.data)))[0]
@@ -65,7 +65,7 @@ def data_name(values: flags.FlagValues) -> str:
 def shared_bindings(
     builder: str, data: str | None, name: str, steps: int | None, count: int
 ) -> list[str]:
-    """Return gin bindings that every run shares; one prior serves the tuning runs of every seed."""
+    """Return the gin bindings of all runs; the tuning runs of all seeds share one prior."""
     params = ["job.prior_seed = 0", f"job.evaluation_sequences = {count}"]
     if steps:
         params.append(f"tune.steps = {steps}")
@@ -75,27 +75,27 @@ def shared_bindings(
 
 
 def parse_seeds(texts: Sequence[str]) -> list[int]:
-    """The whole numbers in `texts`.
+    """Return the whole numbers in `texts`.
 
     Raises:
-        UserError: there is none, or one is not a whole number from 0 on, or comes twice.
+        UserError: there are no numbers, one is not a whole number of at least 0, or one is repeated.
     """
     if not texts or not all(text.strip().isdigit() for text in texts):
-        raise UserError(f"--seeds takes whole numbers such as 0,1,2, not {','.join(texts)!r}")
+        raise UserError(f"--seeds must be whole numbers such as 0,1,2, not {','.join(texts)!r}")
     seeds = [int(text) for text in texts]
     if len(set(seeds)) < len(seeds):
-        raise UserError(f"--seeds holds a number twice: {','.join(texts)}")
+        raise UserError(f"--seeds must not repeat a number: {','.join(texts)}")
     return seeds
 
 
 def run_model(
     gin_file: str, params: Sequence[str], seed: int, work_dir: str, run_dir: str
 ) -> dict[str, Any]:
-    """Tunes and measures one model, or reuses it.
+    """Tune and measure one model, or reuse it.
 
     Returns:
-        `metrics` by model ("prior", "tuned"), `history` (evaluations during training), `settings`,
-        and the `run_dir`.
+        `metrics` by model ("prior", "tuned"), `history` (evaluations during training), `settings`
+        and `run_dir`.
     """
     from rl_tuner.jobs import configuration
     from rl_tuner.jobs.job import run_point
@@ -108,9 +108,9 @@ def run_model(
 
 
 def summarise(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
-    """Mean, standard deviation and values over seeds, metric by metric.
+    """Return the mean, standard deviation and values over seeds of each metric.
 
-    A metric that is undefined for a seed is left out; the deviation of one value is None.
+    Undefined values are left out; the deviation of a single value is None.
     """
     summary = {}
     for metric in rows[0]:
@@ -124,7 +124,7 @@ def summarise(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str,
 
 
 def footer(facts: Mapping[str, Any]) -> list[str]:
-    """How results were made, as lines of Markdown."""
+    """Return the provenance of results as lines of Markdown."""
     data, where = facts["data"], facts["machine"]
     splits = ", ".join(
         f"{name} {split['sequences']:,} sequences ({split['tokens']:,} tokens)"
@@ -146,12 +146,12 @@ def markdown_table(
     columns: Mapping[str, Mapping[str, Mapping[str, Any]]],
     published: Mapping[str, Mapping[str, float]],
 ) -> list[str]:
-    """A row a metric, one column per model (mean and spread), then the published columns.
+    """Return a table: one row per metric, one column per model (mean and spread), then published columns.
 
     Args:
         rows: metric, label and kind, see `format_cell`.
-        columns: what `summarise` gave, by model.
-        published: numbers by column; what they lack stays empty.
+        columns: results of `summarise`, by model.
+        published: column -> metric -> value; missing metrics stay empty.
     """
     header = ["Metric", *columns, *(f"paper {name}" for name in published)]
     lines = [f"| {' | '.join(header)} |", "|---" + "|---:" * (len(header) - 1) + "|"]
@@ -171,7 +171,7 @@ def markdown_table(
 
 
 def format_scores(scores: Mapping[str, float] | None) -> str:
-    """The prior's quality in words."""
+    """Return the prior's scores as text."""
     if not scores:
         return "given"
     return (
@@ -181,7 +181,7 @@ def format_scores(scores: Mapping[str, float] | None) -> str:
 
 
 def provenance(program: str, run: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, Any]:
-    """How the results were made: command, data, versions and machine."""
+    """Return the provenance of the results: command, data, versions and machine."""
 
     from rl_tuner.priors.files import load_prior
 
@@ -205,5 +205,5 @@ def provenance(program: str, run: Mapping[str, Any], seeds: Sequence[int]) -> di
 
 
 def _result_flags() -> list[str]:
-    """The command line without the flags that only say where files go."""
+    """Return the command line without the flags for folders."""
     return [a for a in sys.argv[1:] if not a.startswith(("--work_dir=", "--output_dir="))]

@@ -1,10 +1,10 @@
-"""What lambda does to the speed of learning melodies: reward and log p over training, gamma .5 and 1.
+"""Effect of lambda on learning melodies: reward and KL over training, for gamma = 0.5 and 1.
 
 python -m benchmarks.paper.lambda_music
 python -m benchmarks.paper.lambda_music --steps=20000 --output_dir=/tmp/lambda
 
-Writes lambda_music.md, .json and .png. With gamma = 1 a whole melody's reward reaches every note, some ten
-times what gamma = .5 lets through: so c is ten times as large. Finished runs are reused.
+Writes lambda_music.md, .json and .png. With gamma = 1 the reward of the whole melody reaches every note,
+about ten times as much as with gamma = 0.5, so c is ten times as large. Finished runs are reused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from absl import flags
 from benchmarks.paper.experiments import footer, provenance, run_model
 from rl_tuner.common import command_line
 
-# gamma, and the temperature c that goes with it.
+# Pairs of gamma and the temperature c used with it.
 DISCOUNTS = ((0.5, 0.5), (1.0, 5.0))
 LAMBDAS = (0.0, 0.5, 0.9, 1.0)
 PANELS = (
@@ -30,16 +30,16 @@ ROWS = ("task_reward", "kl", "log_prior", "entropy", "distinct")
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
     command_line.define_work_dir(values)
-    flags.DEFINE_integer("steps", 1_000_000, "Environment steps a run.", 1, flag_values=values)
+    flags.DEFINE_integer("steps", 1_000_000, "Environment steps per run.", 1, flag_values=values)
     flags.DEFINE_integer("seed", 0, "Seed of the runs.", 0, flag_values=values)
     flags.DEFINE_multi_string(
-        "gin_param", [], "A gin binding for every run; repeat it for several.", flag_values=values
+        "gin_param", [], "A gin binding for all runs; repeat it for several.", flag_values=values
     )
     flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
 
@@ -70,7 +70,7 @@ def _run(values: flags.FlagValues) -> None:
 def write_results(
     runs: Mapping[tuple[float, float], Mapping[str, Any]], seeds: Sequence[int], output_dir: str
 ) -> list[str]:
-    """Writes table, numbers and plot; returns their paths."""
+    """Write table, numbers and plot; return their paths."""
     from rl_tuner.common.files import write_text
 
     facts = provenance("lambda_music", next(iter(runs.values())), seeds)
@@ -88,7 +88,7 @@ def write_results(
 
 
 def plot(histories: Mapping[tuple[float, float], Sequence[Mapping[str, float]]], path: str) -> None:
-    """Draws reward and KL over training: a row of panels per gamma, one line per lambda."""
+    """Draw reward and KL over training: one row of panels per gamma, one line per lambda."""
     from rl_tuner.common.figures import new_figure, save_figure
 
     figure = new_figure(11, 8)
@@ -112,7 +112,7 @@ def plot(histories: Mapping[tuple[float, float], Sequence[Mapping[str, float]]],
 def format_markdown(
     rows: Sequence[Mapping[str, Any]], facts: Mapping[str, Any], picture: str
 ) -> str:
-    """The end of each run, the curves, and how they were made."""
+    """Return a report with the final metrics of each run, the curves and their provenance."""
     header = ["gamma", "lambda", "r_T", "KL", "log p", "entropy", "distinct"]
     lines = [f"| {' | '.join(header)} |", "|---:" * len(header) + "|"]
     for row in rows:
@@ -120,7 +120,7 @@ def format_markdown(
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(
         [
-            "# What lambda does for melodies",
+            "# Effect of lambda on melodies",
             "",
             f"Psi-learning, {facts['steps']:,} environment steps, one seed; {facts['sequences']:,} melodies "
             "measured at the end. KL, log p and entropy in nats per step.",

@@ -1,10 +1,10 @@
-"""How fast a molecule score is learned: mean score against molecules scored, by objective.
+"""Speed of learning a molecule score: mean score against molecules scored, for several losses.
 
 python -m benchmarks.paper.molecule_learning --data=data/zinc_24k.smi
 
-The score is the mean of QED and normalised SA, 0 for what is not a molecule (gin/score_molecules.gin). Each
-point is the mean of the latest 512 molecules that tuning itself sampled. Writes molecule_learning.md, .json
-and .png. Finished runs are reused.
+The score is the mean of QED and normalised SA, 0 for an invalid molecule (gin/score_molecules.gin). Each
+point is the mean over the latest 512 molecules sampled in tuning. Writes molecule_learning.md, .json and
+.png. Finished runs are reused.
 """
 
 from __future__ import annotations
@@ -31,19 +31,22 @@ VARIANTS = (
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
     command_line.define_work_dir(values)
     flags.DEFINE_string(
-        "data", None, "A file of molecules; by default the gin file's.", flag_values=values
+        "data",
+        None,
+        "File of molecules; by default the corpus of the gin file.",
+        flag_values=values,
     )
-    flags.DEFINE_string("name", None, "A word for the data.", flag_values=values)
+    flags.DEFINE_string("name", None, "Name of the data, used for folders.", flag_values=values)
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
     flags.DEFINE_multi_string(
-        "gin_param", [], "A gin binding for every run; repeat it for several.", flag_values=values
+        "gin_param", [], "A gin binding for all runs; repeat it for several.", flag_values=values
     )
     flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
 
@@ -67,7 +70,7 @@ def _run(values: flags.FlagValues) -> None:
 
 
 def read_batches(run_dir: str) -> list[dict[str, float]]:
-    """The batches of a run (learning.csv), each with the seconds since the first was scored."""
+    """Return the batches of a run (learning.csv), each with the seconds since the first was scored."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     from rl_tuner.tasks.molecule.journal import read_learning
@@ -80,7 +83,7 @@ def read_batches(run_dir: str) -> list[dict[str, float]]:
 
 
 def at_points(batches: Sequence[Mapping[str, float]]) -> dict[int, dict[str, float]]:
-    """Means of the latest `WINDOW` molecules when so many were scored; unreached points are left out."""
+    """Return the means over the latest `WINDOW` molecules at each of `POINTS` that was reached."""
     found = {}
     for point in POINTS:
         if batches[-1]["sequences"] < point:
@@ -102,7 +105,7 @@ def at_points(batches: Sequence[Mapping[str, float]]) -> dict[int, dict[str, flo
 def write_results(
     runs: Mapping[str, Sequence[Mapping[str, Any]]], seeds: Sequence[int], output_dir: str
 ) -> list[str]:
-    """Writes table, numbers and plot; returns their paths."""
+    """Write table, numbers and plot; return their paths."""
     from rl_tuner.common.files import write_text
 
     first = next(iter(runs.values()))[0]
@@ -120,7 +123,7 @@ def write_results(
 
 
 def plot(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
-    """Draws score, validity and uniqueness; one thin line per seed, one colour per variant."""
+    """Draw score, validity and uniqueness; one thin line per seed, one colour per variant."""
     from rl_tuner.common.figures import new_figure, save_figure
 
     figure = new_figure(12, 4)
@@ -147,7 +150,7 @@ def format_markdown(
     facts: Mapping[str, Any],
     picture: str,
 ) -> str:
-    """A row a variant and seed, a column a number of molecules scored."""
+    """Return a table with one row per variant and seed, and one column per number of molecules scored."""
     header = ["Variant", "Seed", *(f"{point:,}" for point in POINTS)]
     header += ["valid", "unique", "distinct of all valid", "seconds"]
     lines = [f"| {' | '.join(header)} |", "|---" + "|---:" * (len(header) - 1) + "|"]
@@ -163,9 +166,10 @@ def format_markdown(
         [
             "# Mean score against molecules scored",
             "",
-            "Score: mean of QED and (10 - SA)/9, 0 for what is not a valid molecule; mean of the latest "
-            f"{WINDOW} sampled. The last columns are of the last point; distinct: of all valid molecules "
-            "sampled up to there, how many differ. Seconds since the first batch, TensorBoard on.",
+            "The score of a molecule is the mean of QED and (10 - SA)/9, or 0 if it is invalid; the table "
+            f"shows means over the latest {WINDOW} sampled molecules. The last four columns are measured at "
+            "the last point: `distinct` is the share of distinct molecules among all valid ones sampled so "
+            "far, and seconds are counted from the first batch, including TensorBoard.",
             "",
             *lines,
             "",

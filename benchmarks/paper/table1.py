@@ -1,12 +1,12 @@
-"""The paper's music experiment: Table 1 and Figure 2, mean and spread over seeds.
+"""The paper's music experiment: Table 1 and Figure 2, with mean and spread over seeds.
 
 python -m benchmarks.paper.table1
 python -m benchmarks.paper.table1 --data=data/nottingham
 python -m benchmarks.paper.table1 --models="Psi best=gin/psi_music_best.gin" --name=best
 python -m benchmarks.paper.table1 --steps=20000 --melodies=1000 --seeds=0 --output_dir=/tmp/table1
 
-Tunes one prior with Q, Psi, G and the reward alone, once a seed, and writes table1.md, table1.json and
-figure2.png. Finished models are reused: the same command continues where it stopped.
+Tunes one prior with Q, Psi, G and only the reward, once per seed, and writes table1.md, table1.json and
+figure2.png. Finished models are reused, so rerunning an interrupted command resumes it.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ MODELS = {
     "Reward only": "gin/reward_only_music.gin",
 }
 PRIOR = "Prior"
-# What is measured of every policy besides the paper's rows: metric, label, and how it is written.
+# Rows in addition to the paper's: metric, label and number format.
 COMMON_ROWS = (
     ("log_prior", "Mean log p(a given s), nats", "mean"),
     ("task_reward", "Task reward r_T per melody", "reward"),
     ("kl", "Exact KL from the prior, nats per step", "mean"),
     ("entropy", "Entropy, nats per step", "mean"),
     ("distinct", "Distinct melodies", "share"),
-    ("novelty", "Melodies that are no excerpt of the corpus", "share"),
+    ("novelty", "Melodies not found in the corpus", "share"),
 )
 PANELS = (
     ("log_prior", "(a) mean log p(a|s) of the prior"),
@@ -56,7 +56,7 @@ PANELS = (
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     command_line.run(_define_flags, _run, usage=__doc__)
 
 
@@ -65,7 +65,7 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list(
         "models",
         [f"{model}={file}" for model, file in MODELS.items()],
-        "What to tune: NAME=GIN_FILE.",
+        "Models to tune, each as NAME=GIN_FILE.",
         flag_values=values,
     )
 
@@ -94,22 +94,22 @@ def _run(values: flags.FlagValues) -> None:
 
 
 def parse_models(texts: Sequence[str]) -> dict[str, str]:
-    """gin files by the name of their model, from texts such as Psi=gin/psi_music.gin.
+    """Return gin files by the name of their model, from texts such as Psi=gin/psi_music.gin.
 
     Raises:
-        UserError: a text is none of these, or a name comes twice.
+        UserError: a text does not have this form, or a name is repeated.
     """
     pairs = [text.partition("=") for text in texts]
     models = {name.strip(): file.strip() for name, _, file in pairs}
     if not all(name and file for name, file in models.items()) or len(models) < len(pairs):
         raise UserError(
-            f"--models takes NAME=GIN_FILE with names of their own, not {','.join(texts)!r}"
+            f"--models must be NAME=GIN_FILE with distinct names, not {','.join(texts)!r}"
         )
     return models
 
 
 def bindings(data: str | None, name: str, steps: int | None, melodies: int) -> list[str]:
-    """Return gin bindings that every run shares."""
+    """Return the gin bindings of all runs."""
     return shared_bindings("build_melody_dataset", data, name, steps, melodies)
 
 
@@ -119,7 +119,7 @@ def write_results(
     output_dir: str,
     suffix: str,
 ) -> list[str]:
-    """Writes table, numbers and figure; returns their paths."""
+    """Write table, numbers and figure; return their paths."""
     from rl_tuner.common.files import write_text
 
     first = next(iter(runs.values()))
@@ -143,7 +143,7 @@ def write_results(
 
 
 def history_bands(histories: Sequence[Sequence[Mapping[str, float]]]) -> list[dict[str, Any]]:
-    """Figure 2's curves: at each evaluation the step, and mean and deviation over seeds."""
+    """Return Figure 2's curves: the step of each evaluation, and mean and deviation over seeds."""
     return [
         {"step": rows[0]["step"]}
         | summarise([{name: row[name] for name, _ in PANELS} for row in rows])
@@ -152,7 +152,7 @@ def history_bands(histories: Sequence[Sequence[Mapping[str, float]]]) -> list[di
 
 
 def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -> None:
-    """Draws both panels; one line per model, a band of one standard deviation over seeds."""
+    """Draw both panels; one line per model with a band of one standard deviation over seeds."""
     from rl_tuner.common.figures import new_figure, save_figure
 
     figure = new_figure(11, 4.5)
@@ -170,7 +170,7 @@ def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -
                 alpha=0.2,
                 linewidth=0,
             )
-        # The first rewards lie a hundred times lower than all that follow.
+        # The first rewards are a hundred times lower than all later ones.
         if name == "task_reward":
             axes.set_yscale("symlog", linthresh=100)
         axes.set_xlabel("environment steps, millions")
@@ -183,7 +183,7 @@ def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -
 def format_markdown(
     summary: Mapping[str, Mapping[str, Mapping[str, Any]]], facts: Mapping[str, Any], figure: str
 ) -> str:
-    """Table 1 beside the paper's columns, the figure, and how both were made."""
+    """Return a report with Table 1 and the paper's columns, the figure and the provenance."""
     from rl_tuner.tasks.melody.metrics import PAPER_TABLE1, TABLE1_ROWS
 
     seeds = facts["seeds"]

@@ -1,12 +1,12 @@
-"""The paper's molecule experiment: Table 2 and what else a generator is judged by.
+"""The paper's molecule experiment: Table 2 and common metrics of generators.
 
 python -m benchmarks.paper.table2
 python -m benchmarks.paper.table2 --data=data/zinc_24k.smi
 python -m benchmarks.paper.table2 --steps=20000 --molecules=500 --seeds=0 --output_dir=/tmp/table2
 
-Tunes one prior with Psi-learning, once a seed, and writes table2.md, table2.json, and pictures of the
-first seed's molecules and their properties. Finished models are reused: the same command continues where
-it stopped.
+Tunes one prior with Psi-learning, once per seed, and writes table2.md, table2.json, and pictures of the
+first seed's molecules and their properties. Finished models are reused, so rerunning an interrupted
+command resumes it.
 """
 
 from __future__ import annotations
@@ -45,13 +45,15 @@ PICTURES = ("properties", "best", "samples")
 
 
 def main() -> None:
-    """Runs the command."""
+    """Run the command."""
     command_line.run(_define_flags, _run, usage=__doc__)
 
 
 def _define_flags(values: flags.FlagValues) -> None:
     define_flags(values, "molecules", "molecules")
-    flags.DEFINE_string("gin_file", "gin/psi_molecules.gin", "The tuning run.", flag_values=values)
+    flags.DEFINE_string(
+        "gin_file", "gin/psi_molecules.gin", "gin file of the tuning runs.", flag_values=values
+    )
 
 
 def _run(values: flags.FlagValues) -> None:
@@ -73,14 +75,14 @@ def _run(values: flags.FlagValues) -> None:
 
 
 def bindings(data: str | None, name: str, steps: int | None, molecules: int) -> list[str]:
-    """Return gin bindings that every run shares."""
+    """Return the gin bindings of all runs."""
     return shared_bindings("build_molecule_dataset", data, name, steps, molecules)
 
 
 def write_results(
     runs: Sequence[Mapping[str, Any]], seeds: Sequence[int], output_dir: str, suffix: str
 ) -> list[str]:
-    """Writes table, numbers and pictures; returns their paths."""
+    """Write table, numbers and pictures; return their paths."""
     from rl_tuner.common.files import write_text
 
     summary = {
@@ -102,7 +104,7 @@ def write_results(
 
 
 def per_molecule(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics of a model and, from those of a token, those of a molecule."""
+    """Return the metrics of a model, with NLL and KL per molecule in addition to those per token."""
     return {
         **metrics,
         "nll_prior": -metrics["log_prior"] * metrics["length"],
@@ -115,7 +117,7 @@ def format_markdown(
     facts: Mapping[str, Any],
     pictures: Mapping[str, str],
 ) -> str:
-    """Table 2 beside the paper's columns, the pictures, and how they were made."""
+    """Return a report with Table 2 and the paper's columns, the pictures and the provenance."""
     from rl_tuner.tasks.molecule.metrics import PAPER_TABLE2, SET_ROWS, TABLE2_ROWS
 
     kinds = {"fine": "score"}

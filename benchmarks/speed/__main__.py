@@ -1,11 +1,11 @@
-"""How fast every part is, beside what this machine's matrix products allow.
+"""Measures the speed of every part, compared with the speed of matrix products on this machine.
 
 python -m benchmarks.speed            (some four minutes on two cores)
 python -m benchmarks.speed --quick    (under a minute)
 
-Prints a row a case and writes speed.md and speed.json. Weights of the music cases are random: speed does not
-depend on them. The molecule prior is trained for a few epochs, so that some strings are molecules;
---molecule_prior takes one that is there, and --data its molecules.
+Prints one row per case and writes speed.md and speed.json. The weights of the music cases are random, since
+speed does not depend on them. The molecule prior is trained for a few epochs, so that some strings are
+molecules; --molecule_prior and --data give an existing prior and its molecules.
 """
 
 from __future__ import annotations
@@ -34,16 +34,19 @@ def main() -> None:
 def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("quick", False, "Shorter measurements.", flag_values=values)
     flags.DEFINE_string(
-        "data", "builtin:nci", "Molecules: a SMILES file or RDKit's own set.", flag_values=values
+        "data", "builtin:nci", "SMILES file of molecules, or builtin:nci.", flag_values=values
     )
     flags.DEFINE_string(
-        "molecule_prior", None, "A trained molecule prior; none trains one.", flag_values=values
+        "molecule_prior",
+        None,
+        "A trained molecule prior; by default one is trained.",
+        flag_values=values,
     )
     flags.DEFINE_multi_enum(
-        "group", GROUPS, GROUPS, "What to measure; repeat it for several.", flag_values=values
+        "group", GROUPS, GROUPS, "Cases to measure; repeat it for several.", flag_values=values
     )
     flags.DEFINE_string(
-        "output_dir", "docs/results", "Receives speed.md and speed.json.", flag_values=values
+        "output_dir", "docs/results", "Folder for speed.md and speed.json.", flag_values=values
     )
 
 
@@ -65,7 +68,7 @@ def _run(values: flags.FlagValues) -> None:
             for row in _cases(group, values, work_dir, seconds):
                 print(measuring.text_line(row, peak), flush=True)
                 rows.append(row)
-            # The limit is the best that was seen: other work on the machine only hides it.
+            # The peak is the highest measurement, since other work on the machine only lowers it.
             if not values.quick:
                 peak = max(peak, measuring.matrix_product_peak(seconds))
     facts |= {

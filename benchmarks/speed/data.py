@@ -1,4 +1,4 @@
-"""Cases of data: the pipelines, and an epoch of the prior's training; and what other cases start from."""
+"""Cases of data: the pipelines and an epoch of the prior's training; settings of other cases."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _GROUP = "Data and the prior"
 _BATCH = 128
 _WINDOW = 128
 _FEW = 100
-# Enough that some of the strings are molecules.
+# Enough epochs for some of the strings to be molecules.
 _EPOCHS = 8
 
 
 def cases(work_dir: str, music: Sequence[str], molecules: Sequence[str]) -> Iterator[Row]:
-    """Both pipelines and an epoch of the melody prior, with the bindings of `music` and `molecules`."""
+    """Measure both pipelines, and an epoch of the melody prior, with the given bindings."""
     row, folder = dataset("tunes", "files/s", "gin/mle_music.gin", music, work_dir)
     yield row
     yield epoch(folder)
@@ -27,7 +27,7 @@ def cases(work_dir: str, music: Sequence[str], molecules: Sequence[str]) -> Iter
 
 
 def runner(gin_file: str, bindings: Sequence[str], work_dir: str) -> Any:
-    """The stages of a job, in a folder of the benchmark's own."""
+    """Return a job whose stages run in `work_dir`."""
     from rl_tuner.jobs import (
         configuration,
         job,
@@ -40,18 +40,18 @@ def runner(gin_file: str, bindings: Sequence[str], work_dir: str) -> Any:
 def dataset(
     name: str, unit: str, gin_file: str, bindings: Sequence[str], work_dir: str
 ) -> tuple[Row, str]:
-    """The pipeline's row, and the folder that it made."""
+    """Run a pipeline; return its row and the dataset's folder."""
     from rl_tuner.datasets.reader import SequenceDataset
 
     stages = runner(gin_file, bindings, work_dir)
     spent, (folder, _) = timed(stages.dataset)
     count = SequenceDataset(folder).description["inputs"]
-    note = f"{count:,} {name}, start of the workers included"
+    note = f"{count:,} {name}, including the start of the workers"
     return Row(_GROUP, f"{name} to a dataset", count / spent, unit, note=note), folder
 
 
 def epoch(dataset_dir: str) -> Row:
-    """One epoch of maximum likelihood as the music job trains, reading included."""
+    """Measure an epoch of maximum likelihood as in the music job, including reading."""
     from rl_tuner.core.likelihood import MLETrainer
     from rl_tuner.core.networks import SequenceNetwork
     from rl_tuner.datasets.reader import SequenceDataset
@@ -73,12 +73,12 @@ def epoch(dataset_dir: str) -> Row:
         "tokens/s",
         flops.update(trainer.network),
         flops.update(trainer.network, one_hot=True),
-        f"batches of {_BATCH} x {_WINDOW}, padding not counted",
+        f"batches of {_BATCH} x {_WINDOW}, without padding",
     )
 
 
 def music_bindings(work_dir: str, quick: bool) -> list[str]:
-    """A music job on O'Neill's tunes, or on tunes of our own making, whose prior takes no time."""
+    """Return bindings of a music job on O'Neill's or on made-up tunes, whose prior takes one epoch."""
     source = "music21:oneills1850"
     if quick:
         source = made_up_tunes(os.path.join(work_dir, "made_up.abc"), _FEW)
@@ -90,7 +90,7 @@ def music_bindings(work_dir: str, quick: bool) -> list[str]:
 
 
 def molecule_bindings(work_dir: str, data: str, prior: str | None, quick: bool) -> list[str]:
-    """A molecule job on a file of SMILES or a built-in set; an untrained prior knows no molecule."""
+    """Return bindings of a molecule job on a file of SMILES or a built-in set, with or without a prior."""
     source = data
     if quick:
         source = first_lines(os.path.join(work_dir, "some.smi"), data, _FEW)
@@ -103,7 +103,7 @@ def molecule_bindings(work_dir: str, data: str, prior: str | None, quick: bool) 
 
 
 def made_up_tunes(path: str, count: int) -> str:
-    """Writes a book of reels that have nothing to say; returns its path."""
+    """Write an ABC book of random reels; return its path."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -115,7 +115,7 @@ def made_up_tunes(path: str, count: int) -> str:
 
 
 def first_lines(path: str, data: str, count: int) -> str:
-    """Writes `count` of the molecules of `data`, spread over all of it; returns the path."""
+    """Write `count` evenly spread molecules of `data` to a file; return its path."""
     from benchmarks.speed.molecule_scoring import read
 
     strings = read(data)

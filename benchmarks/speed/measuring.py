@@ -1,4 +1,4 @@
-"""What the speed benchmarks share: timing, this machine's limit, and rows for a table and JSON."""
+"""Common parts of the speed benchmarks: timing, the machine's peak, and rows for tables and JSON."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Row:
     """One case.
 
     Attributes:
-        group: what the case belongs to.
-        case: what was measured.
-        value: how much of `unit`.
+        group: heading of the table.
+        case: name of the case.
+        value: measured value in `unit`.
         unit: a throughput such as "melodies/s", or "seconds", "ms", "MB", "%".
-        flops: operations needed: of one unit of a throughput, or of the whole of a time; None where
-            networks are not what is measured.
+        flops: operations needed, per unit for a throughput and in total for a time; None if the case
+            does not measure networks.
         one_hot: the same with every look-up of a token counted as a product with a one-hot vector.
-        note: what else one has to know.
+        note: remark.
     """
 
     group: str
@@ -39,7 +39,7 @@ class Row:
     note: str = ""
 
     def share_of_peak(self, peak: float, one_hot: bool = False) -> float | None:
-        """Operations a second that the case did of those that a matrix product does."""
+        """Return the operations per second as a share of those of a matrix product."""
         flops = self.one_hot if one_hot else self.flops
         if flops is None:
             return None
@@ -47,11 +47,11 @@ class Row:
             return self.value * flops / peak
         if self.unit == "seconds":
             return flops / self.value / peak
-        raise ValueError(f"a case in {self.unit} has no operations a second")
+        raise ValueError(f"a case in {self.unit} has no operations per second")
 
 
 def rate_of(call: Callable[[], Any], seconds: float) -> float:
-    """Calls a second: the median of several blocks of calls, after a first call that is not counted."""
+    """Return calls per second: the median of several blocks of calls, after a warm-up call."""
     call()
     rates = []
     for _ in range(_BLOCKS):
@@ -64,17 +64,17 @@ def rate_of(call: Callable[[], Any], seconds: float) -> float:
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds of one call, and what it returned."""
+    """Return the seconds of one call, and its result."""
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result
 
 
 def matrix_product_peak(seconds: float) -> float:
-    """Operations a second of a large float32 matrix product: the most that this machine can do.
+    """Return the operations per second of a large float32 matrix product, the machine's peak.
 
-    Measured in a process of its own, where one product has all cores: a job gives each core a part of
-    the batch instead, and a process cannot have both.
+    It is measured in a separate process, in which one product uses all cores: a job gives each core a
+    part of the batch instead, and TensorFlow's thread settings are fixed per process.
     """
     printed = subprocess.run(
         [sys.executable, "-m", "benchmarks.speed.measuring", str(seconds)],
@@ -94,18 +94,18 @@ def _matrix_product_peak(seconds: float) -> float:
 
 
 def peak_memory_mb() -> float:
-    """The most memory that this program held so far, in MB of 10^6 bytes."""
+    """Return the peak memory of this process in MB of 10^6 bytes."""
     try:
         with open("/proc/self/status", encoding="utf-8") as file:
             found = dict(line.split(":", 1) for line in file)
-        # A child's rusage begins with the memory of the process that started it; this does not.
+        # Unlike VmHWM, the rusage of a child includes the memory of the process that started it.
         return int(found["VmHWM"].split()[0]) * 1024 / 1e6
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def as_json(rows: Sequence[Row], peak: float, facts: dict[str, Any]) -> dict[str, Any]:
-    """Rows with their share of the peak, and how they were made."""
+    """Return the rows with their shares of the peak, and the provenance."""
     return {
         **facts,
         "matrix_product_gflops": peak / 1e9,
@@ -121,16 +121,17 @@ def as_json(rows: Sequence[Row], peak: float, facts: dict[str, Any]) -> dict[str
 
 
 def markdown(rows: Sequence[Row], peak: float, facts: dict[str, Any]) -> str:
-    """A table a group, headed by the peak and followed by how it was made."""
+    """Return a report with the peak, one table per group and the provenance."""
     lines = [
         "# Speed",
         "",
-        f"A float32 product of {_PRODUCT} x {_PRODUCT} matrices does {peak / 1e9:,.0f} GFLOP/s on this "
-        "machine; the shares of it count what the networks' matrix products need, a token's row looked "
-        "up (and, in the second share, counted as a product with a one-hot vector).",
+        f"A float32 product of {_PRODUCT} x {_PRODUCT} matrices reaches {peak / 1e9:,.0f} GFLOP/s on this "
+        "machine. The shares of this peak count only the operations of the networks' matrix products. "
+        "Looking up a token's row is free in the first share, and counts as a product with a one-hot "
+        "vector in the second.",
     ]
     for group in dict.fromkeys(row.group for row in rows):
-        lines += ["", f"## {group}", "", "| case | | | kFLOP a unit | of peak | one-hot | |"]
+        lines += ["", f"## {group}", "", "| case | | | kFLOP per unit | of peak | one-hot | |"]
         lines += ["|---|---:|---|---:|---:|---:|---|"]
         lines += [_line(row, peak) for row in rows if row.group == group]
     made = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
@@ -139,22 +140,21 @@ def markdown(rows: Sequence[Row], peak: float, facts: dict[str, Any]) -> str:
         "",
         f"- Command: `{facts['command']}`",
         f"- Versions: {made}",
-        f"- Machine: {where['cores']} cores, {where['cpu']}; load {where['load']} when it began, "
-        f"{facts['load_at_end']} when it ended, of which the benchmark itself is the larger part "
-        "where nothing else ran",
+        f"- Machine: {where['cores']} cores, {where['cpu']}; load {where['load']} at the start and "
+        f"{facts['load_at_end']} at the end, which includes the benchmark itself",
     ]
     return "\n".join(lines) + "\n"
 
 
 def text_line(row: Row, peak: float) -> str:
-    """A row for the terminal."""
+    """Return a row for the terminal."""
     share = row.share_of_peak(peak)
     of_peak = "" if share is None else f"{share:>6.0%} of peak"
     return f"{row.case:<58}{number(row.value):>12} {row.unit:<22}{of_peak:<15}{row.note}".rstrip()
 
 
 def number(value: float) -> str:
-    """At least two significant digits, thousands apart."""
+    """Return a number with at least two significant digits and with thousands separators."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     if abs(value) >= 10:

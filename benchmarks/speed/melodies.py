@@ -1,4 +1,4 @@
-"""Cases of music: sampling, learning, whole iterations, the reward, and a full evaluation."""
+"""Cases of melodies: sampling, learning, whole iterations, the reward and a full evaluation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GIN = "gin/psi_music.gin"
 
 
 def music_tuner(*bindings: str) -> Any:
-    """A tuner of the default music job with an untrained prior: speed does not depend on weights."""
+    """Return a tuner of the default music job with an untrained prior: speed does not depend on weights."""
     from rl_tuner.core.networks import SequenceNetwork
     from rl_tuner.jobs import (
         configuration,
@@ -30,7 +30,7 @@ def music_tuner(*bindings: str) -> Any:
 
 
 def cases(seconds: float, quick: bool) -> Iterator[Row]:
-    """All of them, each measured when it is asked for."""
+    """Measure all cases, each when it is requested."""
     tuner = music_tuner()
     for batch in _BATCHES:
         yield from rollouts(tuner, batch, seconds)
@@ -42,7 +42,7 @@ def cases(seconds: float, quick: bool) -> Iterator[Row]:
     yield from iterations("our default", tuner, seconds)
     if not quick:
         one = music_tuner("RLTuner.learn_size = 128", "RLTuner.updates = 1")
-        yield from iterations("one learned a step", one, seconds)
+        yield from iterations("one learned per step", one, seconds)
     paper = music_tuner(
         "RLTuner.collect_size = 160", "RLTuner.learn_size = 128", "RLTuner.updates = 8"
     )
@@ -51,7 +51,7 @@ def cases(seconds: float, quick: bool) -> Iterator[Row]:
 
 
 def rollouts_without_xla(tuner: Any, batch: int, seconds: float) -> Iterator[Row]:
-    """The same as TensorFlow runs it operation by operation."""
+    """Measure sampling without XLA, as TensorFlow runs it operation by operation."""
     from rl_tuner.core import xla
 
     xla.choose(False)
@@ -60,7 +60,7 @@ def rollouts_without_xla(tuner: Any, batch: int, seconds: float) -> Iterator[Row
 
 
 def rollouts(tuner: Any, batch: int, seconds: float, note: str = "") -> Iterator[Row]:
-    """Sampling, both networks evaluated at every step."""
+    """Measure sampling, with both networks evaluated at every step."""
     import tensorflow as tf
 
     from rl_tuner.core.sampling import sample
@@ -79,7 +79,7 @@ def rollouts(tuner: Any, batch: int, seconds: float, note: str = "") -> Iterator
 
 
 def reward(tuner: Any, seconds: float, batch: int = 2048) -> Row:
-    """The music-theory reward of finished melodies."""
+    """Measure the music-theory reward of finished melodies."""
     import numpy as np
     import tensorflow as tf
 
@@ -91,20 +91,20 @@ def reward(tuner: Any, seconds: float, batch: int = 2048) -> Row:
 
 
 def learner(tuner: Any, seconds: float) -> Row:
-    """Updates from a replay that holds something, without sampling."""
+    """Measure updates from a non-empty replay, without sampling."""
     import tensorflow as tf
 
     tuner.train_iterations(1)
     learn = tf.function(tuner.learn_from_replay)
     transitions = tuner.learn_size * tuner.updates * _HORIZON
     rate = transitions * rate_of(lambda: learn()["learn/loss"].numpy(), seconds)
-    case = f"learner alone, {tuner.learn_size} melodies an update"
+    case = f"learner alone, {tuner.learn_size} melodies per update"
     needed = (flops.learning(tuner), flops.learning(tuner, one_hot=True))
     return Row("Learning from melodies", case, rate, "transitions/s", *needed)
 
 
 def iterations(name: str, tuner: Any, seconds: float, count: int = 5) -> Iterator[Row]:
-    """Whole iterations: sampling, reward, replay and updates."""
+    """Measure whole iterations: sampling, reward, replay and updates."""
     rate = rate_of(lambda: tuner.train_iterations(count), seconds)
     steps = count * tuner.collect_size * _HORIZON * rate
     learned = flops.learned_per_step(tuner)
@@ -132,13 +132,13 @@ def iterations(name: str, tuner: Any, seconds: float, count: int = 5) -> Iterato
 
 
 def evaluation(tuner: Any, count: int) -> Row:
-    """Sampling and all rows of Table 1, compilation included; fewer melodies are scaled."""
+    """Measure sampling and all rows of Table 1, including compilation; fewer melodies are scaled up."""
     from rl_tuner.tuning.evaluation import Meter
 
     meter = Meter(tuner.policy, tuner.start, tuner.task, 1_000)
     first, _ = timed(lambda: meter.measure(1_000, seed=1))
     spent, _ = timed(lambda: meter.measure(count, seed=0))
-    note = f"of which {first:.1f} s compile"
+    note = f"of which {first:.1f} s compilation"
     if count < MELODIES:
         note += f"; scaled from {count:,}"
     tokens = MELODIES * _HORIZON

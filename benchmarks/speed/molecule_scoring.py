@@ -1,11 +1,11 @@
-"""How fast molecules are measured, and that what is measured is what RDKit says.
+"""Measures the speed of scoring molecules, and compares the values with those of RDKit.
 
 python -m benchmarks.speed.molecule_scoring --input=builtin:nci
 python -m benchmarks.speed.molecule_scoring --input=zinc.smi --processes=1,2 --output=rows.json
 
-Prints the cost of each property on one core, beside RDKit's own functions; molecules per second for parsing,
-canonical SMILES, logP, QED, SA and rings with each number of processes; and how many of some molecules get
-values that are not equal to RDKit's, bit for bit.
+Prints the cost of each property on one core, next to that of RDKit's own functions; molecules per second for
+parsing, canonical SMILES, logP, QED, SA and rings with each number of processes; and the number of molecules
+whose values are not equal to RDKit's, bit for bit.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def main() -> None:
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_string(
-        "input", "builtin:nci", "SMILES file, or RDKit's own 5,000 molecules.", flag_values=values
-    )
+    flags.DEFINE_string("input", "builtin:nci", "SMILES file, or builtin:nci.", flag_values=values)
     flags.DEFINE_list("processes", ["1", "2"], "Numbers of processes.", flag_values=values)
-    flags.DEFINE_integer("count", 5_000, "Molecules to measure.", flag_values=values)
-    flags.DEFINE_integer("cost_count", 1_000, "Molecules for single costs.", flag_values=values)
-    flags.DEFINE_string("output", None, "JSON file for the rows.", flag_values=values)
+    flags.DEFINE_integer("count", 5_000, "Number of molecules.", flag_values=values)
+    flags.DEFINE_integer(
+        "cost_count", 1_000, "Number of molecules for the costs of properties.", flag_values=values
+    )
+    flags.DEFINE_string("output", None, "JSON file for the results.", flag_values=values)
 
 
 def _run(values: flags.FlagValues) -> None:
@@ -50,7 +50,7 @@ def _run(values: flags.FlagValues) -> None:
     rows = []
     for case, ours, rdkits in costs(strings[: values.cost_count]):
         rows.append({"case": case, "microseconds": ours, "rdkit_microseconds": rdkits})
-        shown = f"{rdkits:>10,.0f} us by RDKit's own" if rdkits else ""
+        shown = f"{rdkits:>10,.0f} us by RDKit's own function" if rdkits else ""
         print(f"{case:<44}{ours:>10,.0f} us{shown}", flush=True)
     for number in values.processes:
         rate = throughput(strings, _whole(number))
@@ -58,13 +58,13 @@ def _run(values: flags.FlagValues) -> None:
         print(f"{f'all of it, {number} processes':<44}{rate:>10,.0f} molecules/s", flush=True)
     unequal = [smiles for smiles in strings if not is_equal(smiles)]
     rows.append({"case": "unequal", "molecules": len(strings), "unequal": len(unequal)})
-    print(f"not equal to RDKit's own values: {len(unequal)} of {len(strings):,} {unequal[:3]}")
+    print(f"not equal to RDKit's values: {len(unequal)} of {len(strings):,} {unequal[:3]}")
     if values.output:
         write_text(values.output, json.dumps(rows, indent=2) + "\n")
 
 
 def read(source: str) -> list[str]:
-    """The first word of every line."""
+    """Return the SMILES strings of a file or set: the first word of every line."""
     from rdkit import RDConfig
 
     if source == "builtin:nci":
@@ -80,7 +80,7 @@ def read(source: str) -> list[str]:
 
 
 def costs(strings: Sequence[str]) -> list[tuple[str, float, float | None]]:
-    """(case, microseconds per molecule, those of RDKit's own function), on this process alone."""
+    """Return (case, microseconds per molecule, those of RDKit's own function), in this process."""
     from rdkit import Chem
     from rdkit.Chem import QED, Crippen
 
@@ -114,7 +114,7 @@ def costs(strings: Sequence[str]) -> list[tuple[str, float, float | None]]:
 
 
 def each(function: Callable[..., Any], *columns: Sequence[Any]) -> float:
-    """Microseconds a call."""
+    """Return the microseconds per call."""
     start = time.perf_counter()
     for arguments in zip(*columns, strict=True):
         function(*arguments)
@@ -122,11 +122,11 @@ def each(function: Callable[..., Any], *columns: Sequence[Any]) -> float:
 
 
 def throughput(strings: Sequence[str], num_processes: int) -> float:
-    """Molecules a second through a pool that knows none of them."""
+    """Return the molecules per second of a pool without cached molecules."""
     from rl_tuner.tasks.molecule.scoring import ScoringPool
 
     with ScoringPool(num_processes) as pool:
-        # Workers start up meanwhile.
+        # The first call waits until the workers have started.
         pool.score([f"{'C' * number}O" for number in range(1, WARM_UP)])
         start = time.perf_counter()
         pool.score(strings)
@@ -134,7 +134,7 @@ def throughput(strings: Sequence[str], num_processes: int) -> float:
 
 
 def by_rdkit(smiles: str) -> tuple[Any, ...] | None:
-    """Canonical SMILES, logP, QED, SA and the largest ring from RDKit's own functions."""
+    """Return canonical SMILES, logP, QED, SA and the largest ring by RDKit's own functions."""
     from rdkit import Chem
     from rdkit.Chem import QED, Crippen
 
@@ -153,7 +153,7 @@ def by_rdkit(smiles: str) -> tuple[Any, ...] | None:
 
 
 def is_equal(smiles: str) -> bool:
-    """Whether a string measures exactly what RDKit's own functions say."""
+    """Return whether the properties of a string equal those of RDKit's own functions exactly."""
     from rl_tuner.tasks.molecule import chemistry
 
     ours, rdkits = chemistry.properties(smiles), by_rdkit(smiles)
@@ -164,7 +164,7 @@ def is_equal(smiles: str) -> bool:
 
 def _whole(number: str) -> int:
     if not number.isdigit() or not int(number):
-        raise UserError(f"--processes takes whole numbers above 0, not {number!r}")
+        raise UserError(f"--processes must be whole numbers above 0, not {number!r}")
     return int(number)
 
 

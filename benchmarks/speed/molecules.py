@@ -1,4 +1,4 @@
-"""Cases of molecules: scoring alone, and a training iteration with its parts, as a real run makes them."""
+"""Cases of molecules: scoring alone, and the parts of a training iteration in a real run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from benchmarks.speed.measuring import Row, timed
 
 _GROUP = "Molecules"
 _GIN = "gin/psi_molecules.gin"
-# The setting of the table: 128 strings an iteration, one update on as many.
+# 128 strings per iteration and one update on 128 strings.
 _SETTING = ("RLTuner.collect_size = 128", "RLTuner.learn_size = 128", "RLTuner.updates = 1")
 
 
 def cases(work_dir: str, data: str, bindings: Sequence[str], quick: bool) -> Iterator[Row]:
-    """All of them.
+    """Measure all cases.
 
     Args:
         work_dir: receives prior and run.
         data: molecules to score.
-        bindings: of the job that has the prior.
-        quick: whether fewer molecules and iterations do.
+        bindings: gin bindings of the job with the prior.
+        quick: whether to use fewer molecules and iterations.
     """
     from benchmarks.speed.molecule_scoring import read, throughput
 
@@ -34,13 +34,13 @@ def cases(work_dir: str, data: str, bindings: Sequence[str], quick: bool) -> Ite
     strings = strings[:: max(1, len(strings) // count)][:count]
     for number in (1, 2):
         case = f"scoring, {number} process{'es' * (number > 1)}"
-        note = f"{len(strings):,} strings, none met before"
+        note = f"{len(strings):,} strings, none cached"
         yield Row(_GROUP, case, throughput(strings, number), "molecules/s", note=note)
     yield from iteration(work_dir, bindings, 10 if quick else 60)
 
 
 def iteration(work_dir: str, bindings: Sequence[str], count: int) -> Iterator[Row]:
-    """Iterations of a run with summaries, a journal and checkpoints, and where their time goes."""
+    """Measure iterations of a run with summaries, journal and checkpoints, and their parts."""
     import tensorflow as tf
 
     from rl_tuner.tuning import collapse, loop
@@ -60,7 +60,7 @@ def iteration(work_dir: str, bindings: Sequence[str], count: int) -> Iterator[Ro
 
 
 def molecule_tuner(work_dir: str, bindings: Sequence[str]) -> tuple[Any, Any]:
-    """Task and tuner of the molecule job; the prior is trained if it is not there."""
+    """Return task and tuner of the molecule job; the prior is trained if it is missing."""
     from benchmarks.speed.data import runner
     from rl_tuner.jobs import configuration
     from rl_tuner.priors.files import load_matching_prior
@@ -73,11 +73,11 @@ def molecule_tuner(work_dir: str, bindings: Sequence[str]) -> tuple[Any, Any]:
 
 
 class Watch:
-    """Times what a run calls: the task's and the tuner's public methods, nothing inside them.
+    """A stopwatch for the public methods of the task and the tuner that a run calls.
 
-    An iteration is a sampling, until the strings are submitted; handing them over; learning from earlier
-    ones, until their scores are asked for; waiting for these; and storing. What lies between two
-    iterations is the summaries.
+    An iteration consists of sampling, until the strings are submitted; submitting them; learning from
+    earlier batches, until the scores are requested; waiting for the scores; and storing. The time
+    between two iterations is that of the summaries.
     """
 
     def __init__(self, task: Any, tuner: Any) -> None:
@@ -95,11 +95,13 @@ class Watch:
         task.images = self.drawing(task.images)
 
     def rows(self, tuner: Any, tokens: float) -> Iterator[Row]:
-        """Throughput, then milliseconds per part (medians), then what pictures cost."""
+        """Return throughput, then milliseconds per part (medians), then the cost of pictures."""
         size = tuner.collect_size
         seconds = sum(sum(part.values()) for part in self.parts) / len(self.parts)
         valid = statistics.fmean(self.valid)
-        note = f"{tokens / size:.0f} tokens a string, {valid:.0%} valid; summaries and journal on"
+        note = (
+            f"{tokens / size:.0f} tokens per string, {valid:.0%} valid; with summaries and journal"
+        )
         needed = [
             tokens / size * flops.training(tuner, one_hot=one_hot) for one_hot in (False, True)
         ]
@@ -108,8 +110,8 @@ class Watch:
         for name in self.parts[0]:
             cost = 1e3 * statistics.median(part[name] for part in self.parts)
             yield Row(_GROUP, f"- {name}", cost, "ms")
-        # Both models and the classes at the start, with what the first picture has to load; later only
-        # the tuned model and the classes, every so many steps.
+        # At the start there are pictures of both models and of the classes, and libraries are loaded;
+        # later pictures are only of the tuned model and the classes.
         cost = sum(self.pictures)
         yield Row(_GROUP, "pictures for TensorBoard at the start", 1e3 * cost, "ms")
         share = cost / (self._steps_between_pictures() / tokens * seconds)
@@ -153,7 +155,7 @@ class Watch:
         return marked
 
     def drawing(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The same call, whose seconds count as those of pictures."""
+        """Return the function with its time counted as that of pictures."""
 
         def measured(*arguments: Any) -> Any:
             spent, result = timed(lambda: call(*arguments))

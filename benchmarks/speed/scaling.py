@@ -1,10 +1,10 @@
-"""How time and memory grow: with length, batch, network, replay and corpus.
+"""Measures the growth of time and memory with length, batch, network, replay and corpus.
 
 python -m benchmarks.speed.scaling          (some five minutes on two cores)
 
-Every measurement of memory is made in a process of its own. Prints a row a measurement and the exponent of
-each curve, cost ~ size^exponent (1 is linear), between its two largest sizes; writes scaling.md, scaling.json
-and scaling.png.
+Every size is measured in a separate process. Prints one row per measurement, and writes scaling.md,
+scaling.json and scaling.png with the exponent of each curve, cost ~ size^exponent (1 is linear), between its
+two largest sizes.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ def main() -> None:
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_bool("quick", False, "Two sizes of each curve.", flag_values=values)
+    flags.DEFINE_bool("quick", False, "Measure only two sizes of each curve.", flag_values=values)
     flags.DEFINE_multi_enum(
         "curve",
         list(scaling_cases.CURVES),
         list(scaling_cases.CURVES),
-        "What to measure; repeat it for several.",
+        "Curve to measure; repeat it for several.",
         flag_values=values,
     )
     flags.DEFINE_string(
-        "output_dir", "docs/results", "Receives scaling.md, .json and .png.", flag_values=values
+        "output_dir", "docs/results", "Folder for scaling.md, .json and .png.", flag_values=values
     )
 
 
@@ -64,7 +64,7 @@ def _run(values: flags.FlagValues) -> None:
 
 
 def _point(name: str, size: int) -> dict[str, float]:
-    """Measures one size in a fresh process."""
+    """Measure one size in a fresh process."""
     with tempfile.TemporaryDirectory() as work_dir:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.speed.scaling_cases", name, str(size), work_dir],
@@ -81,7 +81,7 @@ def _point(name: str, size: int) -> dict[str, float]:
 
 
 def exponent(points: Sequence[Mapping[str, float]], quantity: str) -> float | None:
-    """The slope of log cost over log size between the two largest sizes; None where it has none."""
+    """Return the slope of log cost over log size between the two largest sizes; None if undefined."""
     if len(points) < 2:
         return None
     (x0, y0), (x1, y1) = ((point["size"], point[quantity]) for point in points[-2:])
@@ -93,7 +93,7 @@ def exponent(points: Sequence[Mapping[str, float]], quantity: str) -> float | No
 def write_results(
     curves: Mapping[str, Sequence[Mapping[str, float]]], facts: dict[str, Any], output_dir: str
 ) -> list[str]:
-    """Writes table, numbers and plots; returns their paths."""
+    """Write table, numbers and plots; return their paths."""
     from rl_tuner.common.files import replacing, write_text
 
     os.makedirs(output_dir, exist_ok=True)
@@ -106,9 +106,11 @@ def write_results(
 
 
 def markdown(curves: Mapping[str, Sequence[Mapping[str, float]]], facts: Mapping[str, Any]) -> str:
-    """A table a curve: a row a size, and the exponents below."""
-    lines = ["# Cost as it grows", "", "![the curves](scaling.png)", ""]
-    lines += ["The last row of a table is the exponent between its two largest sizes: 1 is linear."]
+    """Return a report with one table per curve: one row per size, then the exponents."""
+    lines = ["# Growth of cost", "", "![the curves](scaling.png)", ""]
+    lines += [
+        "The last row of each table is the exponent between the two largest sizes; 1 is linear."
+    ]
     for name, points in curves.items():
         curve = scaling_cases.CURVES[name]
         quantities = [key for key in points[0] if key != "size"]
@@ -128,13 +130,13 @@ def markdown(curves: Mapping[str, Sequence[Mapping[str, float]]], facts: Mapping
         "",
         f"- Command: `{facts['command']}`",
         f"- Versions: {made}",
-        f"- Machine: {where['cores']} cores, {where['cpu']}; load {where['load']} when it began",
+        f"- Machine: {where['cores']} cores, {where['cpu']}; load {where['load']} at the start",
     ]
     return "\n".join(lines) + "\n"
 
 
 def figure(curves: Mapping[str, Sequence[Mapping[str, float]]]) -> Any:
-    """Every quantity over size, each divided by its value at the smallest size, on log axes."""
+    """Draw every quantity over size, divided by its value at the smallest size, on log axes."""
     from rl_tuner.common.figures import new_figure
 
     rows = -(-len(curves) // 3)

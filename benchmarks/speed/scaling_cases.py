@@ -1,6 +1,6 @@
-"""One size of one curve, measured in this process.
+"""Measures one size of one curve in this process.
 
-python -m benchmarks.speed.scaling_cases CURVE SIZE WORK_DIR          (what benchmarks.speed.scaling starts)
+python -m benchmarks.speed.scaling_cases CURVE SIZE WORK_DIR          (started by benchmarks.speed.scaling)
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _TUNE_STEPS = 128
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """A cost over a size.
+    """A curve of costs over a size.
 
     Attributes:
-        title: what is measured.
-        axis: what grows.
-        sizes: from small to large.
-        measure: (size, folder to write in) -> numbers by name, each with its unit.
-        note: what one has to know to read it.
+        title: heading of the curve.
+        axis: unit of the size.
+        sizes: sizes, from small to large.
+        measure: (size, folder for files) -> measured values by name, with the unit in the name.
+        note: remark for the reader.
     """
 
     title: str
@@ -40,12 +40,12 @@ class Curve:
 
 
 def milliseconds(call: Callable[[], Any]) -> float:
-    """Milliseconds a call."""
+    """Return the milliseconds per call."""
     return 1e3 / rate_of(call, _SECONDS)
 
 
 def melody_length(length: int, _: str) -> dict[str, float]:
-    """A batch of melodies through the rules, the metrics, and a whole training iteration."""
+    """Measure the rules and metrics of a batch of melodies, and a whole training iteration."""
     import numpy as np
     import tensorflow as tf
 
@@ -67,17 +67,17 @@ def melody_length(length: int, _: str) -> dict[str, float]:
 
 
 def batch(size: int, _: str) -> dict[str, float]:
-    """An iteration on so many melodies of 32 steps."""
+    """Measure an iteration on `size` melodies of 32 steps."""
     return _iteration(_tuner(32, [100], size))
 
 
 def network(operations: int, _: str) -> dict[str, float]:
-    """An iteration with the network that has so many operations a token."""
+    """Measure an iteration with the network that has this number of operations per token."""
     return _iteration(_tuner(32, _networks()[operations], 256))
 
 
 def replay(capacity: int, _: str) -> dict[str, float]:
-    """A full replay of sequences of 32 tokens, uniform and prioritised: one draw, one update."""
+    """Measure a draw and an update of a full replay of sequences of 32 tokens, both kinds."""
     import numpy as np
     import tensorflow as tf
 
@@ -104,7 +104,7 @@ def replay(capacity: int, _: str) -> dict[str, float]:
 
 
 def corpus(tunes: int, work_dir: str) -> dict[str, float]:
-    """Tunes of 128 steps: writing them, reading them, an epoch, and novelty against them."""
+    """Measure writing and reading tunes of 128 steps, an epoch on them and novelty against them."""
     import numpy as np
 
     from rl_tuner.core.likelihood import MLETrainer
@@ -151,7 +151,7 @@ def corpus(tunes: int, work_dir: str) -> dict[str, float]:
 
 
 def _networks() -> dict[int, list[int]]:
-    """Cells by the operations that score a token."""
+    """Return the cells of networks by their operations for scoring a token."""
     from rl_tuner.core.networks import SequenceNetwork
 
     choices = ([100], [256], [512], [512, 512])
@@ -180,20 +180,20 @@ def _iteration(tuner: Any) -> dict[str, float]:
 
 CURVES = {
     "length": Curve(f"Length of {_ROWS} melodies", "steps", (32, 64, 128, 256, 512), melody_length),
-    "batch": Curve("Melodies an iteration", "melodies", (1, 8, 64, 512, 2048), batch),
+    "batch": Curve("Melodies per iteration", "melodies", (1, 8, 64, 512, 2048), batch),
     "network": Curve(
         "Network: 100, 256, 512 and 2 x 512 cells",
-        "operations a token",
+        "operations per token",
         (87_600, 543_744, 2_136_064, 6_330_368),
         network,
-        "An iteration of 256 melodies.",
+        "Iterations of 256 melodies.",
     ),
     "replay": Curve(
         f"Replay of sequences of 32 tokens, {_ROWS} drawn",
         "sequences",
         (10_000, 100_000, 1_000_000),
         replay,
-        "A prioritised draw adds up all priorities anew.",
+        "Every prioritised draw adds up all priorities.",
     ),
     "corpus": Curve(
         f"Corpus of tunes of {_TUNE_STEPS} steps", "tunes", (500, 2_000, 8_000), corpus

@@ -1,6 +1,6 @@
-"""Cases of a fresh process: how soon it helps, how soon it learns, and how much memory it takes.
+"""Cases of a fresh process: time until its help and until its first update, and its memory.
 
-python -m benchmarks.speed.startup GIN_FILE WORK_DIR ITERATIONS [BINDING ...]   (what the cases start)
+python -m benchmarks.speed.startup GIN_FILE WORK_DIR ITERATIONS [BINDING ...]   (started by the cases)
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _ITERATIONS = 10
 
 
 class _Enough(Exception):
-    """A job has made as many iterations as were asked for."""
+    """Raised when a job has made the requested number of iterations."""
 
 
 def cases(work_dir: str, jobs: Mapping[str, Sequence[str]]) -> Iterator[Row]:
-    """Help, then jobs up to their first update and some more, given their bindings by name."""
+    """Measure the help, then jobs until a few iterations after their first update, given their bindings."""
     spent, _ = timed(lambda: _start("-m", "rl_tuner.train", "--help"))
     yield Row(_GROUP, "python -m rl_tuner.train --help", spent, "seconds")
     for name, bindings in jobs.items():
@@ -33,7 +33,7 @@ def cases(work_dir: str, jobs: Mapping[str, Sequence[str]]) -> Iterator[Row]:
 
 
 def job_cases(name: str, work_dir: str, bindings: Sequence[str]) -> Iterator[Row]:
-    """Start and memory of one job."""
+    """Measure the start and the memory of one job."""
     from benchmarks.speed.data import runner
 
     gin_file = f"gin/psi_{name}.gin"
@@ -61,7 +61,7 @@ def _start(*arguments: str) -> str:
 def run_job(
     gin_file: str, work_dir: str, iterations: int, bindings: Sequence[str]
 ) -> dict[str, Any]:
-    """Runs a job until it has made some iterations; when (seconds of the epoch), and its memory."""
+    """Run a job for some iterations; return its times (seconds since the epoch) and its memory."""
     from rl_tuner.jobs import (
         configuration,
         job,

@@ -1,11 +1,11 @@
-"""Where the time of a whole job goes: installation, corpus, prior, tuning, evaluation, export.
+"""Measures the time of each stage of a whole job: installation, corpus, prior, tuning, evaluation, export.
 
 python -m benchmarks.speed.whole_job                                        (five to ten minutes on two cores)
 python -m benchmarks.speed.whole_job --gin_file=gin/psi_molecules.gin
 python -m benchmarks.speed.whole_job --gin_param="tune.steps = 1000" --noinstall --output_dir=/tmp/whole
 
-The job runs as a user starts it; a stage lasts from the line that announces it to the next one's. Writes
-whole_job_NAME.md and .json, NAME from the gin file.
+The job is started as a user would start it; a stage lasts from the line that announces it to the line that
+announces the next. Writes whole_job_NAME.md and .json, where NAME.gin is the gin file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LABELS = {
     "start": "start of the program",
     "dataset": "corpus",
     "prior": "prior",
-    "tune": "tuning, its first compilation included",
+    "tune": "tuning, including its first compilation",
     "evaluate": "evaluation, samples and pictures",
     "export": "export and end of the program",
 }
@@ -45,12 +45,15 @@ def main() -> None:
 
 
 def _define_flags(values: flags.FlagValues) -> None:
-    flags.DEFINE_string("gin_file", "gin/psi_music.gin", "The job.", flag_values=values)
+    flags.DEFINE_string("gin_file", "gin/psi_music.gin", "gin file of the job.", flag_values=values)
     flags.DEFINE_multi_string(
         "gin_param", [], "A gin binding; repeat it for several.", flag_values=values
     )
     flags.DEFINE_bool(
-        "install", True, "Time an installation too (needs the package index).", flag_values=values
+        "install",
+        True,
+        "Also measure an installation, which needs the package index.",
+        flag_values=values,
     )
     flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
 
@@ -81,7 +84,7 @@ def _run(values: flags.FlagValues) -> None:
 
 
 def install_seconds(folder: str) -> float:
-    """How long a virtual environment and the packages of this project take."""
+    """Return the seconds for making a virtual environment and installing this project."""
     venv = os.path.join(folder, "venv")
     pip = [os.path.join(venv, "bin", "python"), "-m", "pip", "install", "--quiet"]
     spent, _ = measuring.timed(
@@ -94,7 +97,7 @@ def install_seconds(folder: str) -> float:
 
 
 def stage_seconds(command: Sequence[str]) -> dict[str, float]:
-    """Runs a job; how long each of its stages took, by the lines that announce them.
+    """Run a job; return the seconds of each of its stages, by the lines that announce them.
 
     Raises:
         UserError: the job failed.
@@ -118,7 +121,7 @@ def stage_seconds(command: Sequence[str]) -> dict[str, float]:
 
 
 def markdown(name: str, seconds: Mapping[str, float], facts: Mapping[str, Any]) -> str:
-    """A row a stage, their sum, and how it was measured."""
+    """Return a report with one row per stage, their sum and the provenance."""
     total = sum(seconds.values())
     lines = [f"# The whole job `{name}`, from nothing", "", "| stage | seconds | share |"]
     lines.append("|---|---:|---:|")
@@ -131,7 +134,7 @@ def markdown(name: str, seconds: Mapping[str, float], facts: Mapping[str, Any]) 
         "",
         f"- Command: `{facts['command']}`",
         f"- Versions: {made}",
-        f"- Machine: {where['cores']} cores, {where['cpu']}; load {where['load']} when it began",
+        f"- Machine: {where['cores']} cores, {where['cpu']}; load {where['load']} at the start",
     ]
     return "\n".join(lines) + "\n"
 

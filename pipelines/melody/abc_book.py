@@ -1,6 +1,6 @@
-"""ABC books: the text of a file to the texts of its tunes, and of those only what is music.
+"""Splitting of ABC books into tunes, and of tunes into lines of music.
 
-Books mix music with prose: typeset text, HTML of a scraped page, remarks between tunes.
+Books mix music with prose: typeset text, HTML of scraped pages, remarks between tunes.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ _NOT_IN_MUSIC = frozenset("hijklmnopqrstwIJKNQRUVWY")
 
 @dataclasses.dataclass(frozen=True)
 class AbcTune:
-    """One tune of an ABC book: its number, its title and its own text."""
+    """One tune of an ABC book: its number, its title and its text."""
 
     number: str
     title: str
@@ -29,14 +29,14 @@ class AbcTune:
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A line that matters: music, or a field with its letter."""
+    """A line of music, or a field with its letter."""
 
     text: str
     field: str = ""
 
 
 def split_book(text: str) -> list[AbcTune]:
-    """Return the tunes of an ABC book; fields before its first tune hold for every tune."""
+    """Return the tunes of an ABC book; fields before its first tune apply to every tune."""
     parts = _TUNE_START.split(_HTML_LINE.sub("", _TEXT_BLOCK.sub("", text)))
     defaults = ""
     if len(parts) > 1 and not parts[0].startswith("X:"):
@@ -59,7 +59,7 @@ def split_book(text: str) -> list[AbcTune]:
 
 
 def _split_at_headers(text: str) -> list[str]:
-    """Return the tunes of a book without numbers: one begins with each header after a blank line."""
+    """Return the tunes of a book without numbers: every header after a blank line begins a tune."""
     parts: list[list[str]] = [[]]
     has_music = False
     after_blank = False
@@ -100,7 +100,7 @@ def _without_comment(line: str) -> str:
 
 
 def _is_prose(line: str) -> bool:
-    """Return whether a line without bar lines has too many letters that no note is written with."""
+    """Return whether a line has no bar lines and many letters that do not occur in music."""
     if "|" in line or '"' in line or "!" in line:
         return False
     letters = [letter for letter in line if letter.isalpha()]

@@ -1,11 +1,11 @@
-"""The fields of ABC that say how notes are read: key, metre and unit length."""
+"""Parsing of the ABC fields that determine how notes are read: key, metre and unit length."""
 
 import functools
 import re
 
 from pipelines.melody.score import Metre
 
-# Sharps enter in this order, flats in the opposite one.
+# Order of the sharps in a signature; flats have the reverse order.
 _FIFTHS = "FCGDAEB"
 _MODE_SHARPS = {"m": -3, "min": -3, "aeo": -3, "mix": -1, "dor": -2, "phr": -4, "lyd": 1, "loc": -5}
 _KEY = re.compile(
@@ -22,13 +22,13 @@ Fraction = tuple[int, int]
 
 
 def alter_of(accidental: str) -> int:
-    """Return how many semitones an accidental raises a note; a microtone raises it by none."""
+    """Return the number of semitones by which an accidental raises a note; 0 for a microtone."""
     return _ALTERS.get(accidental, 0)
 
 
 @functools.lru_cache(maxsize=256)
 def parse_key(value: str) -> dict[str, int] | None:
-    """Return the alteration of each altered letter; None for a field that names no key."""
+    """Return the alteration of each altered letter; None if the field does not name a key."""
     value = value.strip()
     rest = _PROPERTY.sub("", value)  # such as clef=treble
     if rest[:2].upper() == "HP":
@@ -40,7 +40,7 @@ def parse_key(value: str) -> dict[str, int] | None:
         tonic, accidental, mode = match.groups()
         sharps = _FIFTHS.index(tonic.upper()) - 1
         sharps += {"": 0, "#": 7, "♯": 7, "b": -7, "♭": -7}[accidental.lower()]
-        # A capital M is major.
+        # A capital M means major.
         mode = "" if mode in (None, "M") else mode[:3].lower()
         alters = _signature(sharps + _MODE_SHARPS.get(mode, 0))
         rest = rest[match.end() :]
@@ -82,7 +82,7 @@ def parse_metre(value: str, current: Metre | None) -> Metre | None:
 
 
 def parse_length(value: str) -> Fraction | None:
-    """Return the unit length that a field sets; None for a field that says nothing."""
+    """Return the unit length that a field sets; None if it does not contain a length."""
     fraction = re.match(r"(\d+)\s*(?:/\s*(\d+))?", value.strip())
     if not fraction:
         return None
@@ -96,5 +96,5 @@ def default_length(metre: Metre | None) -> Fraction:
 
 
 def is_compound(metre: Metre | None) -> bool:
-    """Return whether a metre counts in threes, as 6/8 does."""
+    """Return whether a metre is compound, such as 6/8."""
     return metre is not None and metre[0] % 3 == 0 and metre[0] > 3

@@ -1,4 +1,4 @@
-"""The music code of one ABC voice to bars: lengths, accidentals, ties, tuplets, bar lines."""
+"""Reading of the music of one ABC voice into bars: lengths, accidentals, ties, tuplets, bar lines."""
 
 import functools
 import re
@@ -37,10 +37,10 @@ _MAX_REST_BARS = 1_000
 
 
 class VoiceReader:
-    """Reads the lines of one voice; key, metre and unit length hold from one call to the next.
+    """A reader of the lines of one voice; it keeps key, metre and unit length between calls.
 
     Args:
-        header: the fields that hold at the beginning.
+        header: Fields of the header, in effect at the beginning.
     """
 
     def __init__(self, header: Iterable[Line]):
@@ -53,10 +53,10 @@ class VoiceReader:
         self._begin()
 
     def read(self, lines: Iterable[Line]) -> tuple[list[Bar], list[Mark]]:
-        """Return the bars of a segment, and the mark before each and after the last.
+        """Return the bars of a segment, and the marks before each bar and after the last.
 
         Raises:
-            RejectedError: if the music uses what cannot be read.
+            RejectedError: if the music contains something that cannot be read.
         """
         self._begin()
         music = "\n".join(
@@ -79,7 +79,7 @@ class VoiceReader:
             elif kind == "chord_length":
                 self._play_chord(token["chord"], token["chord_length"])
             elif kind == "bars" and self._now:
-                # Among the notes of a bar, a capital letter is a slip.
+                # Z or X among the notes of a bar is probably a mistake for z or x.
                 self._play([], token["number"])
             elif kind == "bars":
                 self._rest_bars(int(token["number"] or 1))
@@ -96,14 +96,14 @@ class VoiceReader:
         self._bar = Bar()
         self._has_notes = False
         self._now = 0
-        self._end_mark = Mark()  # what signs inside the bar say about its end
+        self._end_mark = Mark()  # signs inside the bar that take effect at its end
         self._accidentals: dict[str, int] = {}
         self._last: list[Note] = []  # the notes of the last event
         self._last_names: list[str] = []
         self._last_length = 0
-        self._tied: dict[str, int] = {}  # name -> pitch of the notes that a tie holds
-        self._broken = 0  # the length that > or < leaves for the next note, in 1/2**n
-        self._tuplet = (1, 1, 0)  # play this many in the time of, for so many notes
+        self._tied: dict[str, int] = {}  # name -> pitch of the notes that are tied
+        self._broken = 0  # number of > (positive) or < (negative) before the next note
+        self._tuplet = (1, 1, 0)  # p notes in the time of q, for the next r notes
 
     def _set_field(self, letter: str, value: str) -> None:
         if letter == "K":
@@ -128,12 +128,12 @@ class VoiceReader:
             self._play([], length, content.strip(" z"))
 
     def _pitch(self, token: re.Match) -> tuple[str, int]:
-        """Return the name of a note, which a tie goes by, and its pitch."""
+        """Return the name of a note, by which ties are matched, and its pitch."""
         sign, letter, octave = token["sign"], token["letter"], token["octave"]
         name = letter + octave
         upper = letter.upper()
         if sign:
-            # Of a semitone, a part is nearest to none.
+            # A part of a semitone is rounded to none.
             alter = 0 if token["part"] else abc_fields.alter_of(sign)
             self._accidentals[upper] = alter
         elif name in self._tied and upper not in self._accidentals:
@@ -175,7 +175,7 @@ class VoiceReader:
         return duration
 
     def _broken_off(self, written: int) -> int:
-        """Return what > or < before a note leaves of its written length, or adds to it."""
+        """Return the length of a note after shortening or lengthening by a preceding > or <."""
         part, broken = written >> abs(self._broken), self._broken
         self._broken = 0
         if broken > 0:
@@ -187,7 +187,7 @@ class VoiceReader:
             for note, name in zip(self._last, self._last_names):
                 self._tie(note, name)
             return
-        # A>B: the first note takes from the second what a dot adds; A<B the other way.
+        # A>B: the first note is dotted, and the second is shortened; A<B is the reverse.
         if not self._last_length:
             return
         part = self._last_length >> len(mark)
@@ -208,7 +208,7 @@ class VoiceReader:
         self._tuplet = (times or 1, per or default, notes or times)
 
     def _rest_bars(self, number: int) -> None:
-        """Add bars of rest, each a bar of its own."""
+        """Add bars of rest."""
         if number > _MAX_REST_BARS:
             raise RejectedError("too long", f"a rest of {number} bars")
         for i in range(number):
@@ -220,7 +220,7 @@ class VoiceReader:
                 self._end_bar(Mark())
 
     def _overlay(self, overlay: str) -> None:
-        """Goes back to the beginning of the bar, for notes that sound with those already there."""
+        """Return to the beginning of the bar, for notes that sound together with those before."""
         if len(overlay) > 1:
             raise RejectedError("unreadable abc", "voice overlay over several bars")
         self._bar.length = max(self._bar.length, self._now)
@@ -228,7 +228,7 @@ class VoiceReader:
         self._last, self._last_length, self._tied = [], 0, {}
 
     def _set_play(self, sign: str) -> None:
-        """Note a sign at the bar line where it takes effect."""
+        """Record a sign at the bar line where it takes effect."""
         if sign in ("segno", "coda") and not self._now:
             here = Mark(is_segno=sign == "segno", is_coda=sign == "coda")
             self._bar.mark = merge(self._bar.mark, here)
@@ -275,7 +275,7 @@ def _parse_mark(symbols: str, endings: str | None) -> Mark:
     if max(backward, forward) >= MAX_PLAYS:
         raise RejectedError("unreadable abc", f"repeat of {backward + 1} times")
     lines = symbols.replace(":", "")
-    # "[1" begins an ending and is no section of its own.
+    # "[1" begins an ending, not a section.
     if endings:
         lines = lines.removesuffix("[")
     return Mark(backward, forward > 0, len(lines) > 1, parse_endings(endings or ""))

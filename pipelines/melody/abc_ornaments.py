@@ -1,20 +1,20 @@
-"""What stands between the notes of ABC and does not sound: chord symbols, grace notes, decorations.
+"""Removal of ABC code that does not sound: chord symbols, grace notes and decorations.
 
-A few of them say in which order the bars are played; those become tokens such as "§fine;".
+Signs that determine the order in which bars are played become tokens such as "§fine;".
 """
 
 import re
 
 _SPACED_LENGTH = re.compile(r"(?<=[A-Ga-gzx,'])[ \t]+(?=[\d/])")
 _ORNAMENTS = re.compile(
-    r'"(?P<text>[^"\n]*)"|"[^\s|]*'  # chord symbols and annotations; one that nothing closes
+    r'"(?P<text>[^"\n]*)"|"[^\s|]*'  # chord symbols and annotations, also unclosed ones
     r"|\{[^}|\n]*\}?"  # grace notes
     r"|!(?P<name>[^\s!|\"\[\]]{1,24}|D\.[CS]\. al (?:fine|coda))!"  # decorations such as !trill!
     r"|\+(?P<chord>[\^_=A-Ga-g,'0-9/]+)\+"  # a chord in an older dialect
     r"|\+[A-Za-z.]+\+"  # a decoration in that dialect
     r"|(?<![A-Za-z])(?P<letter>[SO])(?=[\s\[(\^_=]*[A-Ga-gzx|])"  # short for segno and coda
 )
-# What the signs that change the order of play are called.
+# Names of the signs that change the order of play.
 _PLAYS = {
     "segno": "segno",
     "S": "segno",
@@ -38,20 +38,20 @@ _WORDS = [
 
 
 def plain(music: str) -> str:
-    """Return music without what does not sound; signs that change the order become tokens."""
+    """Return music without code that does not sound; signs that change the order become tokens."""
     music = _SPACED_LENGTH.sub("", _ORNAMENTS.sub(_sign, music.replace("§", "")))
-    # A da capo without a fine says that dancers may start over, as they always may.
+    # A da capo without a fine or coda only means that dancers may start over.
     has_end = re.search("§(?:fine|coda);", music)
     return music if has_end else re.sub("§[a-z]+;", "", music)
 
 
 def _sign(ornament: re.Match) -> str:
-    """Return the token of a decoration or annotation; nothing for what changes no order."""
+    """Return the token of a decoration or annotation; "" if it does not change the order of play."""
     if ornament["chord"]:
         return f"[{ornament['chord']}]"
     name = ornament["name"] or ornament["letter"]
     if name:
-        # "D.C. al fine" is a da capo; the fine stands where it is.
+        # "D.C. al fine" is a da capo; the fine has its own sign.
         key = name if len(name) == 1 else re.sub(r"^(d\.[cs]\.).*", r"\1", name.lower())
         return f"§{_PLAYS[key]};" if key in _PLAYS else ""
     words = (ornament["text"] or "").strip("^_<>@(). ").lower()

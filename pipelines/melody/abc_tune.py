@@ -1,4 +1,4 @@
-"""The text of one ABC tune to what its voices play: voices kept apart, parts in their order."""
+"""Reading of one ABC tune: its voices, with their parts in the order in which they are played."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,13 +14,13 @@ _WHOLE = ""
 
 
 def read_tune(tune: str) -> list[Part]:
-    """Return what each voice of a tune plays; percussion is left out.
+    """Return the notes of each voice of a tune, without percussion.
 
     Raises:
-        RejectedError: if the tune uses what cannot be read.
+        RejectedError: if the tune contains something that cannot be read.
     """
     header, order, percussion, voices = _sort_lines(abc_book.music_lines(tune))
-    written = []  # of each voice, part -> its bars and marks
+    written = []  # for each voice, part -> its bars and marks
     for name, segments in voices.items():
         if name not in percussion:
             reader = VoiceReader(header)
@@ -32,7 +32,7 @@ def read_tune(tune: str) -> list[Part]:
 def _play(
     written: list[dict[str, tuple[list[Bar], list[Mark]]]],
 ) -> list[dict[str, list[Bar]]]:
-    """Return the bars of each voice and part as they are played."""
+    """Return the bars of each voice and part in the order of play."""
     played: list[dict[str, list[Bar]]] = [{} for _ in written]
     for part in dict.fromkeys(part for voice in written for part in voice):
         holders = [i for i, voice in enumerate(written) if part in voice]
@@ -44,7 +44,7 @@ def _play(
 
 
 def _in_order(parts: dict[str, list[Bar]], order: list[str]) -> Iterator[Bar]:
-    """Yield the bars of a voice, its parts in the order of the header or else as written."""
+    """Yield the bars of a voice, with its parts in the order of the header or else as written."""
     names = [part for part in order if part in parts] or list(parts)
     if _WHOLE in parts and _WHOLE not in names:
         names.insert(0, _WHOLE)
@@ -73,7 +73,7 @@ def _sort_lines(
             elif order:
                 part = line.text[:1]
         elif line.field and (in_header or (not voices and not voice)):
-            # A field before all music holds for every voice.
+            # A field before all music applies to every voice.
             header.append(line)
             in_header = in_header and line.field != "K"
         else:
@@ -83,16 +83,16 @@ def _sort_lines(
 
 
 def _parse_order(text: str) -> list[str]:
-    """Return the parts that an order such as "A(AB)2C3" or "A.B.A" plays; none if it is no order.
+    """Return the parts in an order such as "A(AB)2C3" or "A.B.A"; empty if the text is not an order.
 
     Raises:
-        RejectedError: if more parts are played than any tune has.
+        RejectedError: if the order has too many parts.
     """
     text = re.sub(r"[\s.,\"]", "", text)
     if not re.fullmatch(r"[A-Z()\d]+", text) or len(re.findall("[A-Z]", text)) < 1:
         return []
     groups: list[list[str]] = [[]]
-    last: list[str] = []  # what a number repeats
+    last: list[str] = []  # the parts that a number repeats
     for token in re.findall(r"[A-Z()]|\d+", text):
         if token == "(":
             groups.append([])

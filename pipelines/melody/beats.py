@@ -1,4 +1,4 @@
-"""The time of a NoteSequence in beats: what its tempos say, and its bar lines on the grid."""
+"""Conversion of the times of a NoteSequence into beats, and its bar lines on the grid of steps."""
 
 import bisect
 import dataclasses
@@ -16,14 +16,14 @@ _COMMON_TIME = (4, 4)
 
 
 def to_step(quarters: float) -> int:
-    """Return the nearest step, the later one of two."""
+    """Return the nearest step; the later one if two are equally near."""
     return int(quarters * encoding.STEPS_PER_QUARTER + 0.5)
 
 
 def quarters_of(sequence: "note_seq.NoteSequence") -> Callable[[float], float]:
     """Return the function from a sequence's seconds to quarters.
 
-    A tempo that is not positive is as good as none, that is 120 quarters a minute.
+    A missing tempo, or one that is not positive, means 120 quarters per minute.
     """
     changes = sorted(
         (max(t.time, 0.0), t.qpm if t.qpm > 0 else _DEFAULT_QPM) for t in sequence.tempos
@@ -42,7 +42,7 @@ def quarters_of(sequence: "note_seq.NoteSequence") -> Callable[[float], float]:
     def quarters(seconds: float) -> float:
         index = max(0, bisect.bisect_right(times, seconds) - 1)
         time, qpm = changes[index]
-        # What the conversion to seconds has rounded away.
+        # Rounding undoes the rounding errors of the conversion to seconds.
         return round(starts[index] + (seconds - time) * qpm / 60.0, 6)
 
     return quarters
@@ -59,7 +59,7 @@ class Metres:
     changes: tuple[tuple[int, float], ...]
 
     def prevailing(self, end_step: int) -> float:
-        """Return the steps per bar that hold longest up to a step, the earliest of equals."""
+        """Return the steps per bar in effect for the longest time before a step, the earliest of equals."""
         lengths: dict[float, int] = {}
         ends = [step for step, _ in self.changes[1:]] + [end_step]
         for (step, steps_per_bar), end in zip(self.changes, ends):
@@ -74,7 +74,7 @@ class Metres:
 
 
 def metres_of(sequence: "note_seq.NoteSequence", quarters: Callable[[float], float]) -> Metres:
-    """Return the metres of a sequence; time signatures that no music can have are left out."""
+    """Return the metres of a sequence, without invalid time signatures."""
     changes = [(0, _steps_per_bar(*_COMMON_TIME))]
     for signature in sorted(sequence.time_signatures, key=lambda s: s.time):
         numerator, denominator = signature.numerator, signature.denominator

@@ -1,4 +1,4 @@
-"""Tunes to a dataset of melodies: the whole job behind `midi_to_tfrecord`."""
+"""Building of a dataset of melodies from tunes, the work of `midi_to_tfrecord`."""
 
 import collections
 import dataclasses
@@ -24,7 +24,7 @@ _PACKAGES = ("note-seq", "music21", "tensorflow", "numpy", "protobuf")
 
 @dataclasses.dataclass(frozen=True)
 class _Example:
-    """A melody of the dataset; the split is its tune's."""
+    """A melody of the dataset; all melodies of a tune are in the same split."""
 
     id: str
     source: str
@@ -34,13 +34,13 @@ class _Example:
 
 @dataclasses.dataclass
 class _Collection:
-    """What became of all tunes.
+    """The results of all tunes.
 
     Attributes:
-        examples: The melodies, by id.
-        rejections: What was left out.
-        num_yielding: How many tunes yielded a melody.
-        changes: How often something was mended, moved or left out in the tunes that were read.
+        examples: The melodies, sorted by id.
+        rejections: The rejections.
+        num_yielding: Number of tunes with at least one melody.
+        changes: Numbers of repairs, moved notes and omissions in the tunes that were read.
     """
 
     examples: list[_Example] = dataclasses.field(default_factory=list)
@@ -54,22 +54,21 @@ class _Collection:
 def build_melody_dataset(
     inputs: list[str], output_dir: str, settings: MelodySettings
 ) -> dict[str, Any]:
-    """Read tunes, extracts their melodies and writes them as a dataset.
+    """Read tunes, extract their melodies and write them as a dataset.
 
-    The result depends on the tunes and the settings only, not on the number of processes, the
-    order of the inputs or where they lie.
+    The result depends only on the tunes and the settings, not on the number of processes, the order of
+    the inputs or their folders.
 
     Args:
         inputs: Files, folders and "music21:NAME" collections.
-        output_dir: The folder to make.
-        settings: What to do.
+        output_dir: Folder for the dataset.
+        settings: Settings of the pipeline.
 
     Returns:
         The description that is also written as dataset.json.
 
     Raises:
-        UserError: if an input, a setting or the output folder is wrong, or no tune yields
-            a melody.
+        UserError: if an input, a setting or the output folder is invalid, or no tune yields a melody.
     """
     writer.prepare_output(output_dir, overwrite=settings.overwrite)
     max_bytes = int(settings.max_file_mb * 2**20)
@@ -112,7 +111,7 @@ def build_melody_dataset(
 
 
 def _read(found: list[tunes.Tune], settings: MelodySettings, max_bytes: int) -> Iterable[Outcome]:
-    """Yield what `read_melodies` made of every tune."""
+    """Yield the outcome of `read_melodies` for every tune."""
     names = [field.name for field in dataclasses.fields(extraction.ExtractionSettings)]
     wanted = extraction.ExtractionSettings(**{name: getattr(settings, name) for name in names})
     return parallel.map_isolated(
@@ -131,8 +130,8 @@ def read_melodies(
     """Read one tune.
 
     Returns:
-        Its melodies, the (reason, detail) of what was rejected in it, and how often something was
-        mended, moved or left out.
+        Its melodies, the (reason, detail) of each rejection, and the numbers of repairs, moved notes and
+        omissions.
     """
     try:
         reading = readers.read_tune(tune, max_bytes=max_bytes)
@@ -144,7 +143,7 @@ def read_melodies(
     for sequence in reading.sequences:
         result = extraction.extract_melodies(sequence, settings)
         melodies += result.melodies
-        # Of several songs, one without notes only sets the tempo.
+        # In a file of several songs, a song without notes only sets the tempo.
         if sequence.notes or len(reading.sequences) == 1:
             rejections += result.rejections
         reading.counts.update(result.counts)
@@ -156,9 +155,9 @@ def read_melodies(
 def _collect(
     outcomes: Iterable[Outcome], validation_ratio: float, test_ratio: float
 ) -> _Collection:
-    """Return what became of all tunes.
+    """Return the results of all tunes.
 
-    Identical melodies of several tunes become one example, that of the first tune by name.
+    Identical melodies of several tunes become one example, with the first of these tunes as its source.
     """
     kept: dict[str, _Example] = {}
     repeated: dict[str, list[str]] = {}  # id -> the sources that are not kept
@@ -189,7 +188,7 @@ def _collect(
     for identity, sources in repeated.items():
         detail = f"of {kept[identity].source}"
         collection.rejections += [writer.Rejection(s, "duplicate", detail) for s in sources]
-    # Order by id also shuffles the tunes, so that shards are alike.
+    # Sorting by id also shuffles the tunes, so that shards are similar.
     collection.examples = sorted(kept.values(), key=lambda example: example.id)
     return collection
 

@@ -1,4 +1,4 @@
-"""Magenta's melody examples to a dataset of melodies: the whole job behind `magenta_to_tfrecord`."""
+"""Building of a dataset of melodies from Magenta's examples, the work of `magenta_to_tfrecord`."""
 
 import dataclasses
 import hashlib
@@ -26,7 +26,7 @@ _TIMEOUT_SECONDS = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A record of a TFRecord file: what to call it, and where it is."""
+    """A record of a TFRecord file: its name in messages, its file and its offset."""
 
     name: str
     path: str
@@ -38,22 +38,22 @@ class Record:
 def build_magenta_dataset(
     inputs: list[str], output_dir: str, settings: MagentaSettings
 ) -> dict[str, Any]:
-    """Read Magenta's training examples and writes their melodies as a dataset.
+    """Read Magenta's training examples and write their melodies as a dataset.
 
-    The result depends on the melodies and the settings only, not on the number of processes or the
+    The result depends only on the melodies and the settings, not on the number of processes or the
     order of the inputs. Magenta's own division into training and evaluation files is not kept: the
-    split of a melody depends on a hash of it, as in every dataset here.
+    split of a melody is determined by its hash, as in every dataset here.
 
     Args:
-        inputs: Files of TFRecords, and folders, whose files of other kinds are rejected.
-        output_dir: The folder to make.
-        settings: What to do.
+        inputs: TFRecord files, and folders, in which files of other types are rejected.
+        output_dir: Folder for the dataset.
+        settings: Settings of the pipeline.
 
     Returns:
         The description that is also written as dataset.json.
 
     Raises:
-        UserError: if an input, a setting or the output folder is wrong, or no record holds a melody.
+        UserError: if an input, a setting or the output folder is invalid, or no record contains a melody.
     """
     writer.prepare_output(output_dir, overwrite=settings.overwrite)
     max_bytes = int(settings.max_record_mb * 2**20)
@@ -95,7 +95,7 @@ def build_magenta_dataset(
 
 
 def read_melody(record: Record) -> tuple[bytes | None, tuple[str, str]]:
-    """Return the classes of a record's melody, or None and why there is none."""
+    """Return the classes of a record's melody, or None with the reason and detail of its rejection."""
     try:
         example = tfrecords.read_record(record.path, record.offset)
         return magenta_examples.decode_melody(example), ("", "")
@@ -111,7 +111,7 @@ def _list_records(
     found: list[Record] = []
     rejections: list[writer.Rejection] = []
     for file in list_files(inputs, recursive=recursive):
-        # A file that was named is meant, whatever its name.
+        # A file that was given explicitly is read whatever its name.
         if not _FILE_NAME.search(file.path) and file.path not in inputs:
             rejections.append(writer.Rejection(file.name, "unknown file type"))
             continue
@@ -133,7 +133,7 @@ def _list_records(
 def _collect(
     outcomes: Iterable[Outcome],
 ) -> tuple[dict[bytes, str], list[writer.Rejection]]:
-    """Return melody -> name of its first record, ordered by hash, and what was rejected."""
+    """Return melody -> name of its first record, sorted by hash, and the rejections."""
     sources: dict[bytes, list[str]] = {}
     rejections: list[writer.Rejection] = []
     for outcome in outcomes:
@@ -148,7 +148,7 @@ def _collect(
             sources.setdefault(melody, []).append(name)
     for first, *others in map(sorted, sources.values()):
         rejections += [writer.Rejection(name, "duplicate", f"of {first}") for name in others]
-    # Order by hash also shuffles, so that shards are alike.
+    # Sorting by hash also shuffles the melodies, so that shards are similar.
     ordered = sorted(sources, key=lambda melody: hashlib.sha256(melody).digest())
     return {melody: min(sources[melody]) for melody in ordered}, rejections
 

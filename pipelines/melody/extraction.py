@@ -1,4 +1,4 @@
-"""NoteSequences to melodies: quantised on their beats, monophonic, in C, as classes."""
+"""Extraction of melodies from NoteSequences: quantised on beats, monophonic, in C, as classes."""
 
 import collections
 import dataclasses
@@ -25,7 +25,7 @@ __all__ = [
 
 SPLIT_CHOICES = ("none", "metre")
 
-# 100,000 steps are 3.5 hours at 120 quarters a minute: nobody's tune, but a stray event's.
+# 100,000 steps are 3.5 hours at 120 quarters per minute, which can only result from a stray event.
 _MAX_TUNE_STEPS = 100_000
 _NO_EVENT, _NOTE_OFF = -2, -1
 
@@ -37,7 +37,7 @@ CUT = "melodies cut to max_steps"
 
 @dataclasses.dataclass(frozen=True)
 class ExtractionSettings:
-    """What counts as a melody; `build.build_melody_dataset` explains each."""
+    """Settings of the extraction; see `settings.MelodySettings`."""
 
     polyphony: str
     gap_bars: float
@@ -50,7 +50,7 @@ class ExtractionSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Melody:
-    """A melody in C: one byte per step, its class; and how many steps a bar has."""
+    """A melody in C: the class of each step, one byte per step, and the number of steps per bar."""
 
     classes: bytes
     steps_per_bar: int
@@ -58,12 +58,12 @@ class Melody:
 
 @dataclasses.dataclass
 class Extraction:
-    """What a score yields.
+    """The melodies of a score.
 
     Attributes:
-        melodies: Its melodies, in order.
-        rejections: Why other candidates are none.
-        counts: How many notes were dropped or moved, by why.
+        melodies: The melodies, in order.
+        rejections: The rejections of other candidates.
+        counts: Numbers of dropped and moved notes, by reason.
     """
 
     melodies: list[Melody] = dataclasses.field(default_factory=list)
@@ -73,13 +73,13 @@ class Extraction:
 
 @dataclasses.dataclass(frozen=True)
 class _Candidate:
-    """Notes that may be a melody, its first bar line and the prevailing metre.
+    """Notes that may be a melody, with their first bar line and the prevailing metre.
 
     Attributes:
-        notes: The notes, one line.
-        start: The bar line that it begins at, in steps.
-        steps_per_bar: Steps of a bar.
-        cause: What parts it from the rest of its tune; nothing where it is all of it.
+        notes: The notes, a single line.
+        start: The bar line at the beginning, in steps.
+        steps_per_bar: Number of steps per bar.
+        cause: Why the notes are separated from the rest of their tune; "" if they are the whole tune.
     """
 
     notes: list[StepNote]
@@ -89,7 +89,7 @@ class _Candidate:
 
 
 def extract_melodies(sequence: "note_seq.NoteSequence", settings: ExtractionSettings) -> Extraction:
-    """Return every melody of a score, in order; every instrument is searched on its own."""
+    """Return the melodies of a score, in order; each instrument is searched separately."""
     result = Extraction()
     quarters = beats.quarters_of(sequence)
     instruments = _instruments(sequence, quarters, result.counts)
@@ -141,7 +141,7 @@ def _instruments(
 def _stretches(
     instruments: dict[int, list[StepNote]], metres: beats.Metres, split: str
 ) -> Iterator[tuple[dict[int, list[StepNote]], beats.Metres, str]]:
-    """Yield the whole score, or its notes between changes of metre, which cut those that sound."""
+    """Yield the whole score, or the notes between changes of metre, cut off at the changes."""
     if split == "none" or len(metres.changes) == 1:
         yield instruments, metres, ""
         return
@@ -176,7 +176,9 @@ def _between_gaps(
     """
     steps_per_bar = metres.prevailing(line[-1].end_step)
     if steps_per_bar % 1:
-        raise RejectedError("bar is not a whole number of steps", f"{steps_per_bar:g} steps a bar")
+        raise RejectedError(
+            "bar is not a whole number of steps", f"{steps_per_bar:g} steps per bar"
+        )
     groups = [[line[0]]]
     for previous, note in itertools.pairwise(line):
         if note.start_step - previous.end_step >= gap_bars * steps_per_bar:
@@ -189,7 +191,7 @@ def _between_gaps(
 
 
 def _events(candidate: _Candidate) -> list[int]:
-    """Return the events of a melody as note-seq has them, up to the end of its last bar."""
+    """Return the events of a melody in note-seq's encoding, up to the end of its last bar."""
     events = [_NO_EVENT] * (candidate.notes[-1].end_step - candidate.start)
     for note, following in zip(candidate.notes, [*candidate.notes[1:], None]):
         events[note.start_step - candidate.start] = note.pitch

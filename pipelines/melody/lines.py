@@ -1,4 +1,4 @@
-"""The notes of one instrument to one line of melody, on the grid of steps."""
+"""Reduction of the notes of one instrument to a single line of melody, on the grid of steps."""
 
 import collections
 import dataclasses
@@ -25,17 +25,17 @@ class StepNote:
 def one_line(
     notes: list[StepNote], polyphony: str, counts: collections.Counter[str]
 ) -> list[StepNote]:
-    """Return the notes of an instrument that make one line of melody, by start.
+    """Return the notes of an instrument that form a single line of melody, sorted by start.
 
-    Of notes that fall on one step though they follow one another (an ornament too fast for the
-    grid) the longest stays. Skyline keeps the highest of the notes that start together and
-    drops notes that lie wholly under a higher one; a note that outlasts the higher one stays,
-    for such is the legato of a single line.
+    If consecutive notes fall on the same step (an ornament too fast for the grid), the longest is
+    kept. Skyline keeps the highest of the notes that start together and drops notes that sound
+    entirely below a higher note; a note that outlasts the higher note is kept, because legato in a
+    single line looks like that.
 
     Args:
         notes: The notes, in any order.
         polyphony: "skyline" or "skip".
-        counts: Where dropped notes are counted.
+        counts: Receives the numbers of dropped notes.
 
     Raises:
         RejectedError: if notes start together and polyphony is "skip".

@@ -1,9 +1,10 @@
-"""Magenta's melody examples in protocol-buffer bytes, read without TensorFlow.
+"""Decoding of Magenta's melody examples without TensorFlow.
 
-Magenta's basic_rnn learns from `tf.train.SequenceExample`s of two feature lists of n steps each, in the
-38 classes of `rl_tuner.tasks.melody.encoding`: `inputs` holds one-hot float vectors, the classes 0 to
-n - 1 of a melody; `labels` holds the classes 1 to n as integers. So the melody is the first input and
-all labels, n + 1 classes. The message, as far as it is read here, with its field numbers:
+Magenta's basic_rnn is trained on `tf.train.SequenceExample`s with two feature lists of n steps each, in
+the 38 classes of `rl_tuner.tasks.melody.encoding`: `inputs` contains classes 0 to n - 1 of a melody as
+one-hot float vectors, `labels` contains classes 1 to n as integers. The melody is therefore the first
+input followed by all labels, n + 1 classes. The parts of the message that are read here, with their
+field numbers:
 
     SequenceExample {feature_lists = 2: FeatureLists}
     FeatureLists {feature_list = 1: map of string to FeatureList}
@@ -28,11 +29,11 @@ _ONE_HOT = {
 
 
 def decode_melody(example: bytes) -> bytes:
-    """Return the classes of an example's melody, a byte each.
+    """Return the classes of an example's melody, one byte per class.
 
     Raises:
-        RejectedError: if the bytes are no example, or the example is no melody in 38 classes whose
-            inputs and labels agree.
+        RejectedError: if the bytes are not an example, or the example is not a melody in 38 classes with
+            consistent inputs and labels.
     """
     lists = {
         _only(entry, 1, "damaged example"): _only(entry, 2, "damaged example")
@@ -58,7 +59,7 @@ def decode_melody(example: bytes) -> bytes:
 def _input_class(feature: bytes) -> int:
     vector = b"".join(_payloads(_only(feature, 2, "another encoding"), 1))
     if len(vector) != 4 * NUM_CLASSES:
-        detail = f"{len(vector) // 4} numbers a step, not {NUM_CLASSES}"
+        detail = f"{len(vector) // 4} numbers per step, not {NUM_CLASSES}"
         raise RejectedError("another encoding", detail)
     if vector not in _ONE_HOT:
         raise RejectedError("an input is not one-hot")
@@ -82,7 +83,7 @@ def _label(feature: bytes) -> int:
 
 
 def _only(message: bytes, number: int, otherwise: str) -> bytes:
-    """Return the one payload of a field that is there once, else a rejection."""
+    """Return the payload of a field that must occur exactly once; reject the example otherwise."""
     payloads = list(_payloads(message, number))
     if len(payloads) != 1:
         raise RejectedError(otherwise)
@@ -120,7 +121,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int, bytes | int]]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return a number and where it ends."""
+    """Return a number and the position after it."""
     if at < len(message) and message[at] < 0x80:
         return message[at], at + 1
     value = 0

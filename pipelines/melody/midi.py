@@ -1,7 +1,7 @@
-"""Standard MIDI files to songs in ticks: every note that is there, whatever else the file holds.
+"""Reading of standard MIDI files into songs in ticks, with every note even in damaged files.
 
-Only notes and time signatures are taken. Tempo says nothing about the beat a note falls on, so no
-tempo event can move, cut or lose a tune.
+Only notes and time signatures are read. Tempo does not affect the beat of a note, so tempo events
+cannot move, cut or lose a tune.
 """
 
 import bisect
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from rl_tuner.datasets.writer import RejectedError
 
 _DRUMS = 9
-# Bytes after the status byte, by its upper four bits; system messages have their own.
+# Number of data bytes by the upper four bits of the status byte, and for system messages.
 _DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 _NOTE_ON, _NOTE_OFF, _META = 0x9, 0x8, 0xFF
 _SET_TEMPO, _TIME_SIGNATURE, _END_OF_TRACK = 0x51, 0x58, 0x2F
-_DEFAULT_TEMPO = 500_000  # microseconds a quarter
+_DEFAULT_TEMPO = 500_000  # microseconds per quarter
 
 CUT_SHORT = "tracks cut short"
 HELD = "notes without an end"
@@ -27,12 +27,12 @@ BAD = "damaged events"
 
 @dataclasses.dataclass
 class Song:
-    """What sounds together: a whole file, or one track of a file of songs.
+    """A whole file, or one track of a file of separate songs.
 
     Attributes:
-        ticks_per_quarter: The unit of all times; no whole number where a file counts time code.
+        ticks_per_quarter: Number of ticks per quarter; may be fractional for files with time code.
         notes: (line, start, end, pitch); a line is one channel of one track.
-        metres: (tick, numerator, denominator), by tick.
+        metres: (tick, numerator, denominator), sorted by tick.
     """
 
     ticks_per_quarter: float
@@ -48,10 +48,10 @@ class _Track:
 
 
 def read_songs(data: bytes) -> tuple[list[Song], collections.Counter[str]]:
-    """Return the songs of a file, and how often what had to be mended or left out.
+    """Return the songs of a file, and the numbers of repairs and omissions by kind.
 
     Raises:
-        RejectedError: if it is no MIDI file.
+        RejectedError: if it is not a MIDI file.
     """
     counts: collections.Counter[str] = collections.Counter()
     kind, division, at = _header(data)
@@ -61,8 +61,8 @@ def read_songs(data: bytes) -> tuple[list[Song], collections.Counter[str]]:
 
 
 def _header(data: bytes) -> tuple[int, int, int]:
-    """Return the file's type, its division of time and where its chunks begin."""
-    # RMID files and old Macintosh files have something before it.
+    """Return the file's type, its division of time and the position of its chunks."""
+    # In RMID files and old Macintosh files, other data precede the header.
     at = data.find(b"MThd")
     if at < 0 or len(data) < at + 14:
         raise RejectedError("unreadable midi", "no MThd header")
@@ -76,10 +76,10 @@ def _header(data: bytes) -> tuple[int, int, int]:
 
 
 def _track_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bool]]:
-    """Yield the tracks, and whether their length is right, passing over chunks of other kinds."""
+    """Yield each track, and whether its length is right; skip other chunks."""
     while at + 8 <= len(data):
         if not _is_chunk(data, at):
-            # A wrong length led astray: the next track has its name.
+            # The length before was wrong; the next track is found by its name.
             at = data.find(b"MTrk", at)
             if at < 0:
                 return
@@ -96,7 +96,7 @@ def _track_chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bool]]:
 
 
 def _is_chunk(data: bytes, at: int) -> bool:
-    """Return whether a chunk may begin here: its name is printable, or only padding is left."""
+    """Return whether a chunk can begin here: its name is printable, or only padding is left."""
     name = data[at : at + 4]
     return all(0x20 <= byte < 0x7F for byte in name) or not data[at:].strip(b"\0")
 
@@ -104,7 +104,7 @@ def _is_chunk(data: bytes, at: int) -> bool:
 def _read_track(chunk: bytes, is_exact: bool, counts: collections.Counter[str]) -> _Track:
     track = _Track([], [], [])
     sounding: dict[tuple[int, int], int] = {}  # (channel, pitch) -> start
-    # (channel, pitch) -> start and end of a note that the same note ended
+    # (channel, pitch) -> start and end of a note that ended because the same note started again
     struck_again: dict[tuple[int, int], tuple[int, int]] = {}
     unclosed: list[tuple[int, int, int]] = []  # (channel, start, pitch)
     now = 0
@@ -119,7 +119,7 @@ def _read_track(chunk: bytes, is_exact: bool, counts: collections.Counter[str]) 
                     struck_again[key] = sounding[key], now
                 sounding[key] = now
             elif key in struck_again and struck_again[key][1] == now:
-                # The end of the note before comes after the new note.
+                # The end of the previous note comes after the start of the new one.
                 track.notes.append((channel, *struck_again.pop(key), pitch))
             elif key in sounding:
                 track.notes.append((channel, sounding.pop(key), now, pitch))
@@ -141,7 +141,7 @@ def _close(
     end: int,
     counts: collections.Counter[str],
 ) -> None:
-    """End notes that nothing ends: at the next note of their channel, or with the track."""
+    """End notes without an end: at the next note of their channel, or at the end of the track."""
     if not unclosed:
         return
     starts: dict[int, list[int]] = {}
@@ -160,7 +160,7 @@ def _close(
 def _events(
     chunk: bytes, is_exact: bool, counts: collections.Counter[str]
 ) -> Iterator[tuple[int, int, bytes]]:
-    """Yield tick, status and data of every event; of a meta event the data begin with its type."""
+    """Yield tick, status and data of every event; the data of a meta event begin with its type."""
     at, now, running = 0, 0, 0
     try:
         while at < len(chunk):
@@ -172,7 +172,7 @@ def _events(
             elif running:
                 status = running
             else:
-                # Data of no event: continue with the next one that says what it is.
+                # Data without an event are skipped up to the next status byte.
                 counts[BAD] += 1
                 while chunk[at] < 0x80:
                     at += 1
@@ -208,7 +208,7 @@ def _events(
 
 
 def _varint(chunk: bytes, at: int) -> tuple[int, int]:
-    """Return a number and where it ends."""
+    """Return a number and the position after it."""
     value = chunk[at]
     at += 1
     if value < 0x80:
@@ -241,7 +241,7 @@ def _song(tracks: list[_Track], division: int, counts: collections.Counter[str])
 def _ticks_per_quarter(division: int, tempos: list[int]) -> float:
     if division > 0:
         return division
-    # Time code: the upper byte is minus the frames a second, the lower the ticks a frame.
+    # Time code: the upper byte is minus the frames per second, the lower the ticks per frame.
     frames = -(division >> 8)
     frames_per_second = 30_000 / 1_001 if frames == 29 else frames
     tempo = tempos[0] if tempos else _DEFAULT_TEMPO

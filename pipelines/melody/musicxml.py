@@ -1,4 +1,4 @@
-"""MusicXML scores to what their parts play: written bars, then in the order they are played."""
+"""Reading of MusicXML scores into the notes of their parts, in the order in which bars are played."""
 
 import collections
 import re
@@ -20,7 +20,7 @@ CUE = "cue and grace notes left out"
 
 
 def read_parts(root: ElementTree.Element) -> tuple[list[Part], collections.Counter[str]]:
-    """Return what each part of a score plays, and how many notes were left out, by their kind."""
+    """Return the notes of each part of a score, and the numbers of omitted notes by kind."""
     counts: collections.Counter[str] = collections.Counter()
     drums = {
         score_part.get("id")
@@ -39,7 +39,7 @@ def read_parts(root: ElementTree.Element) -> tuple[list[Part], collections.Count
 
 
 class _PartReader:
-    """Reads the measures of one part; attributes hold from one to the next."""
+    """A reader of the measures of one part; it keeps attributes between measures."""
 
     def __init__(self, counts: collections.Counter[str]):
         self._counts = counts
@@ -50,7 +50,7 @@ class _PartReader:
         self._main_voice = ""
 
     def read(self, part: ElementTree.Element) -> tuple[list[Bar], list[Mark]]:
-        """Return the bars, and the mark before each and after the last."""
+        """Return the bars, and the marks before each bar and after the last."""
         bars: list[Bar] = []
         mark = Mark()
         for measure in part.iter("measure"):
@@ -61,10 +61,10 @@ class _PartReader:
         return bars, [*(bar.mark for bar in bars), mark]
 
     def _read_measure(self, measure: ElementTree.Element) -> tuple[Bar, Mark]:
-        """Return a measure, and the mark at its end."""
+        """Return a measure and the mark at its end."""
         bar, after = Bar(), Mark()
         now = start = 0
-        # Without going back, a measure is one line, whatever voice each note says it is in.
+        # A measure without backup is a single line, whatever the voices of its notes.
         is_one_line = measure.find("backup") is None
         for element in measure:
             if element.tag == "note":
@@ -145,7 +145,7 @@ class _PartReader:
 
 
 def _metre(time: ElementTree.Element) -> Metre | None:
-    """Return the sum of a time signature's fractions; None where it has none."""
+    """Return the sum of a time signature's fractions; None if it has none."""
     metre = None
     for beats, beat_type in zip(time.findall("beats"), time.findall("beat-type")):
         numbers = re.findall(r"\d+", beats.text or "")
@@ -187,7 +187,7 @@ def _barline(element: ElementTree.Element) -> Mark:
 
 
 def _directions(element: ElementTree.Element) -> tuple[Mark, Mark]:
-    """Return what a direction says about the beginning of its measure, and about the end."""
+    """Return the marks of a direction at the beginning and at the end of its measure."""
     before, after = Mark(), Mark()
     for sound in element.iter("sound"):
         before = merge(

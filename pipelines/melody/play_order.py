@@ -1,4 +1,4 @@
-"""The order in which the bars of a score are played: repeats, endings, da capo, segno and coda."""
+"""Order in which the bars of a score are played: repeats, endings, da capo, segno and coda."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -10,19 +10,19 @@ MAX_PLAYS = 8
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """What a bar line says, together with the signs that stand at it.
+    """A bar line with the signs at it.
 
     Attributes:
-        backward: How often what precedes is played again.
-        forward: Whether a later repeat comes back to here.
-        is_section: Whether a repeat that no forward mark opens comes back to here.
-        endings: For which plays the ending that begins here is; empty where none begins.
-        closes_ending: Whether an ending is over here.
-        is_segno: Whether dal segno comes back to here.
+        backward: How often the preceding section is played again.
+        forward: Whether a later repeat returns here.
+        is_section: Whether a repeat without a forward mark returns here.
+        endings: The plays of the ending that begins here; empty if none begins.
+        closes_ending: Whether an ending ends here.
+        is_segno: Whether dal segno returns here.
         is_coda: Whether the coda begins here.
-        is_to_coda: Whether a jump back is left for the coda here.
+        is_to_coda: Whether play jumps from here to the coda after a jump back.
         is_fine: Whether the tune ends here after a jump back.
-        jump: "capo" or "segno": where to go back to, once; empty where play continues.
+        jump: "capo" or "segno", the target of a jump back, taken once; "" for no jump.
     """
 
     backward: int = 0
@@ -38,7 +38,7 @@ class Mark:
 
 
 def merge(first: Mark, second: Mark) -> Mark:
-    """Return two marks with nothing between them as one."""
+    """Combine two marks with nothing between them."""
     return Mark(
         max(first.backward, second.backward),
         first.forward or second.forward,
@@ -54,10 +54,10 @@ def merge(first: Mark, second: Mark) -> Mark:
 
 
 def share(parts: Sequence[Sequence[Mark]]) -> list[Sequence[Mark]]:
-    """Return the marks of parts that are played together, each with those of all others.
+    """Combine the marks of parts that are played together.
 
-    The signs of the order of play are often written in one part and hold for all. A part of another
-    number of bars than the longest keeps to its own.
+    The signs for the order of play are often written in only one part but apply to all. A part with
+    fewer bars than the longest keeps its own marks.
     """
     shared = [Mark()] * max((len(marks) for marks in parts), default=0)
     for marks in parts:
@@ -67,7 +67,7 @@ def share(parts: Sequence[Sequence[Mark]]) -> list[Sequence[Mark]]:
 
 
 def parse_endings(numbers: str) -> frozenset[int]:
-    """Return the plays that "1,2" or "1-3" names; other characters are ignored."""
+    """Return the plays in a text such as "1,2" or "1-3"; other characters are ignored."""
     found: set[int] = set()
     for part in numbers.replace(" ", ",").replace(".", ",").split(","):
         first, _, last = part.partition("-")
@@ -78,15 +78,15 @@ def parse_endings(numbers: str) -> frozenset[int]:
 
 
 def play_order(marks: Sequence[Mark]) -> list[int]:
-    """Return the bars in the order they are played.
+    """Return the indices of the bars in the order of play.
 
-    Repeats are not played again after a jump back; of the endings the last one is.
+    After a jump back, repeats are not played again, and only the last ending is played.
 
     Args:
-        marks: The mark before each bar, and the one after the last bar.
+        marks: The mark before each bar, and the mark after the last bar.
 
     Raises:
-        RejectedError: if something is repeated more often than any tune says.
+        RejectedError: if a section is repeated too often.
     """
     return _Player(marks).play()
 
@@ -94,7 +94,7 @@ def play_order(marks: Sequence[Mark]) -> list[int]:
 class _Player:
     def __init__(self, marks: Sequence[Mark]):
         self._marks = _with_to_coda(marks)
-        self._section = 0  # where a backward repeat goes
+        self._section = 0  # the bar to which a backward repeat returns
         self._is_explicit = False  # whether the section began with a forward repeat
         self._ending: frozenset[int] = frozenset()
         self._play = 1
@@ -106,7 +106,7 @@ class _Player:
         order: list[int] = []
         index = 0
         last = len(self._marks) - 1
-        # A jump and the way to the coda are taken once, a repeat a few times: this ends.
+        # The loop ends, because jumps are taken once and repeats a limited number of times.
         while True:
             index = self._next(index)
             if index >= last:
@@ -115,7 +115,7 @@ class _Player:
             index += 1
 
     def _next(self, index: int) -> int:
-        """Return the bar to play when play arrives at the mark before bar `index`."""
+        """Return the bar to play next when play reaches the mark before bar `index`."""
         mark = self._marks[index]
         if self._repeats(mark):
             self._play += 1
@@ -158,10 +158,10 @@ class _Player:
         self._is_explicit = self._marks[index].forward
 
     def _enter_ending(self, index: int) -> int:
-        """Return the bar where the ending for this play begins, seen from any of the endings."""
+        """Return the first bar of the ending for this play, given the first bar of any ending."""
         if index >= len(self._marks) - 1 or not self._marks[index].endings:
             return index
-        group: dict[int, int] = {}  # play -> where its ending begins
+        group: dict[int, int] = {}  # play -> first bar of its ending
         for later in range(index, len(self._marks) - 1):
             mark = self._marks[later]
             if mark.endings & group.keys():
@@ -180,7 +180,7 @@ class _Player:
 
 
 def _with_to_coda(marks: Sequence[Mark]) -> list[Mark]:
-    """Return the marks with the first of several coda signs read as the way to the coda."""
+    """Return the marks, with the first of several coda signs interpreted as "to coda"."""
     marks = list(marks)
     codas = [i for i, mark in enumerate(marks) if mark.is_coda]
     if len(codas) > 1 and not any(mark.is_to_coda for mark in marks):

@@ -1,7 +1,7 @@
-"""Scores of every kind to note-seq NoteSequences, whole or not at all.
+"""Reading of tunes of every format into note-seq NoteSequences.
 
-Times are those of 120 quarters a minute, whatever the score's tempo: a beat is half a second.
-note-seq is imported where it is used, since commands must start fast.
+Times are those of 120 quarters per minute, whatever the tempo of the score: a beat is half a second.
+note-seq is imported where it is used, so that commands start fast.
 """
 
 import collections
@@ -24,11 +24,11 @@ _VELOCITY = 100
 
 @dataclasses.dataclass
 class Reading:
-    """What a tune's file says.
+    """The content of a tune.
 
     Attributes:
-        sequences: Its songs, one except in a MIDI file of several; one instrument per line.
-        counts: How often something had to be mended or left out, by what it was.
+        sequences: The songs, only one unless it is a MIDI file of several; one instrument per line.
+        counts: Numbers of repairs and omissions, by kind.
     """
 
     sequences: list["note_seq.NoteSequence"]
@@ -103,7 +103,7 @@ def _sequence(
     metres: Iterable[tuple[int, int, int]],
     ticks_per_quarter: float,
 ) -> "note_seq.NoteSequence":
-    """Return notes (instrument, start, end, pitch) and metres (tick, numerator, denominator)."""
+    """Make a NoteSequence of notes (instrument, start, end, pitch) and metres (tick, num., denom.)."""
     from note_seq.protobuf import music_pb2
 
     sequence = music_pb2.NoteSequence()

@@ -1,6 +1,6 @@
-"""A written score as bars, and the notes that are heard when its bars are played in order.
+"""Written scores as bars, and the notes that sound when the bars are played in order.
 
-Time is whole ticks, so that no sum of thirds and sixteenths is ever off by a rounding error.
+Times are whole numbers of ticks, so that sums of thirds and sixteenths have no rounding errors.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from rl_tuner.datasets.writer import RejectedError
 TICKS_PER_QUARTER = 2**7 * 3**2 * 5 * 7 * 11 * 13
 TICKS_PER_WHOLE = 4 * TICKS_PER_QUARTER
 
-# Nobody's tune, but that of nested repeats.
+# More bars than this can only result from nested repeats.
 _MAX_BARS = 20_000
 
 Metre = tuple[int, int]
@@ -21,14 +21,14 @@ Metre = tuple[int, int]
 
 @dataclasses.dataclass(slots=True)
 class Note:
-    """A note: when it starts and ends, in ticks from the beginning of its bar.
+    """A note, with times in ticks from the beginning of its bar.
 
     Attributes:
-        start: When it starts.
-        end: When it ends.
-        pitch: Its MIDI pitch.
-        is_tied: Whether it continues in the next note of its pitch.
-        line: Which of the lines of its part it belongs to.
+        start: Start of the note.
+        end: End of the note.
+        pitch: MIDI pitch.
+        is_tied: Whether the note is tied to the next note of its pitch.
+        line: Name of its line within the part.
     """
 
     start: int
@@ -40,13 +40,13 @@ class Note:
 
 @dataclasses.dataclass(slots=True)
 class Bar:
-    """What stands between two bar lines.
+    """A bar.
 
     Attributes:
-        mark: What its first bar line says about the order of play.
-        metre: Its time signature; None where there is none.
-        length: Its length in ticks, which need not be that of the metre.
-        notes: Its notes.
+        mark: Mark of its first bar line for the order of play.
+        metre: Time signature; None for none.
+        length: Length in ticks, which may differ from that of the metre.
+        notes: Notes of the bar.
     """
 
     mark: play_order.Mark = dataclasses.field(default_factory=play_order.Mark)
@@ -60,8 +60,8 @@ class Part:
     """One part of a score as it sounds.
 
     Attributes:
-        notes: Its notes with the ticks counted from the beginning, ties joined.
-        metres: Where each time signature begins, in ticks.
+        notes: Notes with times from the beginning of the part; tied notes are joined.
+        metres: Time signatures with the ticks at which they begin.
     """
 
     notes: list[Note]
@@ -69,16 +69,16 @@ class Part:
 
 
 def bar_ticks(metre: Metre | None) -> int:
-    """Return the length of a bar; without a metre, that of common time."""
+    """Return the length of a bar; common time is assumed if there is no metre."""
     numerator, denominator = metre or (4, 4)
     return TICKS_PER_WHOLE * numerator // denominator
 
 
 def perform(bars: Iterable[Bar]) -> Part:
-    """Return the notes of bars that are played one after the other.
+    """Return the notes of bars played one after the other.
 
     Raises:
-        RejectedError: if there are more bars than any tune has.
+        RejectedError: if there are too many bars.
     """
     notes: list[Note] = []
     metres: list[tuple[int, Metre]] = []

@@ -1,4 +1,4 @@
-"""Bytes of a file to text: whatever encoding a notation program wrote."""
+"""Decoding of text files in any encoding that notation programs write."""
 
 import codecs
 import re
@@ -13,10 +13,10 @@ _MARKS = (
 
 
 def decode(data: bytes, declared: str = "") -> str:
-    """Return a file's text with plain line ends.
+    r"""Return a file's text with \n as line ends.
 
-    A byte order mark is believed first, then zero bytes between letters, then what the file
-    declares; after that, what is not UTF-8 is Latin-1, which fits every byte.
+    The encoding is determined by a byte order mark, else by zero bytes between letters, else by the
+    declaration in the file; otherwise it is UTF-8 or, if that fails, Latin-1, which fits every byte.
     """
     for mark, encoding in _MARKS:
         if data.startswith(mark):

@@ -1,4 +1,4 @@
-"""Files of music to tunes, the unit of work: an ABC book or a TFRecord holds many."""
+"""Listing of the tunes in files of music, the unit of work: an ABC book or a TFRecord contains many."""
 
 import dataclasses
 import importlib.util
@@ -34,12 +34,12 @@ class Tune:
     """One tune to read.
 
     Attributes:
-        name: What a person calls it: file name, number and title.
+        name: File name, number and title.
         format: "midi", "abc", "musicxml" or "notesequence".
-        size: Its bytes.
-        path: Its file, unless `text` holds all of it.
+        size: Size in bytes.
+        path: Path of the file; "" if `text` contains the tune.
         text: The ABC text.
-        offset: Where its record begins in a TFRecord.
+        offset: Offset of its record in a TFRecord file.
     """
 
     name: str
@@ -57,10 +57,10 @@ def list_tunes(
     max_bytes: int,
     allow_any_music21_collection: bool,
 ) -> tuple[list[Tune], list[Rejection]]:
-    """Return the tunes of all inputs and the files that cannot even be taken apart.
+    """Return the tunes of all inputs, and the rejected files.
 
     Raises:
-        UserError: if an input does not exist, is of no known kind or may not be used.
+        UserError: if an input does not exist, has an unknown type or must not be used.
     """
     tunes: list[Tune] = []
     rejections: list[Rejection] = []
@@ -74,7 +74,7 @@ def list_tunes(
             files = list_files([given], recursive=recursive)
             if os.path.isfile(given) and _format(given) is None:
                 known = " ".join(_FORMATS)
-                raise UserError(f"unknown file type: {given} (known: {known})")
+                raise UserError(f"{given} has an unknown file type; use one of {known}")
         for file in files:
             try:
                 tunes += _tunes_of(file, max_bytes)
@@ -132,13 +132,13 @@ def _music21_folder(given: str, allow_any: bool) -> str:
     free = ", ".join(FREE_MUSIC21_COLLECTIONS)
     if name not in FREE_MUSIC21_COLLECTIONS and not allow_any:
         raise UserError(
-            f"{given} is refused: its licence is non-commercial only or not known to be free"
-            f" (free: {free}; --allow_any_music21_collection takes it all the same)"
+            f"the licence of {given} is non-commercial or not known to be free; use one of {free}, or set"
+            " allow_any_music21_collection"
         )
     spec = importlib.util.find_spec("music21")
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"{given} needs music21: {install_hint('corpus')}")
     folder = os.path.join(spec.submodule_search_locations[0], "corpus", name)
     if not re.fullmatch(r"[\w-]+", name) or not os.path.isdir(folder):
-        raise UserError(f"music21 has no collection {name!r} (free: {free})")
+        raise UserError(f"music21 has no collection {name!r}; use one of {free}")
     return folder

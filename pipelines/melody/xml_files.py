@@ -1,4 +1,4 @@
-"""MusicXML files to their root element: compressed or plain, in any encoding, by part or by time."""
+"""Parsing of MusicXML files: compressed or plain, in any encoding, partwise or timewise."""
 
 import io
 import re
@@ -18,10 +18,10 @@ _XMLNS = re.compile(r"\sxmlns(?::\w+)?\s*=\s*(\"[^\"]*\"|'[^']*')")
 
 
 def read_root(data: bytes, max_bytes: int) -> ElementTree.Element:
-    """Return the root of a score by parts.
+    """Return the root of a partwise score.
 
     Raises:
-        RejectedError: if no score is in it, or it could blow up in memory.
+        RejectedError: if the file does not contain a score, or could exhaust the memory.
     """
     if data.startswith(b"PK"):
         data = _score_in(data, max_bytes)
@@ -29,7 +29,7 @@ def read_root(data: bytes, max_bytes: int) -> ElementTree.Element:
     if root.tag == "score-timewise":
         return _by_part(root)
     if root.tag != "score-partwise":
-        raise RejectedError("unreadable musicxml", f"no score but <{root.tag[:40]}>")
+        raise RejectedError("unreadable musicxml", f"<{root.tag[:40]}> instead of a score")
     return root
 
 
@@ -40,13 +40,13 @@ def _parse(data: bytes) -> ElementTree.Element:
         raise RejectedError("unreadable musicxml", "declares XML entities")
     document = _NO_CHARACTER.sub("", document[max(document.find("<"), 0) :])
     document = _BARE_AMPERSAND.sub("&amp;", _AFTER_END.sub(r"\1", document))
-    # A score has no namespace; one that a program adds would hide every element.
+    # Some programs add a namespace, which would hide every element.
     document = _XMLNS.sub("", document)
     return ElementTree.fromstring(document)
 
 
 def _score_in(data: bytes, max_bytes: int) -> bytes:
-    """Return the score of a compressed file: what its manifest names, else the only one."""
+    """Return the score of a compressed file: the one in its manifest, else the first one found."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
         candidates = [
@@ -70,12 +70,12 @@ def _score_in(data: bytes, max_bytes: int) -> bytes:
 
 def _member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
     if archive.getinfo(name).file_size > max_bytes:
-        raise RejectedError("too large", "unpacked")
+        raise RejectedError("too large", "uncompressed")
     return archive.read(name)
 
 
 def _by_part(root: ElementTree.Element) -> ElementTree.Element:
-    """Return a score of measures that hold parts as one of parts that hold measures."""
+    """Convert a timewise score, of measures with parts, into a partwise one."""
     score = ElementTree.Element("score-partwise")
     score.extend(child for child in root if child.tag != "measure")
     parts: dict[str, ElementTree.Element] = {}

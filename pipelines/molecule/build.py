@@ -1,4 +1,4 @@
-"""Molecules to a dataset of strings: the whole job behind `smiles_to_tfrecord`."""
+"""Building of a dataset of molecules, the work of `smiles_to_tfrecord`."""
 
 import collections
 import functools
@@ -26,22 +26,22 @@ _CHUNK_SIZE = 256
 def build_molecule_dataset(
     inputs: list[str], output_dir: str, settings: MoleculeSettings
 ) -> dict[str, Any]:
-    """Read molecules, writes each in one way and makes a dataset of the strings.
+    """Read molecules, standardise them and make a dataset of their strings.
 
-    The result depends on the molecules and the settings only, not on the number of processes, the
-    order of the inputs or where they lie.
+    The result depends only on the molecules and the settings, not on the number of processes, the
+    order of the inputs or their folders.
 
     Args:
         inputs: Files, folders and "builtin:NAME" sets.
-        output_dir: The folder to make.
-        settings: What to do.
+        output_dir: Folder for the dataset.
+        settings: Settings of the pipeline.
 
     Returns:
         The description that is also written as dataset.json.
 
     Raises:
-        UserError: if an input, a setting or the output folder is wrong, or no molecule is left to
-            train on.
+        UserError: if an input, a setting or the output folder is invalid, or no training molecules are
+            left.
     """
     writer.prepare_output(output_dir, overwrite=settings.overwrite)
     entries, rejections = readers.list_entries(
@@ -51,7 +51,7 @@ def build_molecule_dataset(
         max_bytes=int(settings.max_file_mb * 2**20),
     )
     if not entries:
-        writer.refuse(output_dir, f"no molecules in {', '.join(inputs)}", rejections)
+        writer.refuse(output_dir, f"found no molecules in {', '.join(inputs)}", rejections)
     outcomes = track(_read(entries, settings), total=len(entries), description="molecules")
     found, more = selection.select(outcomes, settings.min_token_count)
     rejections += more
@@ -88,7 +88,7 @@ def build_molecule_dataset(
 
 
 def _read(entries: list[Entry], settings: MoleculeSettings) -> Iterable[Outcome]:
-    """Yield what `standard.read_molecule` made of every entry."""
+    """Yield the outcome of `standard.read_molecule` for every entry."""
     from pipelines.molecule import standard
 
     return parallel.map_in_chunks(

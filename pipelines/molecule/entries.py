@@ -1,4 +1,4 @@
-"""The unit of work: one molecule as a file writes it."""
+"""Entries of input files, the unit of work: one molecule as written in a file."""
 
 import dataclasses
 
@@ -12,12 +12,12 @@ class Entry:
     """One molecule to read.
 
     Attributes:
-        file: What a person calls its file.
-        number: Its line in a text file (the first is 1), its record in an SD file.
+        file: Name of the file.
+        number: Number of the line in a text file, or of the record in an SD file, from 1.
         format: "smiles" or "sdf".
         text: The SMILES string or the record.
-        name: What the file calls the molecule.
-        extension: What CXSMILES adds to the string, with its two bars; "" without.
+        name: Name of the molecule in the file.
+        extension: CXSMILES extension with its two bars; "" for none.
     """
 
     file: str
@@ -29,11 +29,11 @@ class Entry:
 
     @property
     def source(self) -> str:
-        """What a person calls this molecule."""
+        """File, number and name of the molecule."""
         return f"{self.file}#{self.number} {self.name}".rstrip()
 
     def reject(self, reason: str, detail: str = "") -> Rejection:
-        """Return why this molecule is left out: where it is, what it is, what is wrong with it."""
+        """Return the rejection of this molecule, with its place and text."""
         place, what = ("record", self.name) if self.format == "sdf" else ("line", self.text)
         what = what if len(what) <= _SHOWN_CHARACTERS else what[:_SHOWN_CHARACTERS] + "..."
         where = f"{place} {self.number}: {what}".rstrip(": ")
@@ -41,20 +41,20 @@ class Entry:
 
 
 def smiles_entry(file: str, number: int, text: str, name: str = "") -> Entry:
-    """Return the entry of a text that begins with a SMILES string.
+    """Return the entry for a text that begins with a SMILES string.
 
-    What follows the string is its CXSMILES extension, between two bars, and its name.
+    The string may be followed by a CXSMILES extension, between two bars, and by a name.
 
     Args:
-        file: What a person calls its file.
-        number: Its line.
-        text: The string and what follows it.
-        name: Its name, where that stands elsewhere.
+        file: Name of the file.
+        number: Number of the line.
+        text: The string with its extension and name.
+        name: Name of the molecule if it is not in the text.
     """
     smiles, _, rest = " ".join(text.split()).partition(" ")
     extension = ""
     if rest.startswith("|"):
         inside, bar, after = rest[1:].partition("|")
-        # Without its second bar the extension has no end: the parser is to refuse it.
+        # An extension without its second bar has no end, and the parser will reject it.
         extension, rest = (f"|{inside}|", after.strip()) if bar else (rest, "")
     return Entry(file, number, "smiles", smiles, name or rest, extension)

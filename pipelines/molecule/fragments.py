@@ -1,4 +1,4 @@
-"""Which fragment of a substance is the molecule: the drug, and not what came with it in the bottle."""
+"""Choice of the fragment that is the molecule: the drug rather than its counter-ions and solvents."""
 
 import functools
 
@@ -6,11 +6,11 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-# Written neutral and without stereochemistry. What is usual in pharmaceutical salts (the choice of
-# Stahl and Wermuth, Handbook of Pharmaceutical Salts) and beside them in crystals. Fatty acids are
-# absent: with them the substance is as often the soap.
+# Usual components of pharmaceutical salts (the choice of Stahl and Wermuth, Handbook of Pharmaceutical
+# Salts) and of their crystals, written neutral and without stereochemistry. Fatty acids are absent,
+# since a substance with a fatty acid is just as often a soap.
 
-# Bases, and acids, that are at times the drug themselves.
+# Bases, and then acids, that are sometimes the drug themselves.
 _BASES = """
 C[N+](C)(C)CCO NCCCCC(N)C(=O)O N=C(N)NCCCC(N)C(=O)O NC(Cc1c[nH]cn1)C(=O)O
 NCCCC(N)C(=O)O NCCN C1CNCCN1 C1COCCN1 CC(C)(C)N CCNCC CC(C)NC(C)C CN(C)CCO CCN(CC)CCO
@@ -40,7 +40,7 @@ O=[N+]([O-])c1cc([N+](=O)[O-])c(O)c([N+](=O)[O-])c1
 c1ccc([B-](c2ccccc2)(c2ccccc2)c2ccccc2)cc1
 O=C(O)O N#CS N=C=S C#N N=C=O N#CO
 """
-# Bases that hardly ever are.
+# Bases that are hardly ever the drug.
 _HELPERS = """
 CNCC(O)C(O)C(O)C(O)CO NC(CO)(CO)CO NCCO OCCNCCO OCCN(CCO)CCO OCCN1CCCC1
 C[N+](C)(C)C CC[N+](CC)(CC)CC CCCC[N+](CCCC)(CCCC)CCCC C[N+](C)(C)Cc1ccccc1
@@ -56,14 +56,14 @@ _UNCHARGER = rdMolStandardize.Uncharger()
 
 
 def choose(mol: Chem.Mol) -> Chem.Mol:
-    """Return the fragment of a molecule that the substance is named for.
+    """Return the fragment of a molecule after which the substance is named.
 
-    That is an organic one that is not a usual counter-ion or solvent; else a base with a use of its
-    own, rather than an acid, a base without one, a solvent or an inorganic part, in this order. Of
-    several, the one with most heavy atoms, then the heaviest.
+    The first choice is an organic fragment that is not a usual counter-ion or solvent, followed by a
+    base that can be a drug, an acid, a base that cannot, a solvent and an inorganic fragment, in this
+    order. Among equals it is the fragment with the most heavy atoms, then the heaviest.
 
     Raises:
-        RuntimeError or ValueError: if RDKit cannot take charges away.
+        RuntimeError or ValueError: if RDKit cannot neutralise a fragment.
     """
     if len(Chem.GetMolFrags(mol)) == 1:
         return mol
@@ -86,7 +86,7 @@ def _neutral_smiles(fragment: Chem.Mol) -> str:
 
 @functools.cache
 def _companions() -> dict[str, int]:
-    """Return the rank of everything that usually comes beside a drug, by its SMILES."""
+    """Return the rank of every usual counter-ion and solvent, by its SMILES."""
     groups = enumerate((_BASES, _ACIDS, _HELPERS, _SOLVENTS), start=1)
     return {
         Chem.MolToSmiles(Chem.MolFromSmiles(smiles), isomericSmiles=False): rank

@@ -1,6 +1,6 @@
-"""Where a text file keeps its SMILES strings: the delimiter, the column and the header.
+"""Detection of the delimiter, the header and the column of SMILES strings in a text file.
 
-Names decide where a header has one that is known; else the content of the first lines does.
+The column is found by a known name in the header or else by the content of the first lines.
 """
 
 import dataclasses
@@ -13,26 +13,26 @@ from pipelines.molecule.rows import Row, join_rows, split_line
 from rl_tuner.common.errors import UserError
 from rl_tuner.datasets.writer import RejectedError
 
-# What a column of SMILES is called, the first choice first; case, blanks and marks do not count.
+# Usual names of a column of SMILES, the first choice first; case, blanks and punctuation are ignored.
 _USUAL_NAMES = ("smiles", "canonicalsmiles", "isomericsmiles", "cxsmiles", "smi")
-# What it is called too, where its content agrees.
+# Further names, accepted if the content of the column agrees.
 _POSSIBLE_NAMES = {"structure", "molecule", "mol", "compound", "drug", "ligand"}
 _BLANKS = None
 _SAMPLE = 100
-# Longer strings are no evidence, and may take long.
+# Longer strings are not probed, since parsing them may take long.
 _MAX_PROBED_CHARACTERS = 1_000
 _SEPARATOR_LINE = re.compile(r"sep=([,;\t ])\s*$", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where the SMILES strings of a file stand.
+    """The place of the SMILES strings in a file.
 
     Attributes:
-        delimiter: What parts the cells; None for any number of blanks.
-        column: The cell with the SMILES string; -1 for the last one.
-        first: The index of the first line after the header.
-        width: How many cells a row has; 0 where they may differ.
+        delimiter: Delimiter of the cells; None for any number of blanks.
+        column: Index of the cell with the SMILES string; -1 for the last cell.
+        first: Index of the first line after the header.
+        width: Number of cells of a row; 0 if it may vary.
     """
 
     delimiter: str | None
@@ -42,10 +42,10 @@ class Layout:
 
 
 def list_layout(lines: Sequence[str]) -> Layout:
-    """Return the layout of a list of molecules, a line each.
+    """Return the layout of a list of molecules, one per line.
 
-    A list has a SMILES string and then its name, parted by blanks; where that is invalid of most
-    lines, but another delimiter or column does, the list has that.
+    By default, a line has a SMILES string and then a name, separated by blanks. If most lines do not
+    fit this, but do fit another delimiter or column, the list has that layout.
     """
     sample = _sample(lines)
     header = _list_header(sample)
@@ -59,7 +59,7 @@ def list_layout(lines: Sequence[str]) -> Layout:
         candidates += [Layout(delimiter, column, first) for column in [*columns, -1]]
     if header:
         delimiter, column = header
-        # Blanks before the string are no empty first cell.
+        # Blanks before the string are not an empty first cell.
         is_usual = (delimiter, column) == ("\t", 0)
         candidates.insert(0, usual if is_usual else Layout(delimiter, column, first))
     counts = [_count(texts, candidate) for candidate in candidates]
@@ -71,23 +71,23 @@ def list_layout(lines: Sequence[str]) -> Layout:
 
 
 def is_list(lines: Sequence[str]) -> bool:
-    """Return whether most of the first lines of a text hold a molecule."""
+    """Return whether most of the first lines of a text contain a molecule."""
     layout = list_layout(lines)
     texts = [text for index, text in _sample(lines) if index >= layout.first]
     return 2 * _count(texts, layout) > len(texts)
 
 
 def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -> Layout:
-    """Return the layout of a table of molecules, a row each.
+    """Return the layout of a table of molecules, one per row.
 
     Args:
-        path: What to call the file.
-        lines: Its lines.
-        column: The name of the column of SMILES, or its number from 1; "" finds it.
-        delimiter: The delimiter that the file's ending promises.
+        path: Name of the file in messages.
+        lines: Lines of the file.
+        column: Name of the column of SMILES, or its number from 1; "" finds it.
+        delimiter: Delimiter implied by the suffix of the file.
 
     Raises:
-        UserError: if there is no such column, or several could be meant.
+        UserError: if there is no such column, or several columns qualify.
         RejectedError: if the header cannot be read.
     """
     start = 0
@@ -104,7 +104,7 @@ def table_layout(path: str, lines: Sequence[str], column: str, delimiter: str) -
                 return found
     if delimiters[0] not in dict(samples):
         raise RejectedError("unreadable header")
-    raise UserError(_no_column(path, "smiles", samples, "; --column=NAME takes another"))
+    raise UserError(_no_column(path, "smiles", samples))
 
 
 def holds_molecule(text: str) -> bool:
@@ -114,17 +114,17 @@ def holds_molecule(text: str) -> bool:
     smiles = text.split(maxsplit=1)[0] if text.strip() else ""
     if not 0 < len(smiles) <= _MAX_PROBED_CHARACTERS or not smiles.isascii():
         return False
-    # RDKit would print every text that is none.
+    # RDKit would print a message for every text that is not a SMILES string.
     with rdBase.BlockLogs():
         try:
             return Chem.MolFromSmiles(smiles) is not None
         except (RuntimeError, ValueError):
-            # Some texts trip an invariant of RDKit instead of its parser.
+            # Some invalid strings violate an invariant of RDKit instead of failing in its parser.
             return False
 
 
 def _sample(lines: Iterable[str]) -> list[tuple[int, str]]:
-    """Return the first lines that are not blank, each with its index."""
+    """Return the first non-blank lines, each with its index."""
     found = []
     for index, line in enumerate(lines):
         if line.strip():
@@ -135,7 +135,7 @@ def _sample(lines: Iterable[str]) -> list[tuple[int, str]]:
 
 
 def _list_header(sample: list[tuple[int, str]]) -> tuple[str | None, int] | None:
-    """Return the delimiter and the column of the SMILES by a first line that names them."""
+    """Return the delimiter and the column of SMILES if the first line is a header with a usual name."""
     for delimiter in ("\t", ",", ";", _BLANKS) if sample else ():
         names = _names(split_line(sample[0][1].strip(), delimiter))
         for usual in _USUAL_NAMES:
@@ -154,7 +154,7 @@ def _cell(cells: Sequence[str], column: int) -> str:
 
 
 def _rows(lines: Sequence[str], delimiter: str | None, start: int) -> list[Row]:
-    """Return the first rows of a table that hold anything; none if the first cannot be read."""
+    """Return the first non-empty rows of a table; none if the first row cannot be read."""
     rows: list[Row] = []
     for row in join_rows(lines, delimiter, start):
         if row.problem and not rows:
@@ -167,7 +167,7 @@ def _rows(lines: Sequence[str], delimiter: str | None, start: int) -> list[Row]:
 
 
 def _named(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
-    """Return the layout by a header with a usual name; the first of several is taken."""
+    """Return the layout if the header has a usual name; the first choice of several is taken."""
     names = [name.strip() for name in rows[0].cells]
     folded = _names(names)
     several = [name for name, fold in zip(names, folded) if fold in _USUAL_NAMES]
@@ -178,7 +178,7 @@ def _named(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | No
         if usual not in names and folded.count(usual) > 1:
             raise UserError(_ambiguous(path, several))
         layout = _below_header(delimiter, column, rows)
-        # A name of two words is no two columns.
+        # A column name of two words does not mean two columns.
         if delimiter is _BLANKS and _share(rows[1:], layout.column) < 0.5:
             continue
         if len(several) > 1:
@@ -188,7 +188,7 @@ def _named(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | No
 
 
 def _likely(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
-    """Return the layout by the one column of molecules whose name speaks of SMILES or the like."""
+    """Return the layout if exactly one column of molecules has a name that suggests SMILES."""
     names = _names(rows[0].cells)
     likely = [
         column
@@ -202,7 +202,7 @@ def _likely(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | N
 
 
 def _bare(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | None:
-    """Return the layout of a table without a header: only one column holds molecules, from line 1."""
+    """Return the layout of a table without a header if only one column contains molecules, from line 1."""
     width = len(rows[0].cells)
     columns = [column for column in range(width) if _share(rows, column) >= 0.8]
     if len(columns) != 1 or not holds_molecule(rows[0].cells[columns[0]]):
@@ -211,7 +211,7 @@ def _bare(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | Non
 
 
 def _asked(path: str, samples: list[tuple[str | None, list[Row]]], column: str) -> Layout:
-    """Return the layout with the column of a given name or, where none has it, number."""
+    """Return the layout with the column of a given name or, if there is no such name, number."""
     for fold in (str.strip, lambda name: name.strip().lower()):
         for delimiter, rows in samples:
             names = [fold(name) for name in rows[0].cells]
@@ -222,7 +222,7 @@ def _asked(path: str, samples: list[tuple[str | None, list[Row]]], column: str) 
         if 0 <= number < len(rows[0].cells):
             first = rows[0].number - holds_molecule(rows[0].cells[number])
             return Layout(delimiter, number, first, len(rows[0].cells) if delimiter else 0)
-    raise UserError(_no_column(path, column, samples, ""))
+    raise UserError(_no_column(path, column, samples))
 
 
 def _below_header(delimiter: str | None, column: int, rows: Sequence[Row]) -> Layout:
@@ -236,7 +236,7 @@ def _below_header(delimiter: str | None, column: int, rows: Sequence[Row]) -> La
 
 
 def _share(rows: Sequence[Row], column: int) -> float:
-    """Return the share of molecules among the cells of a column that are not empty."""
+    """Return the share of molecules among the non-empty cells of a column."""
     cells = [cell for row in rows if (cell := _cell(row.cells, column)).strip()]
     return sum(map(holds_molecule, cells)) / len(cells) if cells else 0.0
 
@@ -247,13 +247,11 @@ def _names(cells: Iterable[str]) -> list[str]:
 
 def _ambiguous(path: str, names: Sequence[str]) -> str:
     several = ", ".join(" ".join(name.split()) for name in names)
-    return f"{path} has several columns of SMILES ({several}): --column=NAME takes one"
+    return f"{path} has several columns of SMILES ({several}); set column to the name of one"
 
 
-def _no_column(
-    path: str, wanted: str, samples: list[tuple[str | None, list[Row]]], remedy: str
-) -> str:
+def _no_column(path: str, wanted: str, samples: list[tuple[str | None, list[Row]]]) -> str:
     headers = [rows[0].cells for delimiter, rows in samples if delimiter is not _BLANKS]
     names = max(headers, key=len, default=())
     columns = ", ".join(" ".join(name.split()) for name in names)[:300]
-    return f"{path} has no column {wanted!r} (it has: {columns}){remedy}"
+    return f"{path} has no column {wanted!r} (it has: {columns}); set column to one of these names"

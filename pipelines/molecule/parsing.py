@@ -1,4 +1,4 @@
-"""The text of one molecule to an RDKit molecule, or the reason why it is not one."""
+"""Parsing of one entry into an RDKit molecule, or rejection with a reason."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from rl_tuner.datasets.writer import RejectedError
 
 rdBase.DisableLog("rdApp.*")
 
-# Nothing of the molecules that most files hold: one search lets them pass.
+# Text that ordinary molecules do not contain, so that one search is enough to accept them.
 _UNUSUAL = re.compile(r"[^!-~]|[*~>$?!;,&|{}\"'`]|\[[^\]]*#|\[[RQXMaA]|InChI")
 _QUERY = re.compile(r"~|\[[^\]]*(?:[,;&!]|#\d|\$\()|\[[aA]\]")
 _DUMMY = re.compile(r"\*|\[(?:R[#\d]*|[QXM]\d*)\]")
@@ -24,7 +24,7 @@ _BOND_TYPES = {
     Chem.BondType.AROMATIC,
     Chem.BondType.DATIVE,
 }
-# What CXSMILES adds that no SMILES string can say, by how its part of the extension begins.
+# Features of CXSMILES that SMILES cannot express, by the beginning of their part of the extension.
 _CXSMILES_LABELS = re.compile(r"\$[^$]*\$|\([^)]*\)|SgD:[^|]*?(?=,[A-Za-z]+:|\||$)")
 _CXSMILES_REFUSED = {
     "^": "a radical",
@@ -42,8 +42,8 @@ def parse(entry: Entry) -> Chem.Mol:
     """Return the sanitised molecule of an entry.
 
     Raises:
-        RejectedError: if it cannot be read, breaks the rules of valence, is empty or is no single
-            molecule but a query, a reaction or one with a part left open.
+        RejectedError: if the entry cannot be read, violates the rules of valence or is empty, or if it
+            is a query, a reaction or a molecule with a variable part.
     """
     if entry.format == "sdf":
         mol = _parse_record(entry.text)
@@ -70,16 +70,16 @@ def _parse_smiles(text: str) -> Chem.Mol:
 def _parse_record(text: str) -> Chem.Mol:
     if text.lstrip().startswith(_REACTION_FILES):
         raise RejectedError("reaction")
-    # What is missing with the end may be charges: a cut record reads as another molecule.
+    # A truncated record may lack charges and would then be read as a different molecule.
     if "\nM  END" not in text:
         raise RejectedError("unreadable record", "no M  END")
     return _read(Chem.MolFromMolBlock, text, "unreadable record", strictParsing=False)
 
 
 def _read(read, text: str, reason: str, **options: bool) -> Chem.Mol:
-    # RDKit reads no further than a NUL and would take what is before it for the whole.
+    # RDKit stops reading at a NUL and would treat the text before it as the whole.
     if "\0" in text:
-        raise RejectedError(reason, "has a NUL")
+        raise RejectedError(reason, "contains a NUL")
     mol = read(text, **options)
     if mol is not None:
         return mol
@@ -91,7 +91,7 @@ def _read(read, text: str, reason: str, **options: bool) -> Chem.Mol:
 
 
 def _check_text(text: str) -> None:
-    """Refuses strings that RDKit would read as something else than they are."""
+    """Reject strings that RDKit would misread."""
     for character in text:
         if not "!" <= character <= "~":
             name = unicodedata.name(character, "a control character")
@@ -116,7 +116,7 @@ def _check_record(mol: Chem.Mol) -> None:
 
 
 def _check_open_parts(mol: Chem.Mol) -> None:
-    """Refuses molecules with an atom or a bond that may be several things."""
+    """Reject molecules with a variable atom or bond."""
     for atom in mol.GetAtoms():
         if not atom.GetAtomicNum() and not atom.HasQuery():
             raise RejectedError("R-group or dummy atom", f"atom {atom.GetIdx() + 1}")
@@ -126,16 +126,16 @@ def _check_open_parts(mol: Chem.Mol) -> None:
             raise RejectedError(reason, f"atom {atom.GetIdx() + 1}")
     for bond in mol.GetBonds():
         is_query = bond.HasQuery() or bond.GetBondType() not in _BOND_TYPES
-        # An aromatic bond between atoms that are not aromatic: drawn, but without a meaning.
+        # An aromatic bond between atoms that are not aromatic can be drawn but has no meaning.
         is_loose = bond.GetBondType() == Chem.BondType.AROMATIC and not bond.GetIsAromatic()
         if is_query or is_loose or (bond.GetIsAromatic() and not bond.IsInRing()):
             raise RejectedError("query", f"bond {bond.GetIdx() + 1}")
 
 
 def _check_extension(extension: str) -> None:
-    """Refuses a CXSMILES extension without which the string would be another molecule.
+    """Reject a CXSMILES extension without which the string would be a different molecule.
 
-    Labels, coordinates, stereo groups and the like leave the molecule what it is.
+    Labels, coordinates, stereo groups and similar parts do not change the molecule.
     """
     if extension.count("|") < 2:
         raise RejectedError("unreadable CXSMILES", extension)

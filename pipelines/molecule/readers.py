@@ -1,4 +1,4 @@
-"""Files of molecules to entries, the unit of work: a line of SMILES or a record of an SD file."""
+"""Reading of files of molecules into entries: lines of SMILES or records of an SD file."""
 
 import functools
 import os
@@ -12,7 +12,7 @@ from rl_tuner.common.errors import UserError
 from rl_tuner.datasets.writer import RejectedError, Rejection
 
 BUILTIN_SETS = {"nci": "NCI/first_5K.smi"}
-# A text is read as a list of molecules only if it is one: many folders have a README.txt.
+# A .txt file is only read if it is a list of molecules: many folders contain a README.txt.
 FORMATS = {
     ".smi": "smiles",
     ".smiles": "smiles",
@@ -27,23 +27,23 @@ FORMATS = {
 _BUILTIN_PREFIX = "builtin:"
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 _MISSING = {"", "-", "nan", "na", "n/a", "#n/a", "<na>", "null", "none"}
-# No molecule that anyone would want to learn needs as much, and RDKit takes minutes over junk.
+# No useful molecule is this long, and RDKit can take minutes to parse junk.
 _MAX_CHARACTERS = 100_000
 
 
 def list_entries(
     inputs: Iterable[str], *, recursive: bool, column: str, max_bytes: int
 ) -> tuple[list[Entry], list[Rejection]]:
-    """Return the entries of all inputs, and the files, lines and rows that cannot be one.
+    """Return the entries of all inputs, and the rejected files, lines and rows.
 
     Args:
         inputs: Files, folders and "builtin:NAME" sets.
-        recursive: Whether to look into folders within folders.
-        column: The name or number of the column of SMILES in .csv and .tsv files; "" finds it.
-        max_bytes: Larger files, once unpacked, are rejected.
+        recursive: Whether to include subfolders.
+        column: Name or number of the column of SMILES in .csv and .tsv files; "" finds it.
+        max_bytes: Size, uncompressed, above which a file is rejected.
 
     Raises:
-        UserError: if an input does not exist or is of no known kind, or a table has no such column.
+        UserError: if an input does not exist or has an unknown type, or a table has no such column.
     """
     entries: list[Entry] = []
     rejections: list[Rejection] = []
@@ -70,7 +70,7 @@ def _list_files(given: str, recursive: bool) -> list[InputFile]:
         return [InputFile(given, _builtin_path(given))]
     if os.path.isfile(given) and not _format(given):
         known = " ".join(FORMATS)
-        raise UserError(f"unknown file type: {given} (known: {known}, each also as .gz)")
+        raise UserError(f"{given} has an unknown file type; use one of {known}, also as .gz")
     return list_files([given], recursive=recursive)
 
 
@@ -78,12 +78,14 @@ def _builtin_path(given: str) -> str:
     name = given.removeprefix(_BUILTIN_PREFIX)
     if name not in BUILTIN_SETS:
         known = ", ".join(_BUILTIN_PREFIX + known for known in BUILTIN_SETS)
-        raise UserError(f"no such set: {given} (known: {known})")
+        raise UserError(f"{given} is not a built-in set; use one of {known}")
     from rdkit import RDConfig
 
     path = os.path.join(RDConfig.RDDataDir, BUILTIN_SETS[name])
     if not os.path.isfile(path):
-        raise UserError(f"this RDKit comes without {given}: pip install rdkit brings it")
+        raise UserError(
+            f"this installation of RDKit does not contain {given}; run pip install rdkit"
+        )
     return path
 
 
@@ -102,7 +104,7 @@ def _entries_of(file: InputFile, column: str, max_bytes: int) -> Iterator[Entry 
         layout = layouts.table_layout(file.path, lines, column, _DELIMITERS[file_format])
         yield from _rows(file.name, lines, layout)
     elif file_format == "text" and not layouts.is_list(lines):
-        raise RejectedError("no list of SMILES")
+        raise RejectedError("not a list of SMILES")
     else:
         layout = layouts.list_layout(lines)
         if layout.delimiter:
@@ -142,10 +144,10 @@ def _entry_of(
     if text.lower() in _MISSING:
         return Rejection(file, "no SMILES", f"line {number}")
     others = [cell for cell in cells if cell != text]
-    # A table's other columns are data; a list's are the molecule's name.
+    # The other columns are data in a table, but the molecule's name in a list.
     return smiles_entry(file, number, text, "" if layout.width else " ".join(others))
 
 
 def _is_row(layout: layouts.Layout, cells: Sequence[str]) -> bool:
-    """Return whether cells are those of a whole row, with a molecule where it belongs."""
+    """Return whether the cells are a complete row, with a molecule in its column."""
     return len(cells) == layout.width and layouts.holds_molecule(cells[layout.column])

@@ -1,10 +1,10 @@
-"""Lines to rows of cells, so that a quote that is never closed costs its own row only."""
+"""Splitting of lines into rows of cells; an unclosed quote affects only its own row."""
 
 import csv
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 
-# A cell may hold line ends, but not this many.
+# Largest number of lines of a row, whose quoted cells may contain line ends.
 _MAX_LINES = 200
 
 
@@ -13,10 +13,10 @@ class Row:
     """A row of a table.
 
     Attributes:
-        number: Its first line, from 1.
-        cells: Its cells; none if it cannot be read.
-        problem: Why it cannot be read.
-        size: How many lines it takes.
+        number: Number of its first line, from 1.
+        cells: The cells; empty if the row cannot be read.
+        problem: The reason if the row cannot be read.
+        size: Number of lines of the row.
     """
 
     number: int
@@ -26,7 +26,7 @@ class Row:
 
 
 def split_line(line: str, delimiter: str | None) -> list[str]:
-    """Return the cells of one line, quotes not regarded; None splits at any number of blanks."""
+    """Return the cells of one line, ignoring quotes; None splits at any number of blanks."""
     return line.split() if delimiter is None else line.strip("\n").split(delimiter)
 
 
@@ -36,13 +36,13 @@ def join_rows(
     first: int,
     is_row: Callable[[Sequence[str]], bool] = lambda cells: False,
 ) -> Iterator[Row]:
-    """Yield the rows of the lines from an index on.
+    """Yield the rows of the lines, starting at an index.
 
     Args:
         lines: All lines of the file.
-        delimiter: What parts cells; None for any number of blanks, where quotes mean nothing.
-        first: The index of the first line to read.
-        is_row: Whether cells are those of a whole row; a quoted cell cannot hold such a line.
+        delimiter: Delimiter of the cells; None for any number of blanks, with quotes ignored.
+        first: Index of the first line to read.
+        is_row: Returns whether cells are a complete row; such a line ends an unclosed quote.
     """
     index = first
     while index < len(lines):

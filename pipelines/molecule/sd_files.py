@@ -1,4 +1,4 @@
-"""SD files and molfiles to records, each put into the one form that RDKit reads."""
+"""Splitting of SD files and molfiles into records, normalised for RDKit."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,9 @@ _TABLE_END = re.compile(r"M\s+END\s*$")
 
 
 def records(file: str, lines: Sequence[str]) -> Iterator[Entry | Rejection]:
-    """Yield the records of a file, empty ones as rejections; the last may lack its end.
+    """Yield the records of a file, with empty ones as rejections; the last may lack its end.
 
-    A record ends with a line that holds nothing but $$$$, or where another molfile begins without it.
+    A record ends with a line of $$$$ or, if that is missing, where the next molfile begins.
     """
     number = 0
     for record, is_ended in _split(lines):
@@ -41,7 +41,7 @@ def _split(lines: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
 
 
 def _part(record: list[str]) -> Iterator[list[str]]:
-    """Yield the molfiles of a record: several, where the ends of records were forgotten."""
+    """Yield the molfiles of a record: several if the ends of records are missing."""
     start, is_ended = 0, False
     for index, line in enumerate(record):
         if is_ended and _COUNTS.match(line):
@@ -50,7 +50,7 @@ def _part(record: list[str]) -> Iterator[list[str]]:
         elif _TABLE_END.match(line):
             is_ended = True
         elif line.startswith(">"):
-            # A value may be a molfile.
+            # The value of a property may be a molfile, which is not a record.
             break
     yield record[start:]
 
@@ -64,12 +64,12 @@ def _entry(file: str, number: int, record: list[str]) -> Entry:
 
 
 def _header(lines: list[str]) -> list[str]:
-    """Return three header lines: blank lines before the first are not part of it."""
+    """Return the three lines of the header, without preceding blank lines."""
     while len(lines) > _HEADER_LINES and not lines[0].strip():
         lines = lines[1:]
     return [*lines, *["\n"] * (_HEADER_LINES - len(lines))]
 
 
 def _body(lines: list[str]) -> list[str]:
-    """Return the counts and what follows, with the end of the table as RDKit wants it."""
+    """Return the counts line and all following lines, with the end of the table as RDKit expects it."""
     return [_END_OF_TABLE if _TABLE_END.match(line) else line for line in lines]

@@ -1,4 +1,4 @@
-"""Which molecules make a dataset: each once, and none with a token that training does not teach."""
+"""Selection of the molecules of a dataset: no duplicates, and no tokens missing from the training data."""
 
 import collections
 import dataclasses
@@ -23,11 +23,11 @@ class Found:
 
     @property
     def order(self) -> tuple[str, Entry]:
-        """Sorts by a hash of the molecule: this also shuffles them, so that shards are alike."""
+        """Sort key: a hash of the molecule, which also shuffles the molecules, so that shards are similar."""
         return writer.digest(self.molecule.smiles), self.entry
 
     def keep(self, known: frozenset[str]) -> "Found | None":
-        """Return it without the spellings that need other tokens, None if the first does."""
+        """Return the molecule without spellings that need other tokens; None if the first one does."""
         if not known.issuperset(self.strings[0]):
             return None
         strings = tuple(string for string in self.strings if known.issuperset(string))
@@ -37,7 +37,7 @@ class Found:
 def select(
     outcomes: Iterable[Outcome], min_token_count: int
 ) -> tuple[list[Found], list[writer.Rejection]]:
-    """Return the molecules of a dataset in its order, and what was rejected on the way."""
+    """Return the molecules of the dataset in their final order, and the rejections."""
     found, rejections = collect(outcomes)
     found, rare = drop_rare_tokens(found, min_token_count)
     found, untrained = drop_untrained_tokens(found)
@@ -47,7 +47,7 @@ def select(
 def collect(
     outcomes: Iterable[Outcome],
 ) -> tuple[list[Found], list[writer.Rejection]]:
-    """Return the molecules, each once, from the first of its entries, and what was rejected."""
+    """Return the molecules without duplicates, each from the first of its entries, and the rejections."""
     found: list[Found] = []
     rejections: list[writer.Rejection] = []
     for outcome in outcomes:
@@ -69,7 +69,7 @@ def collect(
 def drop_rare_tokens(
     found: list[Found], min_count: int
 ) -> tuple[list[Found], list[writer.Rejection]]:
-    """Drop training molecules with a token that fewer than min_count training molecules have."""
+    """Drop training molecules with a token that fewer than min_count training molecules contain."""
     rejections: list[writer.Rejection] = []
     while True:
         trained = [each for each in found if each.molecule.split == "train"]
@@ -79,13 +79,13 @@ def drop_rare_tokens(
         common = frozenset(token for token, count in counts.items() if count >= min_count)
         if len(common) == len(counts):
             return found, rejections
-        # A molecule that goes may leave another of its tokens rare: once more.
+        # Dropping a molecule may make another of its tokens rare, so the count is repeated.
         found, more = _drop(found, common, "token too rare", {"train"})
         rejections += more
 
 
 def drop_untrained_tokens(found: list[Found]) -> tuple[list[Found], list[writer.Rejection]]:
-    """Drop validation and test molecules with a token that no training string has."""
+    """Drop validation and test molecules with a token that no training string contains."""
     trained = (each for each in found if each.molecule.split == "train")
     known = frozenset(token for each in trained for string in each.strings for token in string)
     return _drop(found, known, "token not in the training data", {"validation", "test"})

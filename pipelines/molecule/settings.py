@@ -1,4 +1,4 @@
-"""What the molecule pipeline can be asked for."""
+"""Settings of the molecule pipeline."""
 
 import dataclasses
 
@@ -14,9 +14,9 @@ ORGANIC_ELEMENTS = ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I
 class MoleculeSettings(DatasetSettings):
     """The settings of `build_molecule_dataset`.
 
-    Salts are stripped by default and charges kept: a counter-ion is a matter of the bottle that the
-    molecule came in, while a charge may belong to the molecule, and collections made for docking,
-    such as ZINC, have chosen theirs with care.
+    By default salts are stripped, but charges are kept: a counter-ion is a property of the substance
+    rather than of the molecule, while a charge may belong to the molecule, and collections made for
+    docking, such as ZINC, have chosen their charges with care.
 
     Raises:
         UserError: if a value is invalid.
@@ -24,46 +24,52 @@ class MoleculeSettings(DatasetSettings):
 
     column: str = setting(
         "",
-        "The column of SMILES in .csv and .tsv files, by its name or, without a header, its number;"
-        " by default the one called smiles or much like it.",
+        "Name of the column of SMILES in .csv and .tsv files or, without a header, its number; by"
+        " default a column named smiles or similar.",
     )
     representation: str = setting(
         "atom",
-        "What a token is: an atom or a bond, one character, or a SELFIES symbol.",
+        "Kind of the tokens: 'atom' splits a SMILES string into atoms, bonds and other symbols,"
+        " 'character' into characters; 'selfies' uses SELFIES symbols.",
         choices=tokens.REPRESENTATIONS,
     )
     strip_salts: bool = setting(
         True,
-        "Keep only the fragment that the substance is named for: not a usual counter-ion or solvent,"
-        " organic, with most heavy atoms.",
+        "Keep only the main fragment: organic, not a usual counter-ion or solvent, with the most heavy"
+        " atoms.",
     )
     neutralise: bool = setting(
-        False, "Take charges away where adding or removing hydrogen does it."
+        False, "Remove charges if adding or removing hydrogen can neutralise them."
     )
     keep_stereo: bool = setting(True, "Keep stereochemistry.")
-    keep_isotopes: bool = setting(True, "Keep isotopes: [2H] and [13C] stay what they are.")
+    keep_isotopes: bool = setting(True, "Keep isotopes such as [2H] and [13C].")
     merge_tautomers: bool = setting(
-        False, "Write tautomers as one molecule, RDKit's canonical tautomer; slow."
+        False, "Replace each molecule by RDKit's canonical tautomer; slow."
     )
     min_length: int = setting(
-        1, "Reject molecules of fewer tokens, the end token not counted.", least=1
+        1, "Minimum number of tokens of a molecule, without the end token.", least=1
     )
     max_length: int = setting(
-        120, "Reject molecules of more tokens; longer random spellings are left out.", least=1
+        120,
+        "Maximum number of tokens of a molecule, without the end token; longer random spellings are"
+        " dropped.",
+        least=1,
     )
-    min_heavy_atoms: int = setting(1, "Reject molecules of fewer heavy atoms.", least=0)
+    min_heavy_atoms: int = setting(1, "Minimum number of heavy atoms of a molecule.", least=0)
     max_heavy_atoms: int = setting(
-        0, "Reject molecules of more heavy atoms; 0 for no limit.", least=0
+        0, "Maximum number of heavy atoms of a molecule; 0 for no limit.", least=0
     )
     elements: tuple[str, ...] = setting(ORGANIC_ELEMENTS, "Reject molecules with other elements.")
     min_token_count: int = setting(
         1,
         "Minimum number of training molecules in which a token must occur. Training molecules that"
-        " contain a rarer token are rejected; random spellings that contain one are left out.",
+        " contain a rarer token are rejected; random spellings that contain one are dropped.",
         least=1,
     )
     augment: int = setting(
-        0, "Random spellings of each training molecule beside the canonical one.", least=0
+        0,
+        "Number of random spellings of each training molecule in addition to the canonical one.",
+        least=0,
     )
     seed: int = setting(0, "Seed of the random spellings (augment).", least=0)
     split: str = setting(
@@ -73,16 +79,21 @@ class MoleculeSettings(DatasetSettings):
         choices=SPLITTINGS,
     )
     property_histograms: bool = setting(
-        True, "Describe the training molecules' properties: nearly half of the work."
+        True,
+        "Add histograms of the training molecules' properties to dataset.json; this takes nearly half"
+        " of the time.",
     )
-    timeout_seconds: float = setting(30.0, "The time limit of one molecule.", above=0)
-    max_file_mb: float = setting(1024.0, "Reject files that are larger, once unpacked.", above=0)
+    timeout_seconds: float = setting(30.0, "Time limit of one molecule, in seconds.", above=0)
+    max_file_mb: float = setting(1024.0, "Maximum uncompressed size of a file, in MiB.", above=0)
     worker_memory_mb: int = setting(
-        4096, "The address space of a worker in MiB; 0 for no limit.", least=0, cosmetic=True
+        4096,
+        "Limit on the address space of a worker, in MiB; 0 for no limit.",
+        least=0,
+        cosmetic=True,
     )
 
     def __post_init__(self) -> None:
-        """Check what depends on several settings, or on the periodic table."""
+        """Check combinations of settings, and the elements."""
         super().__post_init__()
         given = {self.elements} if isinstance(self.elements, str) else set(self.elements)
         object.__setattr__(self, "elements", tuple(sorted(given)))
@@ -90,7 +101,7 @@ class MoleculeSettings(DatasetSettings):
         for what in ("length", "heavy_atoms"):
             least, most = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
             if 0 < most < least:
-                raise UserError(f"min_{what} = {least} and max_{what} = {most} leave no molecule")
+                raise UserError(f"min_{what} must be at most max_{what}, not {least} > {most}")
         _check_elements(self.elements)
 
 
@@ -103,4 +114,4 @@ def _check_elements(elements: tuple[str, ...]) -> None:
         wrong = ", ".join(sorted(unknown))
         raise UserError(f"elements must be symbols such as C or Cl, not {wrong}")
     if not elements:
-        raise UserError("elements must be symbols such as C or Cl, not nothing")
+        raise UserError("elements must contain at least one symbol, such as C or Cl")

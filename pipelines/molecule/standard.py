@@ -1,4 +1,4 @@
-"""One molecule as it was found to the strings that a model learns from; needs RDKit."""
+"""Standardisation of one molecule, and its conversion into strings of tokens; needs RDKit."""
 
 import dataclasses
 import functools
@@ -18,22 +18,22 @@ from rl_tuner.datasets import writer
 from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.molecule import chemistry, histograms, tokens
 
-# A canonical string may, once read, be written differently; a few rounds settle nearly all.
+# Reading a canonical string may give another canonical string; nearly all converge in a few rounds.
 _CANONICAL_ROUNDS = 4
-# Random spellings repeat one another, the more so the smaller the molecule.
+# Random spellings of small molecules repeat each other, so more are drawn than needed.
 _DRAWS_PER_SPELLING = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Molecule:
-    """A molecule that can be learnt.
+    """A standardised molecule.
 
     Attributes:
-        smiles: Its canonical SMILES.
+        smiles: The canonical SMILES.
         split: "train", "validation" or "test".
-        spellings: Its strings, the canonical one first; the tokens of each, parted by spaces.
-        properties: Those of `measure`, or none.
-        changes: What it lost or changed on the way, a short fixed phrase each.
+        spellings: The strings, the canonical one first; each with its tokens separated by spaces.
+        properties: The properties from `measure`; empty if they were not measured.
+        changes: The changes made by standardisation, as short fixed phrases.
     """
 
     smiles: str
@@ -44,11 +44,11 @@ class Molecule:
 
 
 def read_molecule(entry: Entry, settings: MoleculeSettings) -> Molecule | writer.Rejection:
-    """Return the molecule of an entry, or why it is none."""
+    """Return the molecule of an entry, or its rejection."""
     try:
         parsed = parsing.parse(entry)
         mol, changes = standardise(parsed, settings)
-        # Every atom is a token at least, and RDKit's time to write goes with the square.
+        # An atom is at least one token, and RDKit's time for writing grows quadratically.
         if mol.GetNumAtoms() > settings.max_length:
             raise RejectedError("too long", f"{mol.GetNumAtoms()} atoms")
         smiles, mol = canonicalise(mol, read_from=entry.text if mol is parsed else "")
@@ -71,12 +71,13 @@ def read_molecule(entry: Entry, settings: MoleculeSettings) -> Molecule | writer
 
 
 def standardise(mol: Chem.Mol, settings: MoleculeSettings) -> tuple[Chem.Mol, list[str]]:
-    """Return a molecule as the settings want it, and what was changed for that.
+    """Return the molecule standardised according to the settings, and the changes.
 
-    Atom maps always go; salts, charges, isotopes, stereochemistry and tautomers as the settings say.
+    Atom maps are always removed; salts, charges, isotopes, stereochemistry and tautomers depend on the
+    settings.
 
     Raises:
-        RejectedError: if RDKit cannot do it.
+        RejectedError: if RDKit cannot standardise the molecule.
     """
     changes = []
     maps = mol.GetAtomsMatchingQuery(_HAS_MAP)
@@ -86,7 +87,7 @@ def standardise(mol: Chem.Mol, settings: MoleculeSettings) -> tuple[Chem.Mol, li
         changes.append("atom maps left out")
     for is_asked, change, phrase in (
         (settings.strip_salts, fragments.choose, "fragments left out"),
-        (settings.neutralise, _UNCHARGER.uncharge, "charges taken away"),
+        (settings.neutralise, _UNCHARGER.uncharge, "charges removed"),
         (not settings.keep_isotopes, _without_isotopes, "isotopes left out"),
         (not settings.keep_stereo, _without_stereo, "stereochemistry left out"),
         (settings.merge_tautomers, _canonical_tautomer, "tautomer changed"),
@@ -102,11 +103,11 @@ def canonicalise(mol: Chem.Mol, read_from: str = "") -> tuple[str, Chem.Mol]:
 
     Args:
         mol: The molecule.
-        read_from: The SMILES string that it was just read from, if from one: most collections are
-            canonical already.
+        read_from: The SMILES string from which the molecule was read, which saves work if it is
+            canonical; "" if it was changed or not read from SMILES.
 
     Raises:
-        RejectedError: if RDKit writes what it cannot read, or what it then writes differently.
+        RejectedError: if RDKit cannot read its own string, or the strings do not converge.
     """
     smiles = Chem.MolToSmiles(mol)
     if smiles == read_from:
@@ -134,10 +135,10 @@ def check(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> None:
 
 
 def split_key(smiles: str, mol: Chem.Mol, split: str) -> bytes:
-    """Return what the split of a molecule depends on: its canonical SMILES, or its scaffold's.
+    """Return the key that determines the split: the canonical SMILES of the molecule or its scaffold.
 
-    Scaffolds are those of Bemis and Murcko, without stereochemistry. A molecule without a ring has
-    none and goes by its own SMILES; else all of them would be in one split.
+    Scaffolds are those of Bemis and Murcko, without stereochemistry. A molecule without a ring has no
+    scaffold and uses its own SMILES; otherwise all of these molecules would be in one split.
     """
     if split == "scaffold":
         scaffold = MurckoScaffold.MurckoScaffoldSmiles(mol=mol, includeChirality=False)
@@ -151,7 +152,7 @@ def measure(mol: Chem.Mol, smiles: str, length: int) -> tuple[float, ...]:
     Args:
         mol: A molecule.
         smiles: Its canonical SMILES.
-        length: The tokens of its string.
+        length: Number of tokens of its string.
     """
     properties = chemistry.measure(mol, smiles)
     return tuple(
@@ -173,14 +174,14 @@ def _tokenise(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[st
     if settings.representation == "selfies":
         again = Chem.MolFromSmiles(tokens.join(found, settings.representation))
         if again is None or Chem.MolToSmiles(again) != Chem.MolToSmiles(mol):
-            raise RejectedError("another molecule as SELFIES")
+            raise RejectedError("SELFIES give another molecule")
     return found
 
 
 def _random_spellings(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) -> list[list[str]]:
-    """Return up to `augment` distinct spellings that give back the molecule, by tokens.
+    """Return up to `augment` distinct random spellings of the molecule, as tokens.
 
-    They depend on the seed and the canonical SMILES only.
+    They depend only on the seed and the canonical SMILES.
     """
     if not settings.augment:
         return []
@@ -204,7 +205,7 @@ def _random_spellings(smiles: str, mol: Chem.Mol, settings: MoleculeSettings) ->
 
 
 def _changed(mol: Chem.Mol, change: Callable[[Chem.Mol], Chem.Mol]) -> tuple[Chem.Mol, bool]:
-    """Return the changed molecule, and whether it is another one."""
+    """Return the changed molecule, and whether it differs from the original."""
     try:
         changed = change(mol)
     except (RuntimeError, ValueError) as error:
@@ -216,7 +217,7 @@ def _changed(mol: Chem.Mol, change: Callable[[Chem.Mol], Chem.Mol]) -> tuple[Che
 
 @functools.cache
 def _element(token: str) -> str:
-    """Return the symbol of the element that a token of a SMILES string stands for, if any."""
+    """Return the symbol of the element of a token in a SMILES string; "" if it is not an atom."""
     mol = Chem.MolFromSmiles(token, sanitize=False)
     return mol.GetAtomWithIdx(0).GetSymbol() if mol is not None and mol.GetNumAtoms() else ""
 
@@ -227,7 +228,7 @@ def _without_isotopes(mol: Chem.Mol) -> Chem.Mol:
     mol = Chem.Mol(mol)
     for atom in mol.GetAtoms():
         atom.SetIsotope(0)
-    # Deuterium is an atom of its own, hydrogen is not.
+    # Deuterium is written as a separate atom, ordinary hydrogen is not.
     return Chem.RemoveHs(mol)
 
 

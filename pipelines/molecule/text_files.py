@@ -1,4 +1,4 @@
-"""A file of molecules to lines of text, whatever packed or encoded it."""
+"""Reading of text files of molecules with any compression and encoding."""
 
 import gzip
 import io
@@ -20,22 +20,22 @@ _PROBED_BYTES = 4096
 def read_lines(path: str, max_bytes: int) -> list[str]:
     r"""Return the lines of a text file, each ended by \n except perhaps the last.
 
-    Gzip is recognised by its content: downloads lose the ending .gz, and browsers unpack a file and
-    keep it.
+    Gzip is recognised by its content: a download may lose its suffix .gz, and a browser may decompress
+    a file but keep the suffix.
 
     Args:
         path: The file.
-        max_bytes: A larger file, once unpacked, is rejected.
+        max_bytes: Size, uncompressed, above which the file is rejected.
 
     Raises:
-        RejectedError: if the file is empty, too large, damaged or no text.
-        OSError: if it cannot be read.
+        RejectedError: if the file is empty, too large, damaged or not a text file.
+        OSError: if the file cannot be read.
     """
     data = _read_bytes(path, max_bytes)
     if not data.strip():
         raise RejectedError("empty file")
     encoding = _encoding(data)
-    # A text that was converted to Windows line ends twice.
+    # The text was converted to Windows line ends twice.
     if b"\r\r\n" in data:
         data = data.replace(b"\r\r\n", b"\n")
     return list(io.TextIOWrapper(io.BytesIO(data), encoding=encoding, errors="replace"))
@@ -64,7 +64,7 @@ def _encoding(data: bytes) -> str:
         for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
             if probe[first::2].strip(b"\0") == b"" and b"\0" not in probe[1 - first :: 2]:
                 return encoding
-        raise RejectedError("no text file")
+        raise RejectedError("not a text file")
     return "utf-8" if _can_decode(data, "utf-8") else "latin-1"
 
 

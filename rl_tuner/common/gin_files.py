@@ -180,7 +180,7 @@ def _check(statement: Statement, catalogue: dict[str, dict[str, str]], own_modul
         return
     if name not in catalogue:
         if not own_modules:
-            raise UserError(f"{where}: nothing is called {name!r}{_close(name, catalogue)}")
+            raise UserError(f"{where}: unknown name {name!r}{_close(name, catalogue)}")
         return
     parameters = catalogue[name]
     if parameter not in parameters:
@@ -191,9 +191,9 @@ def _check(statement: Statement, catalogue: dict[str, dict[str, str]], own_modul
     for reference in _references(value):
         found = reference.selector.rpartition(".")[2]
         if found and found not in catalogue and not own_modules:
-            raise UserError(f"{where}: nothing is called {found!r}{_close(found, catalogue)}")
+            raise UserError(f"{where}: unknown name {found!r}{_close(found, catalogue)}")
     if not isinstance(value, Reference) and (takes := mistyped(parameters[parameter], value)):
-        raise UserError(f"{where}: {name}.{parameter} takes {takes}, not {value!r}")
+        raise UserError(f"{where}: {name}.{parameter} must be {takes}, not {value!r}")
 
 
 def _references(value: Any) -> Iterator[Reference]:

@@ -15,7 +15,7 @@ import tensorflow as tf
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class StartToken:
-    """Start with the start token, as in training sequences."""
+    """A start with the start token, as in training sequences."""
 
     fixed = True
 
@@ -31,7 +31,7 @@ class StartToken:
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
 class RandomToken:
-    """Start with one uniformly drawn token, which is not part of the sequence.
+    """A start with one uniformly drawn token, which is not part of the sequence.
 
     Attributes:
         first: lowest class that may be drawn.
@@ -65,7 +65,7 @@ class RandomToken:
 
 @dataclasses.dataclass(frozen=True)
 class Primer:
-    """Start with the start token and given tokens, which are not part of the sequence.
+    """A start with the start token and given tokens, which are not part of the sequence.
 
     Attributes:
         tokens: the primer's classes, at least one.

@@ -87,7 +87,7 @@ def check_types(selector: str) -> None:
             continue
         takes = gin_files.mistyped(annotated_type(parameters[name].annotation), value)
         if takes:
-            raise UserError(f"{selector}.{name} takes {takes}, not {value!r}")
+            raise UserError(f"{selector}.{name} must be {takes}, not {value!r}")
 
 
 def settings(selector: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Measurement(NamedTuple):
 
 
 class Meter:
-    """Draws and measures sequences of one policy; compiled once.
+    """A meter of one policy, which draws and measures its sequences; compiled once.
 
     Args:
         policy: policy to measure.
@@ -133,7 +133,7 @@ def compare(
 
 
 class _HostScorer:
-    """Scores batches of a `HostTask` in its own processes."""
+    """A scorer of batches of a `HostTask`, which works in the task's own processes."""
 
     def __init__(self, task: HostTask) -> None:
         self._task = task

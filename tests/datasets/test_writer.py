@@ -107,7 +107,7 @@ def test_a_dataset_is_replaced_only_on_request(tmp_path):
 def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.txt").write_text("years")
-    with pytest.raises(UserError, match="no dataset"):
+    with pytest.raises(UserError, match="does not contain a dataset"):
         write(tmp_path / "home", overwrite=True)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="not a folder"):

@@ -71,7 +71,7 @@ def test_a_builder_is_called_by_keywords():
         ({"cups": 0}, "cups must be at least 1, not 0"),
         ({"cups": "two"}, "cups must be a number, not 'two'"),
         ({"test_ratio": -0.1}, "test_ratio must be at least 0"),
-        ({"test_ratio": 0.5, "validation_ratio": 0.5}, "leave nothing to train on"),
+        ({"test_ratio": 0.5, "validation_ratio": 0.5}, "add up to less than 1"),
     ],
 )
 def test_ranges_are_checked(wrong, message):

@@ -38,7 +38,7 @@ class Ticket:
 
 
 class ScoreBook:
-    """Turns tickets into questions for workers, and replies into answers; independent of processes.
+    """The open tickets and their questions for workers; it is independent of the processes.
 
     A string is asked only once, and so is its canonical SMILES, however many tickets wait for it. The
     book is not thread-safe: its owner must hold a lock.

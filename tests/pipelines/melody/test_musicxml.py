@@ -322,7 +322,7 @@ def test_what_is_left_out_is_counted():
         (("<!DOCTYPE s [<!ENTITY a 'b'>]>" + PLAIN).encode("utf-16"), "entities"),
         ("<html/>", "html"),
         (archive(("readme.txt", "x"), ("s.xml", "<html/>")), "no score"),
-        (archive(("s.xml", "0" * (MAX_BYTES + 1))), "unpacked"),
+        (archive(("s.xml", "0" * (MAX_BYTES + 1))), "uncompressed"),
     ],
 )
 def test_what_is_no_score_is_rejected(document, detail):

@@ -97,9 +97,9 @@ def test_every_rejection_is_listed(everything):
         ("bad/lines.smi", "R-group or dummy atom", "line 13: *CC (has *)"),
         ("bad/lines.smi", "too few heavy atoms", "line 14: [H][H] (0)"),
         ("bad/empty.smi", "empty file", ""),
-        ("bad/junk.smi", "no text file", ""),
+        ("bad/junk.smi", "not a text file", ""),
         ("bad/cut.sdf", "unreadable record", "record 1: indole (no M  END)"),
-        ("bad/notes.txt", "no list of SMILES", ""),
+        ("bad/notes.txt", "not a list of SMILES", ""),
         ("bad/quote.csv", "unreadable row", "line 3: a quote is never closed"),
         ("good/table.csv", "no SMILES", "line 5"),
     ]:

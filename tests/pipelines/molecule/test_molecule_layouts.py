@@ -65,7 +65,7 @@ def test_bad_lines_do_not_move_the_column(tmp_path):
 
 def test_prose_is_no_list_of_molecules(tmp_path):
     texts, _, rejections = read(tmp_path, "README.txt", "I found this.\nNo licence.\nSee CCO.\n")
-    assert (texts, rejections) == ([], [("no list of SMILES", "")])
+    assert (texts, rejections) == ([], [("not a list of SMILES", "")])
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,11 @@ PARTS = (
 )
 
 
-@pytest.fixture(autouse=True)
 def total(parts):
     return tf.reduce_sum(tf.stack(list(parts.values())), axis=0)
 
 
+@pytest.fixture(autouse=True)
 def no_gin_bindings():
     yield
     gin.clear_config()

@@ -37,7 +37,7 @@ def test_nothing_to_draw_is_an_empty_picture():
 
 
 def test_what_is_no_molecule_cannot_be_drawn():
-    with pytest.raises(ValueError, match="no valid molecule"):
+    with pytest.raises(ValueError, match="not a valid molecule"):
         rendering.grid_png(["C("])
 
 
