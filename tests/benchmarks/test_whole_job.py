@@ -32,5 +32,5 @@ def test_a_job_that_fails_is_an_error():
 
 def test_the_table_has_a_row_a_stage_and_their_sum():
     text = whole_job.markdown("psi_music", {"install": 60.0, "tune": 180.0}, FACTS)
-    assert "| tuning, its first compilation included | 180 | 75% |" in text
+    assert "| tuning, including its first compilation | 180 | 75% |" in text
     assert "| all | 240 | 100% |" in text
