@@ -46,6 +46,7 @@ def read_frontier(run_dir):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_a_sweep_adds_points_and_reuses_those_it_has(swept, capfd):
     swept(["0.5"])
     (first,) = read_frontier(swept.run_dir)

@@ -135,6 +135,7 @@ def test_a_collapsed_run_warns_and_goes_on(configured, tmp_path, capfd):
     assert {f"collapse/{name}" for name in wanted} <= set(events.Tags()["tensors"])
 
 
+@pytest.mark.slow
 def test_a_collapsed_run_may_stop_and_go_on_later(configured, tmp_path):
     # The entropy starts near its maximum, log 38 = 3.64 nats, and falls fast with this rate.
     falling = ("RLTuner.learning_rate = 0.1", "Collapse.entropy_floor = 3.0")
