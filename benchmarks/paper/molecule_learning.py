@@ -16,7 +16,7 @@ from typing import Any
 
 from absl import flags
 
-from benchmarks.paper.experiments import footer, parse_seeds, provenance, run_model
+from benchmarks.paper.experiments import data_name, footer, parse_seeds, provenance, run_model
 from benchmarks.paper.table2 import bindings
 from rl_tuner.common import command_line
 
@@ -53,8 +53,7 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 def _run(values: flags.FlagValues) -> None:
     seeds = parse_seeds(values.seeds)
-    stem = os.path.splitext(os.path.basename(os.path.abspath(values.data or "")))[0]
-    name = values.name or (stem if values.data else "")
+    name = data_name(values)
     shared = [*bindings(values.data, name, None, 1_000), *values.gin_param, "tune.chunk = 1"]
     runs: dict[str, list[dict[str, Any]]] = {}
     for variant, short, params in VARIANTS:

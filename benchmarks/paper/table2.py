@@ -120,8 +120,7 @@ def format_markdown(
     """Return a report with Table 2 and the paper's columns, the pictures and the provenance."""
     from rl_tuner.tasks.molecule.metrics import PAPER_TABLE2, SET_ROWS, TABLE2_ROWS
 
-    kinds = {"fine": "score"}
-    rows = [(m, label, kinds.get(kind, kind)) for m, label, kind in (*TABLE2_ROWS, *SET_ROWS)]
+    rows = (*TABLE2_ROWS, *SET_ROWS)
     seeds = facts["seeds"]
     spread = "± standard deviation over seeds" if len(seeds) > 1 else "one seed"
     return "\n".join(

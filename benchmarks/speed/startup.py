@@ -83,7 +83,7 @@ def run_job(
     configuration.configure([gin_file], [*bindings, "tune.chunk = 1"])
     run_dir = os.path.join(work_dir, f"start_{os.getpid()}")
     with contextlib.suppress(_Enough):
-        job.Job(work_dir, run_dir).all()
+        job.Job(work_dir, run_dir).run()
     return found | {"memory_mb": peak_memory_mb()}
 
 

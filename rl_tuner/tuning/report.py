@@ -23,8 +23,6 @@ COMMON_ROWS = (
     Row("distinct", "Distinct sequences", "share"),
     Row("novelty", "Sequences not found in the corpus", "share"),
 )
-
-
 _COMMON = {*(row.metric for row in COMMON_ROWS), "log_policy", "length", "sequences"}
 
 
