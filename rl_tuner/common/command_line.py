@@ -60,6 +60,7 @@ def run(
         rest = values(_with_positional(argv, values, positional))[1:]
         if rest:
             raise flags.Error(f"unexpected argument: {rest[0]}")
+        _check_folders(values)
     except flags.Error as error:
         _fail(f"{first_line(error)} (--help lists the flags)", 2)
     logging.set_verbosity(getattr(logging, {"WARN": "WARNING"}.get(values.log, values.log)))
@@ -153,6 +154,15 @@ def _with_positional(
             is_flag and "=" not in argument and name in values and not values[name].boolean
         )
     return arguments
+
+
+def _check_folders(values: flags.FlagValues) -> None:
+    """Reject a folder without a name, and two values where one is used."""
+    for name in values:
+        if name.endswith("_dir") and values[name].value == "":
+            raise flags.Error(f"--{name} is empty; give a folder")
+        if values[name].present > 1 and not isinstance(values[name], flags.MultiFlag):
+            raise flags.Error(f"--{name} is given {values[name].present} times; give it once")
 
 
 def _flag_help(values: flags.FlagValues) -> str:

@@ -164,9 +164,10 @@ def _parse(text: str, name: str, seen: tuple[str, ...] = ()) -> Iterator[Stateme
         where = f"{name} line {line}" if seen else name
         unquoted = _UNQUOTED.search(shown)
         if unquoted:
-            raise UserError(
-                f"{where}: a string needs quotes: {shown[: unquoted.start(1)]}'{unquoted[1]}'"
-            ) from error
+            before, text = shown[: unquoted.start(1)], unquoted[1]
+            if text in read_catalogue():
+                raise UserError(f"{where}: an object needs @ and (): {before}@{text}()") from error
+            raise UserError(f"{where}: a string needs quotes: {before}'{text}'") from error
         raise UserError(f"{where}: gin cannot read {shown!r}: {error.msg}") from error
     except Exception as error:
         # Python's tokenizer raises errors of its own for an unclosed bracket or quote.

@@ -13,6 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
+from rl_tuner.common.own_code import is_own_code, source_of
+
 T = TypeVar("T")
 # Annotation of a parameter that does not change the output, such as a number of processes.
 Cosmetic = Annotated[T, "cosmetic"]
@@ -36,8 +38,9 @@ def described(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
     """Return a JSON-serialisable description that is equal for objects with equal settings.
 
     An object becomes {"@Class": its public attributes}, with a digest of the source if the class is the
-    user's own; a function becomes its name and a digest of its source; an array becomes its digest. Only
-    scalar TensorFlow variables are settings; the others are state and are left out.
+    user's own; a function becomes its name and a digest of its source, see `source_of`; an array
+    becomes its digest. Only scalar TensorFlow variables are settings; the others are state and are left
+    out.
 
     Args:
         value: any value.
@@ -58,10 +61,10 @@ def described(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         return digest_of(np.asarray(value))
     if inspect.isroutine(value) or inspect.isclass(value):
-        return {"function": value.__qualname__, "source": digest_of(_source(value))}
+        return {"function": value.__qualname__, "source": digest_of(source_of(value))}
     found = described(_attributes(value), special)
-    if not type(value).__module__.startswith("rl_tuner."):
-        found["class"] = digest_of(_source(type(value)))
+    if is_own_code(type(value)):
+        found["class"] = digest_of(source_of(type(value)))
     return {f"@{type(value).__name__}": found}
 
 
@@ -117,10 +120,3 @@ def _attributes(value: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     return {name: item for name, item in getattr(value, "__dict__", {}).items() if name[0] != "_"}
-
-
-def _source(function: Any) -> str:
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return function.__qualname__

@@ -35,6 +35,44 @@ def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor
         slow.assign((1.0 - eta) * slow + eta * fast)
 
 
+def check_settings(
+    *,
+    objective: Objective,
+    start: Start | None,
+    replay: Replay | None,
+    gamma: float,
+    eta: float,
+    collect_size: int,
+    learn_size: int,
+    updates: int,
+    clip_norm: float,
+    l2: float,
+    huber: float | None,
+) -> None:
+    """Check what can be known of an `RLTuner`'s settings before there is a prior.
+
+    Raises:
+        ValueError: a setting is out of range, or the objective does not fit the others.
+    """
+    if not isinstance(objective, Objective):
+        raise ValueError(
+            f"RLTuner.objective must be an objective such as @Psi(), not {objective!r}"
+        )
+    if not (0.0 <= gamma <= 1.0 and 0.0 < eta <= 1.0):
+        raise ValueError(f"need 0 <= gamma <= 1 and 0 < eta <= 1, not {gamma=}, {eta=}")
+    capacity = (replay or UniformReplay()).capacity
+    if not 1 <= collect_size <= capacity or learn_size < 1 or updates < 1:
+        raise ValueError(
+            "need 1 <= collect_size <= capacity of the replay, learn_size >= 1 and updates >= 1, "
+            f"not {collect_size=}, {capacity=}, {learn_size=}, {updates=}"
+        )
+    if not (clip_norm > 0 and l2 >= 0):
+        raise ValueError(f"need clip_norm > 0 and l2 >= 0, not {clip_norm=}, {l2=}")
+    if huber is not None and not huber > 0:
+        raise ValueError(f"RLTuner.huber must be above 0, not {huber}")
+    objective.check(gamma, start or starts.StartToken())
+
+
 @gin.configurable(module="rl_tuner", denylist=["prior", "task", "seed"])
 class RLTuner(keras.Model):
     """KL-control fine-tuning of a prior against a task reward.
@@ -94,24 +132,25 @@ class RLTuner(keras.Model):
             raise ValueError(
                 f"the prior generates {prior.num_classes} classes and the task {task.num_classes}"
             )
-        if not (0.0 <= gamma <= 1.0 and 0.0 < eta <= 1.0):
-            raise ValueError(f"need 0 <= gamma <= 1 and 0 < eta <= 1, not {gamma=}, {eta=}")
         self.replay = replay or UniformReplay()
-        if not 1 <= collect_size <= self.replay.capacity or learn_size < 1 or updates < 1:
-            raise ValueError(
-                "need 1 <= collect_size <= capacity of the replay, learn_size >= 1 and updates >= 1, "
-                f"not {collect_size=}, capacity={self.replay.capacity}, {learn_size=}, {updates=}"
-            )
-        if not (clip_norm > 0 and l2 >= 0):
-            raise ValueError(f"need clip_norm > 0 and l2 >= 0, not {clip_norm=}, {l2=}")
-        if huber is not None and not huber > 0:
-            raise ValueError(f"RLTuner.huber must be above 0, not {huber}")
+        self.start = start or starts.StartToken()
+        check_settings(
+            objective=objective,
+            start=self.start,
+            replay=self.replay,
+            gamma=gamma,
+            eta=eta,
+            collect_size=collect_size,
+            learn_size=learn_size,
+            updates=updates,
+            clip_norm=clip_norm,
+            l2=l2,
+            huber=huber,
+        )
         self.task = task
         self.objective = objective
         self.exploration = exploration or Boltzmann()
-        self.start = start or starts.StartToken()
         self.temperature = temperature or FixedTemperature()
-        objective.check(gamma, self.start)
         self.gamma, self.eta, self.huber = gamma, eta, huber
         self.collect_size, self.learn_size, self.updates = collect_size, learn_size, updates
         self.clip_norm, self.l2 = clip_norm, l2

@@ -6,13 +6,19 @@ import inspect
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import IO, Any
 
 import gin
 
 from rl_tuner.common import gin_files
 from rl_tuner.common.errors import UserError
-from rl_tuner.common.settings import annotated_type, cosmetic_names, described
+from rl_tuner.common.own_code import import_function, is_own_code, source_of
+from rl_tuner.common.settings import (
+    annotated_type,
+    cosmetic_names,
+    described,
+    digest_of,
+)
 
 
 def configure(files: Sequence[str], params: Sequence[str]) -> None:
@@ -38,8 +44,8 @@ def configure_text(text: str, name: str) -> None:
 
 def _parse(paths: list[str], bindings: list[str]) -> None:
     gin.clear_config()
-    for root in gin_files.ROOTS:
-        gin.add_config_file_search_path(root)
+    # An included file is found as one on the command line is, by its path or by its name alone.
+    gin.config.register_file_reader(_open_gin_file, _is_gin_file)
     # gin logs every folder in which it does not find an included file; a file that is nowhere is an error.
     logging.disable(logging.ERROR)
     try:
@@ -48,6 +54,18 @@ def _parse(paths: list[str], bindings: list[str]) -> None:
         raise UserError(gin_sentence(error)) from error
     finally:
         logging.disable(logging.NOTSET)
+
+
+def _open_gin_file(name: str) -> IO[str]:
+    return open(gin_files.find(name), encoding="utf-8")
+
+
+def _is_gin_file(name: str) -> bool:
+    try:
+        gin_files.find(name)
+    except UserError:
+        return False
+    return True
 
 
 def gin_sentence(error: BaseException) -> str:
@@ -98,15 +116,29 @@ def settings(selector: str) -> dict[str, Any]:
 
     Returns:
         JSON-serialisable values by parameter name, without cosmetic parameters; a reference is followed
-        and becomes {"@name": its settings}.
+        and becomes {"@name": its settings}, with a digest of the source if it is the user's own code.
     """
     function = gin.get_configurable(selector)
     cosmetic = cosmetic_names(function) | getattr(function, "cosmetic_settings", frozenset())
-    return {
-        name: described(value, _reference)
+    parameters = inspect.signature(function).parameters
+    found = {
+        name: described(_named_function(parameters[name].annotation, value), _reference)
         for name, value in sorted(_values(function, selector).items())
         if name not in cosmetic
     }
+    own = inspect.unwrap(function)
+    return found | {"class": digest_of(source_of(own))} if is_own_code(own) else found
+
+
+def _named_function(annotation: Any, value: Any) -> Any:
+    """Return the function that a parameter names by a string, such as 'my_reward.score'."""
+    if not isinstance(value, str) or "Callable" not in str(annotation):
+        return value
+    try:
+        return import_function(value)
+    except Exception:
+        # The configurable itself reports a name that leads nowhere, when it is called.
+        return value
 
 
 def arguments(selector: str, names: Iterable[str] | None = None) -> dict[str, Any]:
@@ -118,6 +150,18 @@ def arguments(selector: str, names: Iterable[str] | None = None) -> dict[str, An
     """
     values = _values(gin.get_configurable(selector), selector)
     return {name: _macro(value) for name, value in values.items() if names is None or name in names}
+
+
+def built_arguments(selector: str) -> dict[str, Any]:
+    """Return the values that parameters of a configurable will have, with its references built.
+
+    Raises:
+        UserError: a reference cannot be built, because one of its own settings is invalid or missing.
+    """
+    try:
+        return _values(gin.get_configurable(selector), selector) | gin.get_bindings(selector)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UserError(f"{selector}: {gin_sentence(error)}") from error
 
 
 def _values(function: Any, selector: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
+from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import say, working
 from rl_tuner.common.run_folder import (
@@ -35,7 +37,7 @@ from rl_tuner.common.run_folder import (
 )
 from rl_tuner.common.settings import digest_of_settings
 from rl_tuner.core.task import Task
-from rl_tuner.core.tuner import RLTuner
+from rl_tuner.core.tuner import RLTuner, check_settings
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.datasets.writer import DESCRIPTION_FILE
 from rl_tuner.jobs import configuration, devices, older_runs
@@ -157,11 +159,11 @@ class Job:
 
     def run(self) -> str:
         """Run every stage; return the table of metrics as text."""
+        _check_tuning()
         prior_path, prior_build = self.prior()
         data = (None, "none") if self.settings.prior else self.dataset()
         # Invalid settings must be rejected before the output of an earlier run is moved.
         tuner = self._new_tuner(prior_path)
-        loop.check_numbers(**configuration.arguments("tune", loop.COUNTS))
         self._note_run(prior_path, data[0])
         tune_build = self._tune(tuner, prior_build, data[0])
         evaluate_build = self._evaluate(tuner, tune_build, data)
@@ -306,3 +308,19 @@ def open_run(run_dir: str) -> tuple[RLTuner, str | None]:
     except (OSError, ValueError, KeyError):
         data = None
     return tuner, data if data and os.path.isdir(data) else None
+
+
+def _check_tuning() -> None:
+    """Reject invalid settings of the tuning before the prior's training, which may take an hour."""
+    loop.check_numbers(**configuration.arguments("tune", loop.COUNTS))
+    settings = configuration.built_arguments("RLTuner")
+    if settings["objective"] is gin.REQUIRED:
+        raise UserError(
+            "no RLTuner.objective is set; train a gin file that sets one, such as psi_music, or add "
+            '--gin_param="RLTuner.objective = @Psi()"'
+        )
+    names = inspect.signature(check_settings).parameters
+    try:
+        check_settings(**{name: settings[name] for name in names})
+    except ValueError as error:
+        raise UserError(f"RLTuner: {error}") from error

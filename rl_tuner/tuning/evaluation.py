@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -50,12 +51,16 @@ class Meter:
     def __init__(self, policy: Policy, start: Start, task: Task, batch_size: int) -> None:
         self._task = task
         self._batch_size = batch_size
-        self._draw = tf.function(lambda seed: sample(policy, start, task, batch_size, seed))
+        # Traced once here; TensorFlow warns about functions that are traced when they are called.
+        self._draw = tf.function(
+            lambda seed: sample(policy, start, task, batch_size, seed)
+        ).get_concrete_function(tf.TensorSpec([2], tf.int32))
         self._score = (
             _HostScorer(task)
             if isinstance(task, HostTask)
-            else tf.function(lambda episode: _graph_sums(task, episode), reduce_retracing=True)
+            else tf.function(functools.partial(_graph_sums, task))
         )
+        self._compiled: dict[int, Callable[[Rollout], dict[str, tf.Tensor]]] = {}
 
     def measure(self, count: int, seed: int, progress: str | None = None) -> Measurement:
         """Measure `count` sequences drawn with `seed`; `progress` names the bar, None shows none."""
@@ -94,7 +99,9 @@ class Meter:
         if isinstance(self._score, _HostScorer):
             wait = self._score.submit(episode)
             return lambda: (wait(), size)
-        sums = self._score(episode)
+        if size not in self._compiled:
+            self._compiled[size] = self._score.get_concrete_function(episode)
+        sums = self._compiled[size](episode)
         return lambda: (sums, size)
 
 

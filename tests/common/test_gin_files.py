@@ -45,6 +45,7 @@ def test_every_shipped_file_is_right():
         ("RLTuner.replay = [@Psi(), @UniformRepla()]", "did you mean UniformReplay?"),
         ("job.dataset_name = mine", "a string needs quotes: job.dataset_name = 'mine'"),
         ("job.prior = priors/mine", "a string needs quotes: job.prior = 'priors/mine'"),
+        ("RLTuner.objective = Psi", "an object needs @ and (): RLTuner.objective = @Psi()"),
         ("tune.steps = 'many'", "tune.steps must be a whole number, not 'many'"),
         ("tune.steps = True", "tune.steps must be a whole number, not True"),
         ("MelodyTask.qpm = 'fast'", "MelodyTask.qpm must be a number, not 'fast'"),

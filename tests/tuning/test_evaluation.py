@@ -97,12 +97,7 @@ def test_sequences_are_those_of_one_draw_after_another():
 def test_measuring_again_traces_nothing():
     meter = meter_of(tuner_away_from_its_prior(Psi()), 40)
     meter.measure(100, seed=0)
-    traces = counts_of(meter)
     meter.measure(200, seed=1)
     meter.measure(100, seed=2)
-    # Whole batches, and the smaller one at the end.
-    assert counts_of(meter) == traces == [1, 2]
-
-
-def counts_of(meter):
-    return [f.experimental_get_tracing_count() for f in (meter._draw, meter._score)]
+    # Whole batches, and the smaller one at the end; the sampling is compiled before it is called.
+    assert meter._score.experimental_get_tracing_count() == 2

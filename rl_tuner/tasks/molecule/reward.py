@@ -276,7 +276,10 @@ class FunctionReward(MoleculeReward):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "_guarded", UserFunction(self.function))
+        guarded = UserFunction(self.function)
+        object.__setattr__(self, "_guarded", guarded)
+        # The function itself is the setting, so that a change of its source is noticed.
+        object.__setattr__(self, "function", guarded.function)
 
     def _own_names(self) -> tuple[str, ...]:
         return ("function",)

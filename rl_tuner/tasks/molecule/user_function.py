@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from absl import logging
 
 from rl_tuner.common.errors import class_and_message
+from rl_tuner.common.own_code import import_function
 
 ScoringFunction = Callable[[list[str]], Sequence[float]]
 
@@ -22,6 +20,9 @@ class UserFunction:
         function: the function, or its dotted name such as "my_reward.score"; its module may also be
             in the working directory.
 
+    Attributes:
+        function: the function itself.
+
     Raises:
         ValueError: there is no such function.
     """
@@ -31,7 +32,7 @@ class UserFunction:
         if not callable(found):
             hint = "a function or its name, such as 'my_reward.score'"
             raise ValueError(f"FunctionReward.function must be {hint}, not {function!r}")
-        self._function: ScoringFunction = found
+        self.function: ScoringFunction = found
         self._logged: set[str] = set()
 
     def __call__(self, smiles: Sequence[str]) -> np.ndarray:
@@ -51,14 +52,14 @@ class UserFunction:
         if not smiles:
             return np.zeros(0)
         try:
-            return _checked(self._function(list(smiles)), len(smiles))
+            return _checked(self.function(list(smiles)), len(smiles))
         except Exception:
             # Calling the function for each molecule alone shows which of them fails.
             return np.full(len(smiles), np.nan)
 
     def _call_alone(self, smiles: str) -> float:
         try:
-            value = float(_checked(self._function([smiles]), 1)[0])
+            value = float(_checked(self.function([smiles]), 1)[0])
             reason = f"it returned {value}"
         except Exception as error:
             value, reason = np.nan, class_and_message(error)
@@ -80,12 +81,7 @@ def _checked(values: Sequence[float], count: int) -> np.ndarray:
 
 
 def _import(name: str) -> ScoringFunction:
-    module, _, attribute = name.rpartition(".")
-    if not module:
-        raise ValueError(f"FunctionReward.function must name module.function, not {name!r}")
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return import_function(name)
     except Exception as error:
         raise ValueError(f"FunctionReward.function {name!r}: {class_and_message(error)}") from error

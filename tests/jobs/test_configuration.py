@@ -1,0 +1,102 @@
+"""What a gin file means to a job: names of included files, own code, settings checked in time."""
+
+import importlib
+import os
+import sys
+
+import gin
+import pytest
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.jobs import configuration
+from rl_tuner.jobs.job import Job
+
+REWARD = """
+BONUS = {bonus}
+
+
+def bonus():
+    return BONUS
+
+
+def score(smiles):
+    return [len(text) + bonus() for text in smiles]
+"""
+
+
+@pytest.fixture(autouse=True)
+def no_settings():
+    yield
+    gin.clear_config()
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    """A function that writes and imports a module of the user's own."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name, text):
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        # Two versions within a second have the same cached bytecode.
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+
+    return write
+
+
+def test_a_file_includes_another_by_its_name_alone(tmp_path):
+    path = tmp_path / "half.gin"
+    path.write_text("include 'psi_music'\ntune.steps = 4000\n")
+    configuration.configure([str(path)], [])
+    assert gin.query_parameter("tune.steps") == 4000
+    assert configuration.settings("RLTuner")["objective"].keys() == {"@Psi"}
+
+
+def test_a_change_anywhere_in_an_own_reward_s_module_changes_the_settings(own_module):
+    def settings(bonus):
+        own_module("length_reward", REWARD.format(bonus=bonus))
+        binding = "FunctionReward.function = 'length_reward.score'"
+        configuration.configure(["score_molecules"], [binding])
+        return configuration.settings("FunctionReward")
+
+    first, same, changed = settings(1), settings(1), settings(2)
+    assert first == same != changed
+
+
+def test_a_change_of_an_own_configurable_changes_the_settings(own_module, request):
+    def settings(factor, name):
+        text = (
+            f"import gin\n\n@gin.configurable(module='{name}')\nclass Own:\n    factor = {factor}\n"
+        )
+        own_module(name, text)
+        importlib.import_module(name)
+        return configuration.settings(f"{name}.Own")
+
+    assert settings(1, "own_one") != settings(2, "own_two")
+    assert "class" not in configuration.settings("Psi")
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("RLTuner.gamma = 2", "0 <= gamma <= 1.*gamma=2"),
+        ("RLTuner.objective = @Psi", "must be an objective such as @Psi()"),
+        ("FixedTemperature.c = -1", "temperature c must be positive, not -1"),
+        ("Psi.loss = @WholeSequences()", "gamma"),
+        ("tune.steps = -5", "tune.steps must be at least 1, not -5"),
+    ],
+)
+def test_bad_settings_of_the_tuning_are_told_before_any_stage(tmp_path, binding, message):
+    configuration.configure(["psi_music"], [binding])
+    with pytest.raises(UserError, match=message):
+        Job(str(tmp_path), str(tmp_path / "run")).run()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_without_an_objective_is_told_before_any_stage(tmp_path):
+    configuration.configure(["mle_music"], [])
+    with pytest.raises(UserError, match=r"no RLTuner.objective is set; train .* psi_music"):
+        Job(str(tmp_path), str(tmp_path / "run")).run()
+    assert os.listdir(tmp_path) == []
