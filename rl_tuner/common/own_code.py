@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import os
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -33,19 +35,53 @@ def is_own_code(function: Any) -> bool:
 
 
 def source_of(function: Any) -> str:
-    """Return the source of a function or class and, if it is the user's, of its whole module.
+    """Return the source of a function or class and, if it is the user's, of what it uses in its module.
 
-    The module counts because the function may use other parts of it. A script that is run, or a notebook,
-    does not: it also has the lines that start the work. Code without a source is its name.
+    Used are the functions, classes and constants that it names, and those that they name in turn;
+    comments do not count. What it imports from elsewhere is not followed. Code without a source is its
+    name.
     """
-    module = inspect.getmodule(function)
-    if module is None or not is_own_code(function) or module.__name__ == "__main__":
-        return _source(function)
-    return _source(function) + _source(module)
-
-
-def _source(thing: Any) -> str:
+    source = _source(function)
+    if not is_own_code(function):
+        return source
     try:
-        return inspect.getsource(thing)
+        own = ast.parse(textwrap.dedent(source))
+        module = ast.parse(inspect.getsource(sys.modules[function.__module__]))
+    except (SyntaxError, OSError, TypeError):
+        # A lambda amid a statement, or a notebook, which has no file.
+        return source
+    return "\n".join([ast.unparse(own), *_used(_names(own), module)])
+
+
+def _used(names: set[str], module: ast.Module) -> list[str]:
+    """Return the statements of a module that define names, and the names that these use in turn."""
+    seen: set[str] = set()
+    found: set[str] = set()
+    while names - seen:
+        name = (names - seen).pop()
+        seen.add(name)
+        for statement in module.body:
+            if name in _defined(statement):
+                found.add(ast.unparse(statement))
+                names = names | _names(statement)
+    return sorted(found)
+
+
+def _defined(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return {statement.name}
+    if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
+        stored = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+        return {node.id for node in stored if isinstance(node.ctx, ast.Store)}
+    return set()
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _source(function: Any) -> str:
+    try:
+        return inspect.getsource(function)
     except (OSError, TypeError):
-        return str(getattr(thing, "__qualname__", thing.__name__))
+        return str(getattr(function, "__qualname__", function.__name__))

@@ -12,7 +12,10 @@ from rl_tuner.jobs import configuration
 from rl_tuner.jobs.job import Job
 
 REWARD = """
+import os
+
 BONUS = {bonus}
+UNUSED = {unused}
 
 
 def bonus():
@@ -54,18 +57,20 @@ def test_a_file_includes_another_by_its_name_alone(tmp_path):
     assert configuration.settings("RLTuner")["objective"].keys() == {"@Psi"}
 
 
-def test_a_change_anywhere_in_an_own_reward_s_module_changes_the_settings(own_module):
-    def settings(bonus):
-        own_module("length_reward", REWARD.format(bonus=bonus))
+def test_a_change_of_what_an_own_reward_uses_changes_the_settings(own_module):
+    def settings(bonus, unused):
+        own_module("length_reward", REWARD.format(bonus=bonus, unused=unused))
         binding = "FunctionReward.function = 'length_reward.score'"
         configuration.configure(["score_molecules"], [binding])
         return configuration.settings("FunctionReward")
 
-    first, same, changed = settings(1), settings(1), settings(2)
-    assert first == same != changed
+    # The constant is two calls away; another one, and a comment, may be changed freely.
+    first = settings(1, 1)
+    assert first == settings(1, 1) == settings(1, "2  # unused")
+    assert first != settings(2, 1)
 
 
-def test_a_change_of_an_own_configurable_changes_the_settings(own_module, request):
+def test_a_change_of_an_own_configurable_changes_the_settings(own_module):
     def settings(factor, name):
         text = (
             f"import gin\n\n@gin.configurable(module='{name}')\nclass Own:\n    factor = {factor}\n"
