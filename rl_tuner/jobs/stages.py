@@ -66,7 +66,7 @@ class Stage:
             name for name in made["outputs"] if not os.path.exists(os.path.join(folder, name))
         ]
         if missing:
-            return f"{os.path.join(folder, missing[0])} is missing"
+            return f"{os.path.normpath(os.path.join(folder, missing[0]))} is missing"
         changed = differences(made["settings"], self.settings)
         if changed:
             return "changed settings: " + ", ".join(changed[:3])
