@@ -20,6 +20,7 @@ from rl_tuner.common.extras import PACKAGE
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 # absl adds the choices of an enum, and that a flag may be repeated, to the help text.
 _ABSL_NOISE = re.compile(r"^<[^>]*>: |;?\s*repeat this option to specify a list of values$")
+_MISSING_FLAG = re.compile(r"^flag --(\w+)=None: .* must have a value other than None\.?")
 _HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 
 
@@ -62,7 +63,8 @@ def run(
             raise flags.Error(f"unexpected argument: {rest[0]}")
         _check_folders(values)
     except flags.Error as error:
-        _fail(f"{first_line(error)} (--help lists the flags)", 2)
+        message = _MISSING_FLAG.sub(r"--\1 is missing", first_line(error))
+        _fail(f"{message} (--help lists the flags)", 2)
     logging.set_verbosity(getattr(logging, {"WARN": "WARNING"}.get(values.log, values.log)))
     if values.log == "DEBUG":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
@@ -75,6 +77,8 @@ def run(
         _fail(first_line(error), 1)
     except KeyboardInterrupt:
         _fail("interrupted; rerun the same command to resume", 130)
+    except (FileExistsError, NotADirectoryError) as error:
+        _fail(f"{error.filename} needs a folder where there is a file; choose another name", 1)
     except Exception as error:
         if values.log == "DEBUG":
             raise

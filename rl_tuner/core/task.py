@@ -62,6 +62,28 @@ class Task(abc.ABC):
         return {}
 
 
+def check_reward_parts(task: Task) -> None:
+    """Compute a task's reward once, to check its names and shapes.
+
+    Raises:
+        ValueError: the parts are not those of `part_names`, or one is not [B, T].
+    """
+    shape = [2, task.horizon]
+    parts = task.reward_parts(tf.zeros(shape, tf.int32), tf.ones(shape))
+    name = type(task).__name__
+    if set(parts) != set(task.part_names):
+        raise ValueError(
+            f"{name}.reward_parts returns {', '.join(sorted(parts))}, but part_names has "
+            f"{', '.join(task.part_names) or 'none'}"
+        )
+    for part, reward in parts.items():
+        if list(np.shape(reward)) != shape:
+            raise ValueError(
+                f"{name}.reward_parts: {part} has the shape {list(np.shape(reward))} for tokens of the "
+                f"shape {shape}; every part is [B, T]"
+            )
+
+
 class Scored(NamedTuple):
     """Rewards and metrics of a batch, scored by a `HostTask`.
 

@@ -8,6 +8,7 @@ import gin
 import keras
 import tensorflow as tf
 
+from rl_tuner.common.own_code import is_own_code
 from rl_tuner.core import starts
 from rl_tuner.core.exploration import Boltzmann
 from rl_tuner.core.losses import masked_mean
@@ -18,7 +19,7 @@ from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
 from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
 from rl_tuner.core.sampling import Policy
 from rl_tuner.core.schedules import stepwise
-from rl_tuner.core.task import HostTask, Scored, Task
+from rl_tuner.core.task import HostTask, Scored, Task, check_reward_parts
 from rl_tuner.core.temperature import FixedTemperature
 
 # Every use of randomness has its own stream, so that adding a stream does not change the others.
@@ -147,6 +148,9 @@ class RLTuner(keras.Model):
             l2=l2,
             huber=huber,
         )
+        # A host's reward would start processes here, and the program's own tasks have tests.
+        if is_own_code(type(task)) and not isinstance(task, HostTask):
+            check_reward_parts(task)
         self.task = task
         self.objective = objective
         self.exploration = exploration or Boltzmann()
