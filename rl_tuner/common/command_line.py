@@ -77,11 +77,11 @@ def run(
         _fail(first_line(error), 1)
     except KeyboardInterrupt:
         _fail("interrupted; rerun the same command to resume", 130)
-    except (FileExistsError, NotADirectoryError) as error:
-        _fail(f"{error.filename} needs a folder where there is a file; choose another name", 1)
     except Exception as error:
         if values.log == "DEBUG":
             raise
+        if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename:
+            _fail(f"{error.filename} needs a folder where there is a file; choose another name", 1)
         _fail(f"{type(error).__name__}: {first_line(error)} (--log=DEBUG shows where)", 1)
     sys.exit(0)
 

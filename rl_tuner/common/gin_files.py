@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from gin import config_parser
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.own_code import is_own_module
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The working directory, then gin/ inside an installed package or next to it in a checkout.
@@ -26,7 +27,6 @@ _TYPES = {
     "str": ((str,), "a string in quotes"),
 }
 _UNQUOTED = re.compile(r"=\s*([A-Za-z_./~][\w./:~-]*)\s*(?:#.*)?$")
-_SHIPPED = ("rl_tuner.", "pipelines.")
 
 
 class Reference(NamedTuple):
@@ -112,7 +112,7 @@ def check(files: Sequence[str], params: Sequence[str] = ()) -> list[str]:
     statements += [s for param in params for s in _parse(param, f"--gin_param={param!r}")]
     catalogue = read_catalogue()
     imported = [s.value for s in statements if not s.parameter and not s.selector]
-    own_modules = any(not module.startswith(_SHIPPED) for module in imported)
+    own_modules = any(is_own_module(module) for module in imported)
     for statement in statements:
         if statement.parameter:
             _check(statement, catalogue, own_modules)

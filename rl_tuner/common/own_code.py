@@ -29,9 +29,14 @@ def import_function(name: str) -> Callable[..., Any]:
     return getattr(importlib.import_module(module), attribute)
 
 
+def is_own_module(name: str) -> bool:
+    """Return whether the module with this dotted name is the user's own, not part of this program."""
+    return not name.startswith(_PROGRAM)
+
+
 def is_own_code(function: Any) -> bool:
     """Return whether a function or class is the user's own, not part of this program."""
-    return not str(function.__module__).startswith(_PROGRAM)
+    return is_own_module(str(function.__module__))
 
 
 def source_of(function: Any) -> str:

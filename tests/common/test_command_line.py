@@ -1,5 +1,7 @@
 """Flags that contradict each other, and folders without a name."""
 
+import os
+
 import pytest
 
 from rl_tuner.common import command_line
@@ -25,3 +27,23 @@ def test_a_value_that_would_be_ignored_is_wrong_usage(capsys, arguments, message
         )
     assert (stopped.value.code, called) == (2, [])
     assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+def test_a_file_in_a_folder_s_place_is_one_line_and_debug_shows_where(capsys, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+
+    def run(*arguments):
+        command_line.run(
+            command_line.define_work_dir,
+            lambda values: os.makedirs(file),
+            usage=None,
+            argv=["train", *arguments],
+        )
+
+    with pytest.raises(SystemExit) as stopped:
+        run()
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err.startswith(f"error: {file} needs a folder")
+    with pytest.raises(FileExistsError):
+        run("--log=DEBUG")
