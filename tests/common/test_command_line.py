@@ -29,7 +29,13 @@ def test_a_value_that_would_be_ignored_is_wrong_usage(capsys, arguments, message
     assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
-def test_a_file_in_a_folder_s_place_is_one_line_and_debug_shows_where(capsys, tmp_path):
+def test_a_file_in_a_folder_s_place_is_one_line_and_debug_shows_where(
+    capsys, tmp_path, monkeypatch
+):
+    # What a command sets for its whole process must not outlive this test.
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(command_line.logging, "set_verbosity", lambda _: None)
     file = tmp_path / "file"
     file.write_text("")
 
