@@ -14,7 +14,7 @@ from rl_tuner.common import command_line
 
 def main() -> None:
     """Run the command."""
-    command_line.run(_define_flags, _run, usage=__doc__)
+    command_line.run(_define_flags, _run, usage=__doc__, outputs=("output_dir",))
 
 
 def _define_flags(values: flags.FlagValues) -> None:

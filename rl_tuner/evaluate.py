@@ -11,7 +11,9 @@ from rl_tuner.common.quiet import loading
 
 def main() -> None:
     """Run the command."""
-    command_line.run(_define_flags, _run, usage=__doc__, positional="run_dir")
+    command_line.run(
+        _define_flags, _run, usage=__doc__, positional="run_dir", outputs=("output_dir",)
+    )
 
 
 def _define_flags(values: flags.FlagValues) -> None:

@@ -14,7 +14,9 @@ from rl_tuner.common.quiet import loading
 
 def main() -> None:
     """Run the command."""
-    command_line.run(_define_flags, _run, usage=__doc__, positional="run_dir")
+    command_line.run(
+        _define_flags, _run, usage=__doc__, positional="run_dir", outputs=("output_dir",)
+    )
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -36,9 +38,11 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.common.outputs import choose_version
     from rl_tuner.common.run_folder import check_finished
 
     check_finished(values.run_dir)
+    choose_version(values.output_dir, values.version)
     with loading():
         from rl_tuner import api
 

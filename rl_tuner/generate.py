@@ -5,6 +5,8 @@ python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --primer=t
 python -m rl_tuner.generate --run_dir=runs/psi_molecules --output_dir=out --count=1000 --prompt="c1ccc2"
 """
 
+import os
+
 from absl import flags
 
 from rl_tuner.common import command_line
@@ -14,7 +16,9 @@ from rl_tuner.common.quiet import loading
 
 def main() -> None:
     """Run the command."""
-    command_line.run(_define_flags, _run, usage=__doc__, positional="run_dir")
+    command_line.run(
+        _define_flags, _run, usage=__doc__, positional="run_dir", outputs=("output_dir",)
+    )
 
 
 def _define_flags(values: flags.FlagValues) -> None:
@@ -50,17 +54,22 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    import os
-
-    from rl_tuner.common.run_folder import check_finished
+    from rl_tuner.common import outputs
+    from rl_tuner.common.run_folder import PRIOR_FILE, check_finished
+    from rl_tuner.priors.locating import metadata_of
+    from rl_tuner.tasks import opening
 
     if not 0 < values.temperature < float("inf"):
         raise UserError(f"--temperature must be positive, not {values.temperature}")
     if values.primer and values.prompt:
         raise UserError("--primer and --prompt cannot be used together; give one of them")
     if values.primer and not os.path.isfile(values.primer):
-        raise UserError(f"--primer: {values.primer} does not exist")
+        wrong = "is a folder" if os.path.isdir(values.primer) else "does not exist"
+        raise UserError(f"--primer: {values.primer} {wrong}; give a file")
     check_finished(values.run_dir)
+    outputs.check_samples(values.output_dir, values.model, overwrite=values.overwrite)
+    prior = metadata_of(os.path.join(values.run_dir, PRIOR_FILE))
+    opening.check(prior, values.primer, values.prompt)
     with loading():
         from rl_tuner import api
 

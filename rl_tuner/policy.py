@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from rl_tuner.common import outputs
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.progress import working
 from rl_tuner.core.networks import SequenceNetwork
@@ -117,9 +118,11 @@ class TunedPolicy:
                 it is `run_dir`; None does not write them.
 
         Raises:
-            UserError: the count is below 1.
+            UserError: the count is below 1, or the folder cannot be written.
         """
         _check_count(count)
+        if output_dir:
+            outputs.check_folder(output_dir)
         corpus = evaluation.corpus_of(self.task, self.dataset_dir)
         metrics, _ = evaluation.compare(self.tuner, count, _EVALUATION_BATCH, seed, corpus)
         if output_dir:
@@ -152,7 +155,8 @@ class TunedPolicy:
             overwrite: whether to replace files of an earlier call.
 
         Raises:
-            UserError: the primer or the prompt cannot be read, or the files already exist.
+            UserError: the primer or the prompt cannot be read, the folder cannot be written, or the files
+                already exist.
         """
         if primer and prompt:
             raise UserError("give a primer or a prompt, not both")
@@ -160,8 +164,7 @@ class TunedPolicy:
         opening = presentation.read_primer(primer) if primer else []
         if prompt:
             opening = presentation.read_prompt(prompt)
-        if not overwrite:
-            _refuse_overwriting(output_dir, model)
+        outputs.check_samples(output_dir, model, overwrite=overwrite)
         with working(f"generate: drawing {count:,} sequences"):
             made = self._draw(count, seed, temperature, model, Primer(opening) if opening else None)
         sequences = made.tokens
@@ -171,15 +174,20 @@ class TunedPolicy:
         os.makedirs(output_dir, exist_ok=True)
         return presentation.write_samples(sequences, output_dir, model)
 
-    def export(self, output_dir: str) -> str:
+    def export(self, output_dir: str, *, overwrite: bool = False) -> str:
         """Write a SavedModel that needs only TensorFlow, not this package; return its folder.
 
         docs/serving.md describes its content. For a server, use `export_version`.
 
+        Args:
+            output_dir: the folder to make.
+            overwrite: whether to replace an earlier SavedModel there.
+
         Raises:
-            UserError: `output_dir` is a file, or a folder that contains anything but a SavedModel.
+            UserError: `output_dir` cannot be written, contains anything but a SavedModel, or contains
+                one and `overwrite` is not set.
         """
-        saved_model.export(self.tuner, output_dir, self.run_dir)
+        saved_model.export(self.tuner, output_dir, self.run_dir, overwrite=overwrite)
         return output_dir
 
     def export_version(self, output_dir: str, version: int | None = None) -> str:
@@ -281,12 +289,3 @@ class TunedPolicy:
 def _check_count(count: int) -> None:
     if count < 1:
         raise UserError(f"count must be at least 1, not {count}")
-
-
-def _refuse_overwriting(folder: str, prefix: str) -> None:
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    there = [name for name in names if name.startswith((f"{prefix}_", f"{prefix}."))]
-    if there:
-        raise UserError(
-            f"{os.path.join(folder, there[0])} exists; choose another folder, or set overwrite to replace it"
-        )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rl_tuner.common import outputs
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.task import Task
 from rl_tuner.tasks.presentation import presentation_of
@@ -53,8 +54,18 @@ class Samples:
             )
         return [text.decode() for text in self.outputs[name]]
 
-    def save(self, folder: str, prefix: str = "sample") -> list[str]:
-        """Write the sequences as files (.mid; .smi and .sdf); return the paths."""
+    def save(self, folder: str, prefix: str = "sample", *, overwrite: bool = False) -> list[str]:
+        """Write the sequences as files (.mid; .smi and .sdf); return the paths.
+
+        Args:
+            folder: folder for the files.
+            prefix: first part of their names.
+            overwrite: whether to replace such files of an earlier call.
+
+        Raises:
+            UserError: the folder cannot be written, or contains such files and `overwrite` is not set.
+        """
+        outputs.check_samples(folder, prefix, overwrite=overwrite)
         os.makedirs(folder, exist_ok=True)
         return presentation_of(self.task).write_samples(self.tokens, folder, prefix)
 

@@ -15,7 +15,9 @@ from rl_tuner.common.quiet import loading
 
 def main() -> None:
     """Run the command."""
-    command_line.run(_define_flags, _run, usage=__doc__, positional="gin_file")
+    command_line.run(
+        _define_flags, _run, usage=__doc__, positional="gin_file", outputs=("work_dir", "run_dir")
+    )
 
 
 def _define_flags(values: flags.FlagValues) -> None:

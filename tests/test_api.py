@@ -136,6 +136,21 @@ def test_what_people_want_is_written(melody, tmp_path):
     assert [os.path.basename(path) for path in paths] == ["tuned_000.mid", "tuned_001.mid"]
 
 
+def test_nothing_that_is_there_is_replaced_unasked(melody, tmp_path):
+    tuned = melody[3]
+    samples, folder = tuned.sample(2), str(tmp_path / "a")
+    samples.save(folder)
+    with pytest.raises(rl_tuner.UserError, match=r"sample_000\.mid exists; .* set overwrite"):
+        samples.save(folder)
+    assert len(samples.save(folder, overwrite=True)) == len(samples.save(folder, "other")) == 2
+    (tmp_path / "saved_model.pb").write_text("")
+    with pytest.raises(rl_tuner.UserError, match=r"contains a SavedModel; .* set overwrite"):
+        tuned.export(str(tmp_path))
+    for call in (samples.save, tuned.write_samples, tuned.export):
+        with pytest.raises(rl_tuner.UserError, match="is a file; choose another folder"):
+            call(str(tmp_path / "saved_model.pb"))
+
+
 def test_what_makes_no_sense_is_one_line(melody, tmp_path):
     _, data, prior, tuned = melody
     cases = {

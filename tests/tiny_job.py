@@ -1,10 +1,12 @@
 """A tiny job, and commands run as a user would."""
 
+import json
 import os
 import random
 import re
 import subprocess
 import sys
+import zipfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TINY = os.path.join(ROOT, "tests", "jobs", "tiny.gin")
@@ -32,6 +34,37 @@ def command(module, *arguments, check=True, cwd=ROOT, **kwargs):
     )
     assert not check or done.returncode == 0, done.stderr
     return done
+
+
+def early_error(module, *arguments, cwd=ROOT):
+    """The one line of a command's error, which is told before TensorFlow is imported."""
+    code = (
+        f"import importlib, sys\nsys.argv = {[module, *arguments]!r}\nsys.path.insert(0, '')\n"
+        f"main = importlib.import_module({module!r}).main\n"
+        "try:\n    main()\nfinally:\n    assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": ROOT},
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ") and done.returncode in (1, 2), done.stderr
+    return line.removeprefix("error: ")
+
+
+def pretend_run(folder, kind, encoding):
+    """A folder that looks like a finished run, as far as can be seen without TensorFlow."""
+    os.makedirs(os.path.join(folder, "stages"))
+    for name in ("config.gin", "stages/tune.json"):
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write("{}" if name.endswith("json") else "")
+    content = {"config": {"metadata": {"kind": kind, "encoding": encoding}}}
+    with zipfile.ZipFile(os.path.join(folder, "prior.keras"), "w") as archive:
+        archive.writestr("config.json", json.dumps(content))
+    return str(folder)
 
 
 def error_of(done):

@@ -16,6 +16,7 @@ from absl import flags, logging
 
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.extras import PACKAGE
+from rl_tuner.common.outputs import check_folder
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 # absl adds the choices of an enum, and that a flag may be repeated, to the help text.
@@ -31,6 +32,7 @@ def run(
     usage: str | None,
     argv: Sequence[str] | None = None,
     positional: str | None = None,
+    outputs: Sequence[str] = (),
 ) -> NoReturn:
     """Parse the command line, make the call and exit.
 
@@ -44,6 +46,7 @@ def run(
         usage: text that --help prints before the flags.
         argv: the command line; None is sys.argv.
         positional: flag that takes an argument given without a flag; None accepts no such argument.
+        outputs: flags of folders that the call writes; they are checked before it.
     """
     argv = list(sys.argv if argv is None else argv)
     values = flags.FlagValues()
@@ -71,6 +74,7 @@ def run(
     # A job that receives SIGTERM cleans up in the same way as one interrupted by Ctrl-C.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        _check_outputs(values, outputs)
         call(values)
     except UserError as error:
         # gin appends its call stack to the message; only the first line is ours.
@@ -167,6 +171,16 @@ def _check_folders(values: flags.FlagValues) -> None:
             raise flags.Error(f"--{name} is empty; give a folder")
         if values[name].present > 1 and not isinstance(values[name], flags.MultiFlag):
             raise flags.Error(f"--{name} is given {values[name].present} times; give it once")
+
+
+def _check_outputs(values: flags.FlagValues, names: Sequence[str]) -> None:
+    """Reject folders that cannot be written."""
+    for name in names:
+        if values[name].value:
+            try:
+                check_folder(values[name].value)
+            except UserError as error:
+                raise UserError(f"--{name}: {error}") from error
 
 
 def _flag_help(values: flags.FlagValues) -> str:

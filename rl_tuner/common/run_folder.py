@@ -25,6 +25,8 @@ def check_finished(run_dir: str) -> None:
     Raises:
         UserError: it does not.
     """
+    if os.path.isfile(run_dir):
+        raise UserError(f"{run_dir} is a file, not a run; give the folder of a training run")
     if not os.path.isdir(run_dir):
         raise UserError(f"run folder {run_dir} does not exist; give the folder of a training run")
     if not os.path.isfile(os.path.join(run_dir, CONFIG_FILE)):

@@ -255,7 +255,7 @@ class Job:
         folder = os.path.join(self._run_dir, EXPORT)
 
         def make(resumable: bool) -> list[str]:
-            export(tuner, folder, self._run_dir)
+            export(tuner, folder, self._run_dir, overwrite=True)
             return [f"../{EXPORT}/saved_model.pb", f"../{EXPORT}/variables"]
 
         self._stage("export", inputs, {"export": {}}).run(folder, make)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from typing import Any
 
 import keras
 
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.files import replacing
-from rl_tuner.common.run_folder import PRIOR_FILE
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.task import Task
 from rl_tuner.datasets.reader import SequenceDataset
+from rl_tuner.priors.locating import prior_file
 
 
 def save_prior(
@@ -52,12 +51,7 @@ def load_prior(path: str) -> SequenceNetwork:
     Raises:
         UserError: the file is missing, damaged or not a prior.
     """
-    if os.path.isdir(path):
-        path = os.path.join(path, PRIOR_FILE)
-    if not os.path.isfile(path):
-        raise UserError(
-            f"prior {path} does not exist; train one with `python -m rl_tuner.pretrain`"
-        )
+    path = prior_file(path)
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:

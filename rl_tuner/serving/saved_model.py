@@ -7,7 +7,7 @@ import os
 
 import tensorflow as tf
 
-from rl_tuner.common.errors import UserError
+from rl_tuner.common import outputs
 from rl_tuner.common.files import replacing, write_text
 from rl_tuner.common.progress import working
 from rl_tuner.core.tuner import RLTuner
@@ -17,11 +17,12 @@ from rl_tuner.serving.signatures import ServedPolicy
 
 # TensorFlow's folder for files in a SavedModel that its signatures do not read.
 EXTRAS, DESCRIPTION_FILE = "assets.extra", "description.json"
-_GRAPH = "saved_model.pb"
 
 
-def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
-    """Write a SavedModel into a folder atomically, replacing an earlier SavedModel there.
+def export(
+    tuner: RLTuner, output_dir: str, run_dir: str | None = None, *, overwrite: bool = False
+) -> None:
+    """Write a SavedModel as a folder, atomically.
 
     The model has the signatures of `ServedPolicy`; the folder also contains MODEL_CARD.md and
     assets.extra/description.json.
@@ -30,17 +31,13 @@ def export(tuner: RLTuner, output_dir: str, run_dir: str | None = None) -> None:
         tuner: a tuned policy with its prior.
         output_dir: the folder to make.
         run_dir: folder of the run, for its settings, metrics and samples; None omits them.
+        overwrite: whether to replace an earlier SavedModel there.
 
     Raises:
-        UserError: `output_dir` is a file, or a folder that contains anything but a SavedModel.
+        UserError: `output_dir` cannot be written, contains anything but a SavedModel, or contains one
+            and `overwrite` is not set.
     """
-    if os.path.isdir(output_dir) and os.listdir(output_dir):
-        if not os.path.isfile(os.path.join(output_dir, _GRAPH)):
-            raise UserError(
-                f"{output_dir} is not empty and does not contain a SavedModel; choose another output_dir"
-            )
-    elif os.path.isfile(output_dir):
-        raise UserError(f"{output_dir} is a file; export into a folder")
+    outputs.check_export(output_dir, overwrite=overwrite)
     description = describe(tuner, run_dir)
     served = ServedPolicy(tuner, description)
     with replacing(os.path.abspath(output_dir)) as temporary:
@@ -69,28 +66,10 @@ def export_version(
         The folder of the version.
 
     Raises:
-        UserError: the version already exists, or the folder contains anything but versions.
+        UserError: the version already exists, or the folder cannot be written or contains anything but
+            versions.
     """
-    if os.path.isfile(output_dir):
-        raise UserError(f"{output_dir} is a file; export into a folder")
-    names = os.listdir(output_dir) if os.path.isdir(output_dir) else []
-    if _GRAPH in names:
-        raise UserError(
-            f"{output_dir} is itself a SavedModel; give the folder for all versions of the model"
-        )
-    versions = [int(name) for name in names if name.isdecimal()]
-    if any(not name.startswith(".") for name in names) and not versions:
-        raise UserError(
-            f"{output_dir} is not empty and contains no SavedModel versions; choose another folder"
-        )
-    if version is None:
-        version = max(versions, default=0) + 1
-    if version < 1:
-        raise UserError(f"a version must be at least 1, not {version}")
-    if version in versions:
-        raise UserError(
-            f"{output_dir} already contains version {version}; omit the version to take the next number"
-        )
+    version = outputs.choose_version(output_dir, version)
     folder = os.path.join(output_dir, str(version))
     export(tuner, folder, run_dir)
     return folder

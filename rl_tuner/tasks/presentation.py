@@ -147,8 +147,10 @@ class Presentation:
         try:
             with open(path, encoding="utf-8") as file:
                 return self.read_prompt(file.read())
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"primer {path} cannot be read: {error}") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"primer {path} is not a text file; give a text file") from error
+        except OSError as error:
+            raise UserError(f"primer {path} cannot be read: {error.strerror}") from error
 
     def read_prompt(self, text: str) -> list[int]:
         """Return the classes of a prompt: the beginning of a sequence as text.

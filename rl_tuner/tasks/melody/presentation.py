@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_tuner.common.errors import UserError
-from rl_tuner.tasks.melody import encoding, metrics, rendering
+from rl_tuner.tasks.melody import encoding, metrics, opening, rendering
 from rl_tuner.tasks.melody.graph_codec import MelodyCodec
 from rl_tuner.tasks.presentation import CardNotes, Presentation
 
@@ -58,11 +57,8 @@ class MelodyPresentation(Presentation):
         return {"novelty": None if corpus is None else metrics.novelty(sequences, corpus)}
 
     def read_primer(self, path: str) -> list[int]:
-        """Return the classes of the first melody in a MIDI file; see `rendering.read_melody`."""
-        try:
-            return rendering.read_melody(path)
-        except (OSError, ValueError) as error:
-            raise UserError(f"primer {path}: {error}") from error
+        """Return the classes of the first melody in a MIDI file, to be continued."""
+        return opening.read_primer(path)
 
     def read_prompt(self, text: str) -> list[int]:
         """Reject the prompt, because melodies have no text form.
@@ -70,7 +66,7 @@ class MelodyPresentation(Presentation):
         Raises:
             UserError: always.
         """
-        raise UserError(f"prompt {text!r}: melodies have no text form; give a primer file instead")
+        return opening.read_prompt(text)
 
     def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
         """Write one MIDI file per melody: PREFIX_000.mid and so on."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rl_tuner.common.errors import first_line
 from rl_tuner.common.files import replacing
 from rl_tuner.tasks.melody.encoding import STEPS_PER_QUARTER, encode_events, notes_from_classes
 from rl_tuner.tasks.melody.piano_roll import piano_roll_figure, piano_roll_image
@@ -121,21 +122,24 @@ def read_melody(path: str) -> list[int]:
             class.
         OSError: if the file cannot be read.
     """
-    from note_seq import events_lib, melodies_lib, midi_io, sequences_lib
-
     with open(path, "rb") as file:
         data = file.read()
+    if not data.startswith(b"MThd"):
+        raise ValueError("it is not a MIDI file")
+    from note_seq import events_lib, melodies_lib, midi_io, sequences_lib
+
     try:
         sequence = midi_io.midi_to_note_sequence(data)
         quantized = sequences_lib.quantize_note_sequence(sequence, STEPS_PER_QUARTER)
+    except midi_io.MIDIConversionError as error:
+        raise ValueError("the MIDI file is damaged") from error
     except (
-        midi_io.MIDIConversionError,
         sequences_lib.BadTimeSignatureError,
         sequences_lib.MultipleTempoError,
         sequences_lib.MultipleTimeSignatureError,
         sequences_lib.NegativeTimeError,
     ) as error:
-        raise ValueError(str(error) or "not a MIDI file") from error
+        raise ValueError(first_line(error)) from error
     for instrument in sorted({note.instrument for note in quantized.notes if not note.is_drum}):
         melody = melodies_lib.Melody()
         try:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_tuner.common.errors import UserError
-from rl_tuner.tasks.molecule import metrics, rendering
+from rl_tuner.tasks.molecule import metrics, opening, rendering
 from rl_tuner.tasks.molecule.graph_codec import MoleculeCodec
 from rl_tuner.tasks.molecule.journal import (
     LEARNING_FILE,
@@ -71,24 +70,11 @@ class MoleculePresentation(Presentation):
 
     def read_primer(self, path: str) -> list[int]:
         """Return the classes of the first string in a file of SMILES, to be continued."""
-        try:
-            with open(path, encoding="utf-8") as file:
-                words = file.read().split()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"primer {path}: {error}") from error
-        if not words:
-            raise UserError(f"primer {path} contains no SMILES")
-        return self.read_prompt(words[0])
+        return opening.read_primer(path, self.task.vocabulary, self.task.horizon)
 
     def read_prompt(self, text: str) -> list[int]:
         """Return the classes of the beginning of a SMILES string, such as "c1ccc2"."""
-        try:
-            classes = self.task.vocabulary.encode(text)[:-1]
-        except (UserError, ValueError) as error:
-            raise UserError(f"prompt {text!r}: {error}") from error
-        if not 0 < len(classes) < self.task.horizon:
-            raise UserError(f"prompt {text!r} must have 1 to {self.task.horizon - 1} tokens")
-        return classes
+        return opening.read_prompt(text, self.task.vocabulary, self.task.horizon)
 
     def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
         """Write PREFIX.smi with every string and PREFIX.sdf with the valid molecules."""
