@@ -7,10 +7,9 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 
-from absl import logging
-
 from pipelines.molecule.rows import Row, join_rows, split_line
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.progress import warn
 from rl_tuner.datasets.writer import RejectedError
 
 # Usual names of a column of SMILES, the first choice first; case, blanks and punctuation are ignored.
@@ -182,7 +181,7 @@ def _named(path: str, delimiter: str | None, rows: Sequence[Row]) -> Layout | No
         if delimiter is _BLANKS and _share(rows[1:], layout.column) < 0.5:
             continue
         if len(several) > 1:
-            logging.warning("%s; %r is read", _ambiguous(path, several), names[column])
+            warn(f"{_ambiguous(path, several)}; {names[column]!r} is read")
         return layout
     return None
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, TextIO, TypeVar
 
+from absl import logging
+
 # The first line of a log does not wait for the first unit of work, which may take minutes.
 _SECONDS_TO_FIRST_LINE = 2.5
 _SECONDS_BETWEEN_LINES = 10.0
@@ -162,6 +164,12 @@ def working(description: str, stream: TextIO | None = None) -> Iterator[None]:
 def say(line: str) -> None:
     """Print a line to stderr and flush it."""
     print(line, file=sys.stderr, flush=True)
+
+
+def warn(line: str) -> None:
+    """Print a warning to stderr, unless --log hides warnings."""
+    if logging.get_verbosity() >= logging.WARNING:
+        say(f"warning: {line}")
 
 
 def track(

@@ -13,9 +13,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from absl import logging
-
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.progress import warn
 from rl_tuner.datasets import descriptions, tfrecords
 
 SPLITS = ("train", "validation", "test")
@@ -127,7 +126,7 @@ def write_dataset(
         write_description(folder, description)
     for split, content in description["splits"].items():
         if not content["sequences"]:
-            logging.warning("the %s split of %s is empty", split, output_dir)
+            warn(f"the {split} split of {output_dir} is empty")
 
 
 def write_shards(folder: str, split: str, records: Sequence[bytes], num_shards: int) -> list[str]:

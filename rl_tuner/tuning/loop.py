@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError, first_line
-from rl_tuner.common.progress import Progress, say, working
+from rl_tuner.common.progress import Progress, say, warn, working
 from rl_tuner.common.run_folder import CHECKPOINTS, TENSORBOARD
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.rollout import Rollout
@@ -230,7 +230,7 @@ class _Run:
             self._show(step, "prior", self._of_prior)
         complaint = self._collapse.complaint(self.history[-1])
         if complaint:
-            say(f"warning: {complaint}")
+            warn(complaint)
 
     def stop_if_collapsed(self) -> None:
         """Stop if the latest evaluation shows a collapse and `Collapse.stop` is set.

@@ -42,3 +42,11 @@ def test_items_are_all_yielded():
     assert [*progress.track(range(5), total=5, description="items", stream=io.StringIO())] == [
         *range(5)
     ]
+
+
+def test_a_warning_is_one_line_that_log_can_hide(capsys, monkeypatch):
+    progress.warn("the test split of data is empty")
+    assert capsys.readouterr().err == "warning: the test split of data is empty\n"
+    monkeypatch.setattr(progress.logging, "get_verbosity", lambda: progress.logging.ERROR)
+    progress.warn("unseen")
+    assert capsys.readouterr().err == ""

@@ -253,8 +253,8 @@ class FunctionReward(MoleculeReward):
 
     The function is called with the canonical SMILES of the distinct valid molecules of a batch. If it
     raises or returns a wrong number of values, it is called again for each molecule alone; if a value
-    is not finite, it is called again for that molecule. A molecule that fails again counts as invalid
-    and is logged once.
+    is not finite, it is called again for that molecule. A molecule that fails again counts as invalid,
+    with a warning; a function that fails on all molecules of a batch stops the run.
 
     A file `my_reward.py` on the Python path with `def score(smiles): ...` does not need to use gin:
     `--gin_param="FunctionReward.function = 'my_reward.score'"`. If the function is decorated with

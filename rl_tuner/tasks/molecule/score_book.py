@@ -7,9 +7,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from absl import logging
-
 from rl_tuner.common import workers
+from rl_tuner.common.progress import warn
 from rl_tuner.tasks.molecule.chemistry import Properties
 
 _CHUNK = 32
@@ -98,7 +97,7 @@ class ScoreBook:
             self._alone.append((questions[0], 1))
         else:
             reason = f"{outcome.failure} {outcome.detail}".rstrip()
-            logging.warning("%s counts as invalid: %s", questions[0][0], reason)
+            warn(f"{questions[0][0]} counts as invalid: {reason}")
             self._reply(questions[0], None)
 
     def abandon(self) -> None:
