@@ -21,6 +21,21 @@ class InputFile:
     path: str
 
 
+def check_inputs(inputs: Iterable[str], prefix: str = "") -> None:
+    """Make sure that files and folders exist.
+
+    Args:
+        inputs: Files, folders and names.
+        prefix: Beginning of a name that is not a path, such as "music21:"; "" for none.
+
+    Raises:
+        UserError: if an input does not exist.
+    """
+    for given in inputs:
+        if not (prefix and given.startswith(prefix)) and not os.path.exists(given):
+            raise UserError(f"input {given} does not exist; give a file or a folder")
+
+
 def list_files(inputs: Iterable[str], *, recursive: bool = True) -> list[InputFile]:
     """Return the given files and the files in the given folders, sorted, without duplicates or hidden files.
 
@@ -34,7 +49,7 @@ def list_files(inputs: Iterable[str], *, recursive: bool = True) -> list[InputFi
         elif os.path.isfile(given):
             files = [InputFile(os.path.basename(given), given)]
         else:
-            raise UserError(f"input {given} does not exist")
+            raise UserError(f"input {given} does not exist; give a file or a folder")
         for file in files:
             real = os.path.realpath(file.path)
             found[real] = min(file, found.get(real, file))

@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from pipelines.inputs import check_inputs
 from rl_tuner.common.errors import UserError
 
 _META = ("help", "least", "above", "choices", "cosmetic")
@@ -86,12 +87,19 @@ class DatasetSettings:
 Build = Callable[[list[str], str, Any], dict[str, Any]]
 
 
-def builder(settings_class: type[DatasetSettings]) -> Callable[[Build], Callable[..., dict]]:
+def builder(
+    settings_class: type[DatasetSettings],
+    check_inputs: Callable[[list[str]], None] = check_inputs,
+) -> Callable[[Build], Callable[..., dict]]:
     """Return a decorator that gives a function of (inputs, output_dir, settings) a keyword per setting.
 
     The decorated function has one explicit parameter per setting, which gin and `inspect.signature`
-    see, and the attributes `settings_class` and `cosmetic_settings`, the names of the settings that do
-    not affect the output.
+    see, and the attributes `settings_class`, `check_inputs` and `cosmetic_settings`, the names of the
+    settings that do not affect the output.
+
+    Args:
+        settings_class: The settings.
+        check_inputs: Rejects inputs that do not exist.
     """
 
     def decorate(function: Build) -> Callable[..., dict[str, Any]]:
@@ -112,6 +120,7 @@ def builder(settings_class: type[DatasetSettings]) -> Callable[[Build], Callable
         attributes = {
             "__signature__": _signature(function, fields),
             "settings_class": settings_class,
+            "check_inputs": check_inputs,
             "cosmetic_settings": settings_class.cosmetic(),
         }
         vars(build).update(attributes)

@@ -45,6 +45,9 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.priors.importing.locating import checkpoint_prefix
+
+    checkpoint_prefix(values.checkpoint)
     with loading():
         from rl_tuner.priors.importing import magenta_networks
     from rl_tuner.tasks.melody.encoding import MELODY_ENCODING

@@ -41,9 +41,12 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.common import gin_files
+    from rl_tuner.common.own_code import is_own_module
+    from rl_tuner.jobs import early, points
 
-    gin_files.check(values.gin_file, values.gin_param)
+    points.parse_temperatures(values.c)
+    imports = early.check(values.gin_file, values.gin_param, values.work_dir)
+    points.check_names(values.objectives or [], all_known=not any(map(is_own_module, imports)))
     with loading():
         from rl_tuner.jobs import frontier
 

@@ -33,9 +33,9 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.common import gin_files
+    from rl_tuner.jobs import early
 
-    gin_files.check(values.gin_file, values.gin_param)
+    early.check(values.gin_file, values.gin_param, values.work_dir)
     with loading():
         from rl_tuner.jobs import configuration, job
 

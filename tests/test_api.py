@@ -155,11 +155,14 @@ def test_what_makes_no_sense_is_one_line(melody, tmp_path):
     _, data, prior, tuned = melody
     cases = {
         "gamma": lambda: tune(tmp_path, prior, gamma=2.0),
-        "positive, not 0": lambda: tune(tmp_path, prior, c=0),
+        "above 0, not 0": lambda: tune(tmp_path, prior, c=0),
         "not both": lambda: tune(tmp_path, prior, temperature=rl_tuner.FixedTemperature(1.0)),
-        "needs molecule": lambda: rl_tuner.tune(prior, rl_tuner.MoleculeTask(), str(tmp_path)),
+        "task needs molecule sequences; train": lambda: rl_tuner.tune(
+            prior, rl_tuner.MoleculeTask(), str(tmp_path)
+        ),
         "does not exist": lambda: rl_tuner.load_prior(str(tmp_path / "none")),
-        "not a dataset": lambda: rl_tuner.load_dataset(str(tmp_path)),
+        "contains no dataset.json": lambda: rl_tuner.load_dataset(str(tmp_path)),
+        "dataset nope does not exist": lambda: rl_tuner.load_dataset("nope"),
         "does not contain a run": lambda: rl_tuner.open_run(str(tmp_path)),
         "tokens must be between 0 and 37": lambda: tuned.score([[38] * 8]),
         "at least one sequence": lambda: tuned.score([]),

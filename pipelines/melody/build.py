@@ -10,6 +10,7 @@ from typing import Any
 import gin
 
 from pipelines import parallel
+from pipelines.inputs import check_inputs
 from pipelines.melody import extraction, readers, tunes
 from pipelines.melody.settings import MelodySettings
 from pipelines.settings import builder
@@ -50,7 +51,7 @@ class _Collection:
 
 
 @gin.configurable(module="pipelines", denylist=["output_dir", "overwrite"])
-@builder(MelodySettings)
+@builder(MelodySettings, functools.partial(check_inputs, prefix=tunes.MUSIC21_PREFIX))
 def build_melody_dataset(
     inputs: list[str], output_dir: str, settings: MelodySettings
 ) -> dict[str, Any]:

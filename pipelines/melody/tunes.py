@@ -15,7 +15,7 @@ from rl_tuner.datasets.writer import RejectedError, Rejection
 
 FREE_MUSIC21_COLLECTIONS = ("airdsAirs", "oneills1850", "ryansMammoth")
 
-_MUSIC21_PREFIX = "music21:"
+MUSIC21_PREFIX = "music21:"
 _FORMATS = {
     ".mid": "midi",
     ".midi": "midi",
@@ -65,10 +65,10 @@ def list_tunes(
     tunes: list[Tune] = []
     rejections: list[Rejection] = []
     for given in dict.fromkeys(inputs):
-        if given.startswith(_MUSIC21_PREFIX):
+        if given.startswith(MUSIC21_PREFIX):
             folder = _music21_folder(given, allow_any_music21_collection)
             files = [
-                InputFile(_MUSIC21_PREFIX + file.name, file.path) for file in list_files([folder])
+                InputFile(MUSIC21_PREFIX + file.name, file.path) for file in list_files([folder])
             ]
         else:
             files = list_files([given], recursive=recursive)
@@ -128,7 +128,7 @@ def _format(path: str) -> str | None:
 
 
 def _music21_folder(given: str, allow_any: bool) -> str:
-    name = given.removeprefix(_MUSIC21_PREFIX)
+    name = given.removeprefix(MUSIC21_PREFIX)
     free = ", ".join(FREE_MUSIC21_COLLECTIONS)
     if name not in FREE_MUSIC21_COLLECTIONS and not allow_any:
         raise UserError(

@@ -8,6 +8,7 @@ from typing import Any
 import gin
 
 from pipelines import parallel
+from pipelines.inputs import check_inputs
 from pipelines.molecule import readers, selection
 from pipelines.molecule.entries import Entry
 from pipelines.molecule.settings import MoleculeSettings
@@ -22,7 +23,7 @@ _CHUNK_SIZE = 256
 
 
 @gin.configurable(module="pipelines", denylist=["output_dir", "overwrite"])
-@builder(MoleculeSettings)
+@builder(MoleculeSettings, functools.partial(check_inputs, prefix=readers.BUILTIN_PREFIX))
 def build_molecule_dataset(
     inputs: list[str], output_dir: str, settings: MoleculeSettings
 ) -> dict[str, Any]:

@@ -24,7 +24,7 @@ FORMATS = {
     ".mol": "sdf",
 }
 
-_BUILTIN_PREFIX = "builtin:"
+BUILTIN_PREFIX = "builtin:"
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 _MISSING = {"", "-", "nan", "na", "n/a", "#n/a", "<na>", "null", "none"}
 # No useful molecule is this long, and RDKit can take minutes to parse junk.
@@ -66,7 +66,7 @@ def list_entries(
 
 
 def _list_files(given: str, recursive: bool) -> list[InputFile]:
-    if given.startswith(_BUILTIN_PREFIX):
+    if given.startswith(BUILTIN_PREFIX):
         return [InputFile(given, _builtin_path(given))]
     if os.path.isfile(given) and not _format(given):
         known = " ".join(FORMATS)
@@ -75,9 +75,9 @@ def _list_files(given: str, recursive: bool) -> list[InputFile]:
 
 
 def _builtin_path(given: str) -> str:
-    name = given.removeprefix(_BUILTIN_PREFIX)
+    name = given.removeprefix(BUILTIN_PREFIX)
     if name not in BUILTIN_SETS:
-        known = ", ".join(_BUILTIN_PREFIX + known for known in BUILTIN_SETS)
+        known = ", ".join(BUILTIN_PREFIX + known for known in BUILTIN_SETS)
         raise UserError(f"{given} is not a built-in set; use one of {known}")
     from rdkit import RDConfig
 

@@ -1,32 +1,24 @@
-"""Finding gin files, and checking them before anything heavy is imported."""
+"""Finding and reading gin files without importing anything heavy."""
 
 from __future__ import annotations
 
-import difflib
+import functools
 import glob
 import json
 import os
-import re
+import tokenize
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from gin import config_parser
 
-from rl_tuner.common.errors import UserError
-from rl_tuner.common.own_code import is_own_module
+from rl_tuner.common import gin_syntax
+from rl_tuner.common.errors import UserError, did_you_mean
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The working directory, then gin/ inside an installed package or next to it in a checkout.
 ROOTS = ("", _PACKAGE, os.path.dirname(_PACKAGE))
 CATALOGUE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "configurables.json")
-
-_TYPES = {
-    "int": ((int,), "a whole number"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "True or False"),
-    "str": ((str,), "a string in quotes"),
-}
-_UNQUOTED = re.compile(r"=\s*([A-Za-z_./~][\w./:~-]*)\s*(?:#.*)?$")
 
 
 class Reference(NamedTuple):
@@ -38,6 +30,11 @@ class Reference(NamedTuple):
 
     selector: str
 
+    @property
+    def name(self) -> str:
+        """The name without its module; "" for a macro."""
+        return self.selector.rpartition(".")[2]
+
 
 class Statement(NamedTuple):
     """A binding or an import.
@@ -47,12 +44,19 @@ class Statement(NamedTuple):
         selector: name of the configurable; "" for an import or a macro.
         parameter: name of the bound parameter.
         value: the bound value; the module for an import.
+        scope: scope of the configurable; "" for none.
     """
 
     where: str
     selector: str
     parameter: str
     value: Any
+    scope: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the configurable without its module."""
+        return self.selector.rpartition(".")[2]
 
 
 class _Delegate(config_parser.ParserDelegate):
@@ -77,9 +81,8 @@ def find(name: str) -> str:
                 return path
     known = shipped()
     bare = os.path.splitext(os.path.basename(name))[0]
-    close = difflib.get_close_matches(bare, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"this program has {', '.join(known)}"
-    raise UserError(f"gin file {name} does not exist; {hint}")
+    hint = did_you_mean(bare, known) or f"; this program has {', '.join(known)}"
+    raise UserError(f"gin file {name} does not exist{hint}")
 
 
 def shipped() -> list[str]:
@@ -91,47 +94,41 @@ def shipped() -> list[str]:
     return []
 
 
-def check(files: Sequence[str], params: Sequence[str] = ()) -> list[str]:
-    """Find gin files and check their names and types against what this program can configure.
-
-    If a file imports a module of the user's own, an unknown name may be defined there; gin checks
-    those names later.
+def statements(files: Sequence[str], params: Sequence[str] = ()) -> list[Statement]:
+    """Return the statements of gin files and of what they include, then those of single bindings.
 
     Args:
-        files: names of gin files.
+        files: names of gin files, see `find`.
         params: single bindings.
 
-    Returns:
-        The paths of the files.
-
     Raises:
-        UserError: a file does not exist, a line cannot be read, or a name or value is wrong.
+        UserError: a file does not exist, or a line cannot be read.
     """
-    paths = [find(name) for name in files]
-    statements = [statement for path in paths for statement in _read(path)]
-    statements += [s for param in params for s in _parse(param, f"--gin_param={param!r}")]
-    catalogue = read_catalogue()
-    imported = [s.value for s in statements if not s.parameter and not s.selector]
-    own_modules = any(is_own_module(module) for module in imported)
-    for statement in statements:
-        if statement.parameter:
-            _check(statement, catalogue, own_modules)
-    return paths
+    found = [statement for name in files for statement in _read(find(name))]
+    for param in params:
+        found += _parse(param, f"--gin_param={param!r}")
+    return found
 
 
 def read_catalogue() -> dict[str, dict[str, str]]:
     """Return every configurable of this program: name -> parameter -> type."""
+    return _read_list()["configurables"]
+
+
+def objectives() -> list[str]:
+    """Return the names of this program's objectives."""
+    return _read_list()["objectives"]
+
+
+def modules() -> dict[str, str]:
+    """Return the modules of the configurables that exist only if a gin file imports them, by name."""
+    return _read_list()["modules"]
+
+
+@functools.cache
+def _read_list() -> dict[str, Any]:
     with open(CATALOGUE, encoding="utf-8") as file:
         return json.load(file)
-
-
-def mistyped(annotation: str, value: Any) -> str | None:
-    """Describe the values that a type takes if `value` is not one of them; return None if it is."""
-    kinds, meaning = _TYPES.get(annotation, (None, ""))
-    # A bool is an int in Python, but not a valid count or rate.
-    if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
-        return meaning
-    return None
 
 
 def _read(path: str, seen: tuple[str, ...] = ()) -> Iterator[Statement]:
@@ -145,67 +142,30 @@ def _read(path: str, seen: tuple[str, ...] = ()) -> Iterator[Statement]:
     yield from _parse(text, path, (*seen, path))
 
 
+def _included(name: str, where: str) -> str:
+    try:
+        return find(name)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
 def _parse(text: str, name: str, seen: tuple[str, ...] = ()) -> Iterator[Statement]:
-    lines = text.splitlines()
     try:
         parser = config_parser.ConfigParser(text, _Delegate())
         for found in parser:
             line = found.location.line_num
             where = f"{name} line {line}" if seen else name
             if isinstance(found, config_parser.IncludeStatement):
-                yield from _read(find(found.filename), seen)
+                yield from _read(_included(found.filename, where), seen)
             elif isinstance(found, config_parser.ImportStatement):
                 yield Statement(where, "", "", found.module)
             elif isinstance(found, config_parser.BindingStatement):
-                yield Statement(where, found.selector, found.arg_name, found.value)
-    except SyntaxError as error:
-        line = error.lineno or 1
-        shown = lines[line - 1].strip() if line <= len(lines) else ""
+                yield Statement(
+                    where, found.selector, found.arg_name, found.value, found.scope or ""
+                )
+    except (SyntaxError, ValueError, tokenize.TokenError) as error:
+        # Python's tokenizer and literal reader raise errors of their own.
+        told = getattr(error, "lineno", None)
+        line, sentence = gin_syntax.explain(text, told, read_catalogue())
         where = f"{name} line {line}" if seen else name
-        unquoted = _UNQUOTED.search(shown)
-        if unquoted:
-            before, text = shown[: unquoted.start(1)], unquoted[1]
-            if text in read_catalogue():
-                raise UserError(f"{where}: an object needs @ and (): {before}@{text}()") from error
-            raise UserError(f"{where}: a string needs quotes: {before}'{text}'") from error
-        raise UserError(f"{where}: gin cannot read {shown!r}: {error.msg}") from error
-    except Exception as error:
-        # Python's tokenizer raises errors of its own for an unclosed bracket or quote.
-        raise UserError(f"{name}: gin cannot read {text.strip()[:80]!r}: {error}") from error
-
-
-def _check(statement: Statement, catalogue: dict[str, dict[str, str]], own_modules: bool) -> None:
-    where, selector, parameter, value = statement
-    name = selector.rpartition(".")[2]
-    if name in ("", "macro"):
-        return
-    if name not in catalogue:
-        if not own_modules:
-            raise UserError(f"{where}: unknown name {name!r}{_close(name, catalogue)}")
-        return
-    parameters = catalogue[name]
-    if parameter not in parameters:
-        has = ", ".join(parameters) or "none"
-        raise UserError(
-            f"{where}: {name} has no setting {parameter!r}{_close(parameter, parameters)} (it has {has})"
-        )
-    for reference in _references(value):
-        found = reference.selector.rpartition(".")[2]
-        if found and found not in catalogue and not own_modules:
-            raise UserError(f"{where}: unknown name {found!r}{_close(found, catalogue)}")
-    if not isinstance(value, Reference) and (takes := mistyped(parameters[parameter], value)):
-        raise UserError(f"{where}: {name}.{parameter} must be {takes}, not {value!r}")
-
-
-def _references(value: Any) -> Iterator[Reference]:
-    if isinstance(value, Reference):
-        yield value
-    elif isinstance(value, dict):
-        yield from (found for item in value.values() for found in _references(item))
-    elif isinstance(value, (list, tuple)):
-        yield from (found for item in value for found in _references(item))
-
-
-def _close(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+        raise UserError(f"{where}: {sentence}") from error

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.util
 import inspect
 import os
 import sys
 import textwrap
 from collections.abc import Callable
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
+
+from rl_tuner.common.errors import did_you_mean
 
 _PROGRAM = ("rl_tuner.", "pipelines.")
 
@@ -27,6 +31,48 @@ def import_function(name: str) -> Callable[..., Any]:
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
     return getattr(importlib.import_module(module), attribute)
+
+
+def missing_module(name: str) -> str | None:
+    """Return why a module cannot be found, without importing it; None if it can be found.
+
+    Args:
+        name: the module's dotted name.
+    """
+    if name in sys.modules or _find(name) is not None:
+        return None
+    here = [file.removesuffix(".py") for file in os.listdir() if file.endswith(".py")]
+    return (
+        f"there is no module {name!r}{did_you_mean(name, here)}; it must be in the working directory or on"
+        " the Python path"
+    )
+
+
+def missing_function(name: str) -> str | None:
+    """Return why a function with a dotted name cannot be found, without importing its module.
+
+    Returns:
+        None if it can be found, or if only the import of its module can tell.
+    """
+    module, _, attribute = name.rpartition(".")
+    if not module:
+        return f"it must name module.function, not {name!r}"
+    if module in sys.modules:
+        return None
+    spec = _find(module)
+    if spec is None:
+        return missing_module(module)
+    if not spec.origin or not spec.origin.endswith(".py"):
+        return None
+    try:
+        with open(spec.origin, encoding="utf-8") as file:
+            tree = ast.parse(file.read())
+    except (OSError, UnicodeDecodeError, SyntaxError):
+        return None
+    defined = {found for statement in ast.walk(tree) for found in _bound(statement)}
+    if attribute in defined or defined & {"*", "__getattr__"}:
+        return None
+    return f"{spec.origin} defines no {attribute!r}{did_you_mean(attribute, defined)}"
 
 
 def is_own_module(name: str) -> bool:
@@ -58,6 +104,31 @@ def source_of(function: Any) -> str:
     return "\n".join([ast.unparse(own), *_used(_names(own), module)])
 
 
+def _find(name: str) -> ModuleSpec | None:
+    """Return where a module is, without importing it or the packages around it."""
+    importlib.invalidate_caches()
+    first, *rest = name.split(".")
+    try:
+        spec = importlib.util.find_spec(first) or PathFinder.find_spec(first, [os.getcwd()])
+    except (ImportError, ValueError):
+        spec = None
+    for number in range(len(rest)):
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        full_name = ".".join([first, *rest[: number + 1]])
+        spec = PathFinder.find_spec(full_name, list(spec.submodule_search_locations))
+    return spec
+
+
+def _bound(statement: ast.AST) -> set[str]:
+    """Return the names that a statement defines or imports."""
+    if isinstance(statement, ast.AsyncFunctionDef):
+        return {statement.name}
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
+    return _defined(statement)
+
+
 def _used(names: set[str], module: ast.Module) -> list[str]:
     """Return the statements of a module that define names, and the names that these use in turn."""
     seen: set[str] = set()
@@ -72,7 +143,7 @@ def _used(names: set[str], module: ast.Module) -> list[str]:
     return sorted(found)
 
 
-def _defined(statement: ast.stmt) -> set[str]:
+def _defined(statement: ast.AST) -> set[str]:
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return {statement.name}
     if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign)):

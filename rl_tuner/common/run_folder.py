@@ -30,6 +30,10 @@ def check_finished(run_dir: str) -> None:
     if not os.path.isdir(run_dir):
         raise UserError(f"run folder {run_dir} does not exist; give the folder of a training run")
     if not os.path.isfile(os.path.join(run_dir, CONFIG_FILE)):
+        if os.path.isfile(os.path.join(run_dir, TUNE_MANIFEST)):
+            raise UserError(
+                f"{run_dir} contains a run of rl_tuner.tune; repeat that call in Python to open it"
+            )
         raise UserError(
             f"{run_dir} does not contain a run (no {CONFIG_FILE}); give the folder of a training run"
         )

@@ -7,6 +7,8 @@ import dataclasses
 import gin
 import tensorflow as tf
 
+from rl_tuner.common.ranges import check
+from rl_tuner.core.ranges import RANGES
 from rl_tuner.core.stepper import log_softmax
 
 
@@ -30,8 +32,7 @@ class Boltzmann:
 
     def __post_init__(self) -> None:
         """Reject a temperature that is not positive."""
-        if self.temperature <= 0:
-            raise ValueError(f"Boltzmann.temperature must be positive, not {self.temperature}")
+        check(RANGES, "Boltzmann", temperature=self.temperature)
 
     def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
         """Return the share of random actions, 0."""
@@ -68,13 +69,7 @@ class EpsilonGreedy:
 
     def __post_init__(self) -> None:
         """Reject invalid probabilities and schedules."""
-        for name in ("initial", "final"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ValueError(
-                    f"EpsilonGreedy.{name} must be between 0 and 1, not {getattr(self, name)}"
-                )
-        if self.anneal_steps < 1:
-            raise ValueError(f"EpsilonGreedy.anneal_steps must be >= 1, not {self.anneal_steps}")
+        check(RANGES, "EpsilonGreedy", **dataclasses.asdict(self))
 
     def epsilon(self, environment_step: tf.Tensor) -> tf.Tensor:
         """Return epsilon at a step, a float32 scalar."""

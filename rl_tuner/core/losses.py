@@ -14,7 +14,9 @@ from typing import NamedTuple, Protocol
 import gin
 import tensorflow as tf
 
+from rl_tuner.common.ranges import check
 from rl_tuner.core.protocols import Start
+from rl_tuner.core.ranges import RANGES
 from rl_tuner.core.shapes import same_shape
 
 
@@ -101,8 +103,7 @@ class Paths:
 
     def __post_init__(self) -> None:
         """Reject a lambda outside [0, 1]."""
-        if not 0.0 <= self.lambda_ <= 1.0:
-            raise ValueError(f"Paths.lambda_ must be between 0 and 1, not {self.lambda_}")
+        check(RANGES, "Paths", lambda_=self.lambda_)
 
     @property
     def soft_values_only(self) -> bool:

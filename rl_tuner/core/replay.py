@@ -7,6 +7,9 @@ from typing import NamedTuple
 import gin
 import tensorflow as tf
 
+from rl_tuner.common.ranges import check
+from rl_tuner.core.ranges import RANGES
+
 
 class ReplayBatch(NamedTuple):
     """Replayed sequences.
@@ -45,8 +48,7 @@ class UniformReplay(tf.Module):
 
     def __init__(self, capacity: int = 30_000) -> None:
         super().__init__(name="replay")
-        if capacity < 1:
-            raise ValueError(f"{type(self).__name__}.capacity must be at least 1, not {capacity}")
+        check(RANGES, "UniformReplay", capacity=capacity)
         self.capacity = capacity
 
     def build(self, prefix_length: int, horizon: int) -> None:
@@ -135,11 +137,14 @@ class PrioritisedReplay(UniformReplay):
         epsilon: float = 1e-3,
     ) -> None:
         super().__init__(capacity)
-        if not (alpha >= 0 and 0 <= beta <= 1 and anneal_updates >= 1 and epsilon > 0):
-            raise ValueError(
-                "need alpha >= 0, 0 <= beta <= 1, anneal_updates >= 1 and epsilon > 0, not "
-                f"{alpha=}, {beta=}, {anneal_updates=}, {epsilon=}"
-            )
+        check(
+            RANGES,
+            "PrioritisedReplay",
+            alpha=alpha,
+            beta=beta,
+            anneal_updates=anneal_updates,
+            epsilon=epsilon,
+        )
         self.alpha, self.beta = alpha, beta
         self.anneal_updates, self.epsilon = anneal_updates, epsilon
 

@@ -49,7 +49,7 @@ class RandomToken:
         """Reject an empty range."""
         if not 0 <= self.first <= self.last:
             raise ValueError(
-                f"RandomToken needs 0 <= first <= last, not first={self.first}, last={self.last}"
+                f"RandomToken must have 0 <= first <= last, not first={self.first}, last={self.last}"
             )
 
     def prefix(self, batch_size: int | tf.Tensor, start_token: int, seed: tf.Tensor) -> tf.Tensor:

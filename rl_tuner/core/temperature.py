@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import gin
 import tensorflow as tf
+
+from rl_tuner.common.ranges import check
+from rl_tuner.core.ranges import RANGES
 
 
 @gin.configurable(module="rl_tuner")
@@ -13,13 +14,12 @@ class FixedTemperature(tf.Module):
     """A constant c: the reward is r_T / c, so a larger c keeps the policy closer to the prior.
 
     Raises:
-        ValueError: c is not positive.
+        ValueError: c is not a positive number.
     """
 
     def __init__(self, c: float = 0.5) -> None:
         super().__init__(name="temperature")
-        if c <= 0:
-            raise ValueError(f"the temperature c must be positive, not {c}")
+        check(RANGES, "FixedTemperature", c=c)
         self.c = tf.Variable(c, dtype=tf.float32, trainable=False, name="c")
 
     def update(self, kl: tf.Tensor) -> None:
@@ -67,17 +67,21 @@ class AdaptiveTemperature(tf.Module):
         max_c: float = 100.0,
     ) -> None:
         super().__init__(name="temperature")
-        if not (math.isfinite(target_kl) and target_kl > 0):
-            raise ValueError(f"target_kl must be a positive number of nats, not {target_kl}")
-        if not 0.0 < rate <= 1.0:
-            raise ValueError(f"rate must be above 0 and at most 1, not {rate}")
-        if delay < 0:
-            raise ValueError(f"delay must be 0 or more iterations, not {delay}")
-        if not 0.0 <= smoothing < 1.0:
-            raise ValueError(f"smoothing must be at least 0 and below 1, not {smoothing}")
-        if not 0.0 < min_c <= initial_c <= max_c < math.inf:
+        check(
+            RANGES,
+            "AdaptiveTemperature",
+            target_kl=target_kl,
+            initial_c=initial_c,
+            rate=rate,
+            delay=delay,
+            smoothing=smoothing,
+            min_c=min_c,
+            max_c=max_c,
+        )
+        if not min_c <= initial_c <= max_c:
             raise ValueError(
-                f"need 0 < min_c <= initial_c <= max_c, not {min_c=}, {initial_c=}, {max_c=}"
+                "AdaptiveTemperature must have min_c <= initial_c <= max_c, not "
+                f"{min_c=}, {initial_c=}, {max_c=}"
             )
         self.target_kl, self.rate, self.delay, self.smoothing = target_kl, rate, delay, smoothing
         self.min_c, self.max_c = min_c, max_c

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 import gin
 import keras
 import tensorflow as tf
 
 from rl_tuner.common.own_code import is_own_code
+from rl_tuner.common.ranges import check
 from rl_tuner.core import starts
 from rl_tuner.core.exploration import Boltzmann
 from rl_tuner.core.losses import masked_mean
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.objectives import Objective
 from rl_tuner.core.protocols import Exploration, Replay, Start, Temperature
+from rl_tuner.core.ranges import RANGES
 from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
 from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
 from rl_tuner.core.sampling import Policy
@@ -39,39 +43,58 @@ def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor
 def check_settings(
     *,
     objective: Objective,
+    exploration: Exploration | None,
     start: Start | None,
+    temperature: Temperature | None,
     replay: Replay | None,
-    gamma: float,
-    eta: float,
-    collect_size: int,
-    learn_size: int,
-    updates: int,
-    clip_norm: float,
-    l2: float,
-    huber: float | None,
+    **numbers: Any,
 ) -> None:
     """Check what can be known of an `RLTuner`'s settings before there is a prior.
+
+    Args:
+        objective: see `RLTuner`, as for the other objects.
+        exploration: None is the default.
+        start: None is the default.
+        temperature: None is the default.
+        replay: None is the default.
+        **numbers: gamma, collect_size and the other settings with a range.
 
     Raises:
         ValueError: a setting is out of range, or the objective does not fit the others.
     """
+    # An object is known by a method; the protocols also name what it has only when it is built.
+    objects = {
+        "exploration": (exploration, "probabilities", "Boltzmann"),
+        "start": (start, "prefix", "StartToken"),
+        "temperature": (temperature, "update", "FixedTemperature"),
+        "replay": (replay, "sample", "UniformReplay"),
+    }
     if not isinstance(objective, Objective):
         raise ValueError(
-            f"RLTuner.objective must be an objective such as @Psi(), not {objective!r}"
+            f"RLTuner.objective must be an object such as Psi(), not {_shown(objective)}"
         )
-    if not (0.0 <= gamma <= 1.0 and 0.0 < eta <= 1.0):
-        raise ValueError(f"need 0 <= gamma <= 1 and 0 < eta <= 1, not {gamma=}, {eta=}")
+    for name, (value, method, example) in objects.items():
+        if value is not None and (inspect.isclass(value) or not hasattr(value, method)):
+            raise ValueError(
+                f"RLTuner.{name} must be an object such as {example}(), not {_shown(value)}"
+            )
+    check(RANGES, "RLTuner", **numbers)
     capacity = (replay or UniformReplay()).capacity
-    if not 1 <= collect_size <= capacity or learn_size < 1 or updates < 1:
+    if numbers["collect_size"] > capacity:
         raise ValueError(
-            "need 1 <= collect_size <= capacity of the replay, learn_size >= 1 and updates >= 1, "
-            f"not {collect_size=}, {capacity=}, {learn_size=}, {updates=}"
+            f"RLTuner.collect_size must be at most the capacity of the replay, {capacity}, not "
+            f"{numbers['collect_size']}"
         )
-    if not (clip_norm > 0 and l2 >= 0):
-        raise ValueError(f"need clip_norm > 0 and l2 >= 0, not {clip_norm=}, {l2=}")
-    if huber is not None and not huber > 0:
-        raise ValueError(f"RLTuner.huber must be above 0, not {huber}")
-    objective.check(gamma, start or starts.StartToken())
+    objective.check(numbers["gamma"], start or starts.StartToken())
+
+
+def _shown(value: object) -> str:
+    """Return a value as its author wrote it, without a memory address."""
+    if inspect.isclass(value):
+        return f"the class {value.__name__}; write {value.__name__}()"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}; write {value.__name__}()"
+    return f"{type(value).__name__}()" if " at 0x" in repr(value) else repr(value)
 
 
 @gin.configurable(module="rl_tuner", denylist=["prior", "task", "seed"])
@@ -133,21 +156,26 @@ class RLTuner(keras.Model):
             raise ValueError(
                 f"the prior generates {prior.num_classes} classes and the task {task.num_classes}"
             )
-        self.replay = replay or UniformReplay()
-        self.start = start or starts.StartToken()
         check_settings(
             objective=objective,
-            start=self.start,
-            replay=self.replay,
+            exploration=exploration,
+            start=start,
+            temperature=temperature,
+            replay=replay,
             gamma=gamma,
             eta=eta,
             collect_size=collect_size,
             learn_size=learn_size,
             updates=updates,
+            learning_rate=learning_rate,
+            decay_rate=decay_rate,
+            decay_steps=decay_steps,
             clip_norm=clip_norm,
             l2=l2,
             huber=huber,
         )
+        self.replay = replay or UniformReplay()
+        self.start = start or starts.StartToken()
         # A host's reward would start processes here, and the program's own tasks have tests.
         if is_own_code(type(task)) and not isinstance(task, HostTask):
             check_reward_parts(task)

@@ -28,6 +28,9 @@ class SequenceDataset:
     def __init__(self, directory: str) -> None:
         self.directory = directory
         path = os.path.join(directory, "dataset.json")
+        if not os.path.isfile(path):
+            wrong = "contains no dataset.json" if os.path.isdir(directory) else "does not exist"
+            raise UserError(f"dataset {directory} {wrong}; give the folder of a dataset")
         try:
             with open(path, encoding="utf-8") as file:
                 self.description: dict[str, Any] = json.load(file)

@@ -15,8 +15,11 @@ import gin
 from rl_tuner.common.files import write_text
 from rl_tuner.common.gin_files import CATALOGUE
 from rl_tuner.common.settings import annotated_type
+from rl_tuner.core.objectives import Objective
 
 _PACKAGES = ("rl_tuner", "pipelines")
+# What a job does not import by itself, because the gin file chooses.
+_IMPORTED = ("pipelines.", "rl_tuner.tasks.")
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -38,9 +41,29 @@ def catalogue() -> dict[str, dict[str, str]]:
     return dict(sorted(found.items()))
 
 
+def objectives() -> list[str]:
+    """Return the names of the objectives among the configurables."""
+    wrappers = [wrapper for _, wrapper in gin.config._REGISTRY.items()]
+    return sorted(
+        each.name
+        for each in wrappers
+        if each.module.split(".")[0] in _PACKAGES
+        and inspect.isclass(each.wrapped)
+        and issubclass(each.wrapped, Objective)
+    )
+
+
+def modules() -> dict[str, str]:
+    """Return the module of every configurable that a gin file has to import."""
+    wrappers = [wrapper for _, wrapper in gin.config._REGISTRY.items()]
+    homes = {each.name: each.wrapped.__module__ for each in wrappers}
+    return {name: home for name, home in sorted(homes.items()) if home.startswith(_IMPORTED)}
+
+
 def text() -> str:
     """Return the list as JSON."""
-    return json.dumps(catalogue(), indent=1) + "\n"
+    content = {"configurables": catalogue(), "objectives": objectives(), "modules": modules()}
+    return json.dumps(content, indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import gin
 
-from rl_tuner.common import gin_files
+from rl_tuner.common import gin_checks, gin_files
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.own_code import import_function, is_own_code, source_of
 from rl_tuner.common.settings import (
@@ -20,6 +20,8 @@ from rl_tuner.common.settings import (
     digest_of,
 )
 
+_SETTING = re.compile(r"[A-Za-z_]\w*\.\w+ ")
+
 
 def configure(files: Sequence[str], params: Sequence[str]) -> None:
     """Read gin files, then single bindings, which override them; `gin_files.find` locates the files.
@@ -27,7 +29,8 @@ def configure(files: Sequence[str], params: Sequence[str]) -> None:
     Raises:
         UserError: a file is missing, or a line contains an unknown name or an invalid value.
     """
-    _parse(gin_files.check(files, params), list(params))
+    gin_checks.check(files, params)
+    _parse([gin_files.find(name) for name in files], list(params))
 
 
 def configure_text(text: str, name: str) -> None:
@@ -74,8 +77,8 @@ def gin_sentence(error: BaseException) -> str:
         place = f"{error.filename or 'gin binding'} line {error.lineno}" if error.lineno else ""
         return f"gin cannot read {place}: {error.msg}: {(error.text or '').strip()}"
     text = re.sub(r"\s+", " ", str(error)).strip()
-    # gin appends the repr of the function it called, with its memory address: the name is enough.
-    text = re.sub(r" In call to configurable ('[^']+') \(<.*?>\)", r" (in \1)", text)
+    # gin appends the configurables it called, with the memory addresses of their functions.
+    text = re.sub(r" In call to configurable '[^']+' \(<.*?>\)", "", text)
     return re.sub(r"\s*In (bindings string|file) \"", r" in \1 \"", text)
 
 
@@ -88,7 +91,12 @@ def build(selector: str, **kwargs: Any) -> Any:
     try:
         return gin.get_configurable(selector)(**kwargs)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise UserError(f"{selector}: {gin_sentence(error)}") from error
+        raise UserError(_naming(selector, gin_sentence(error))) from error
+
+
+def _naming(selector: str, sentence: str) -> str:
+    """Return a sentence with the name of a configurable in front, unless it names a setting itself."""
+    return sentence if _SETTING.match(sentence) else f"{selector}: {sentence}"
 
 
 def check_types(selector: str) -> None:
@@ -103,7 +111,7 @@ def check_types(selector: str) -> None:
             if value.selector != "gin.macro":
                 check_types(value.scoped_selector)
             continue
-        takes = gin_files.mistyped(annotated_type(parameters[name].annotation), value)
+        takes = gin_checks.mistyped(annotated_type(parameters[name].annotation), value)
         if takes:
             raise UserError(f"{selector}.{name} must be {takes}, not {value!r}")
 
@@ -161,7 +169,7 @@ def built_arguments(selector: str) -> dict[str, Any]:
     try:
         return _values(gin.get_configurable(selector), selector) | gin.get_bindings(selector)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise UserError(f"{selector}: {gin_sentence(error)}") from error
+        raise UserError(_naming(selector, gin_sentence(error))) from error
 
 
 def _values(function: Any, selector: str) -> dict[str, Any]:

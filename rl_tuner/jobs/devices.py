@@ -11,8 +11,7 @@ import tensorflow as tf
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.workers import available_processors
 from rl_tuner.core import batch_parts, xla
-
-_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+from rl_tuner.jobs import rules
 
 
 @gin.configurable(module="rl_tuner")
@@ -38,6 +37,7 @@ def device(
     Raises:
         UserError: a value is unknown, or the GPU does not exist.
     """
+    rules.check_device(placement=placement, precision=precision, jit_compile=jit_compile)
     gpus = tf.config.list_physical_devices("GPU")
     index = _gpu_index(placement)
     if index is not None:
@@ -57,12 +57,6 @@ def device(
         _share_cores()
     if precision == "auto":
         precision = "float32"
-    if precision not in _PRECISIONS:
-        raise UserError(
-            f"device.precision must be 'auto' or one of {', '.join(_PRECISIONS)}, not {precision!r}"
-        )
-    if jit_compile not in ("auto", True, False):
-        raise UserError(f"device.jit_compile must be 'auto', True or False, not {jit_compile!r}")
     keras.mixed_precision.set_dtype_policy(precision)
     xla.choose(None if jit_compile == "auto" else bool(jit_compile))
     if deterministic:
@@ -96,14 +90,12 @@ def _gpu_index(placement: str) -> int | None:
     Raises:
         UserError: the placement is unknown.
     """
-    kind, _, number = placement.partition(":")
+    rules.check_device(placement=placement)
     if placement == "auto":
         return 0 if tf.config.list_physical_devices("GPU") else None
     if placement == "cpu":
         return None
-    if kind == "gpu" and (placement == "gpu" or number.isdigit()):
-        return int(number or 0)
-    raise UserError(f"device.placement must be 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}")
+    return int(placement.partition(":")[2] or 0)
 
 
 def _share_cores() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from rl_tuner.common.tables import aligned
 from rl_tuner.core.objectives import Objective
 from rl_tuner.jobs import configuration
 from rl_tuner.jobs.job import run_point
+from rl_tuner.jobs.points import check_names, parse_temperatures
 
 FRONTIER_CSV, FRONTIER_PNG = "frontier.csv", "frontier.png"
 _FIRST_COLUMNS = ("objective", "c", "kl", "log_prior", "task_reward", "entropy", "distinct")
@@ -52,7 +52,8 @@ def sweep(
     """
     values = parse_temperatures(temperatures)
     configuration.configure(gin_files, gin_params)
-    names = list(dict.fromkeys(objectives or [configured_objective()]))
+    names = list(objectives or [configured_objective()])
+    check_names(names, all_known=False)
     for name in names:
         check_objective(name)
     points = [(name, c) for name in names for c in values]
@@ -65,28 +66,6 @@ def sweep(
         write_frontier(rows, os.path.join(run_dir, FRONTIER_CSV))
     plot_frontier(rows, os.path.join(run_dir, FRONTIER_PNG))
     return format_frontier(rows)
-
-
-def parse_temperatures(texts: Sequence[str]) -> list[float]:
-    """Return the temperatures in `texts` as numbers, in the same order.
-
-    Raises:
-        UserError: there are none, or one is not a positive number or is repeated.
-    """
-    values: list[float] = []
-    for text in texts:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not 0.0 < value < math.inf:
-            raise UserError(f"temperatures c must be positive numbers, not {text.strip()!r}")
-        if value in values:
-            raise UserError(f"the temperatures c contain {value:g} twice; give every c once")
-        values.append(value)
-    if not values:
-        raise UserError("a sweep needs at least one temperature c, such as 0.5")
-    return values
 
 
 def configured_objective() -> str:

@@ -17,6 +17,7 @@ import tensorflow as tf
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import say, working
+from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import (
     CHECKPOINTS,
     CONFIG_FILE,
@@ -36,11 +37,12 @@ from rl_tuner.common.run_folder import (
     check_finished,
 )
 from rl_tuner.common.settings import digest_of_settings
+from rl_tuner.core.ranges import RANGES
 from rl_tuner.core.task import Task
 from rl_tuner.core.tuner import RLTuner, check_settings
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.datasets.writer import DESCRIPTION_FILE
-from rl_tuner.jobs import configuration, devices, older_runs
+from rl_tuner.jobs import configuration, devices, older_runs, rules
 from rl_tuner.jobs.stages import Stage, remove, set_aside
 from rl_tuner.priors import training  # noqa: F401  (gin knows `pretrain` by importing it)
 from rl_tuner.priors.files import load_matching_prior, load_prior
@@ -83,11 +85,7 @@ class JobSettings:
 
     def __post_init__(self) -> None:
         """Reject counts and seeds that are out of range."""
-        for name in ("evaluation_sequences", "evaluation_batch", "samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"seed must be between 0 and 2**31 - 1, not {self.seed}")
+        check(rules.RANGES, "job", **{name: getattr(self, name) for name in rules.RANGES["job"]})
 
 
 class Job:
@@ -312,15 +310,15 @@ def open_run(run_dir: str) -> tuple[RLTuner, str | None]:
 
 def _check_tuning() -> None:
     """Reject invalid settings of the tuning before the prior's training, which may take an hour."""
-    loop.check_numbers(**configuration.arguments("tune", loop.COUNTS))
+    loop.check_numbers(**configuration.arguments("tune", loop.RANGES["tune"]))
     settings = configuration.built_arguments("RLTuner")
     if settings["objective"] is gin.REQUIRED:
         raise UserError(
             "no RLTuner.objective is set; train a gin file that sets one, such as psi_music, or add "
             '--gin_param="RLTuner.objective = @Psi()"'
         )
-    names = inspect.signature(check_settings).parameters
+    objects = [name for name in inspect.signature(check_settings).parameters if name != "numbers"]
     try:
-        check_settings(**{name: settings[name] for name in names})
+        check_settings(**{name: settings[name] for name in (*objects, *RANGES["RLTuner"])})
     except ValueError as error:
-        raise UserError(f"RLTuner: {error}") from error
+        raise UserError(str(error)) from error

@@ -86,10 +86,14 @@ def adopt_prior(task: Task, prior: SequenceNetwork, name: str) -> None:
         UserError: the prior generates other sequences than the task needs.
     """
     kind = prior.metadata.get("kind", task.kind)
-    if kind == task.kind:
-        task.adopt(prior.metadata)
-    if kind != task.kind or prior.num_classes != task.num_classes:
+    if kind != task.kind:
         raise UserError(
-            f"{name} generates {kind} sequences of {prior.num_classes} classes, but the task needs "
-            f"{task.kind} sequences of {getattr(task, 'num_classes', 'other')}; train a prior for this task"
+            f"{name} generates {kind} sequences, but the task needs {task.kind} sequences; train a prior for"
+            " this task"
+        )
+    task.adopt(prior.metadata)
+    if prior.num_classes != task.num_classes:
+        raise UserError(
+            f"{name} generates {prior.num_classes} classes, but the task needs {task.num_classes}; train a"
+            " prior for this task"
         )

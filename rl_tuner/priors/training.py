@@ -14,11 +14,13 @@ import tensorflow as tf
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import Progress, say
+from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import CHECKPOINTS, PRIOR_FILE, SCORES_FILE, TENSORBOARD
 from rl_tuner.core import likelihood, schedules
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.priors.files import save_prior
+from rl_tuner.priors.ranges import CELLS, RANGES
 
 
 @gin.configurable(module="rl_tuner", denylist=["dataset_dir", "output_dir", "seed"])
@@ -74,7 +76,22 @@ def pretrain(
     Raises:
         UserError: the dataset cannot be used.
     """
-    _check(batch_size, window, skip_steps, max_epochs, patience, decay_epochs)
+    check_settings(
+        cells=cells,
+        embedding_size=embedding_size,
+        batch_size=batch_size,
+        window=window,
+        learning_rate=learning_rate,
+        decay_rate=decay_rate,
+        decay_steps=decay_steps,
+        decay_epochs=decay_epochs,
+        clip_norm=clip_norm,
+        l2=l2,
+        weight_dropout=weight_dropout,
+        skip_steps=skip_steps,
+        max_epochs=max_epochs,
+        patience=patience,
+    )
     dataset = SequenceDataset(dataset_dir)
     keras.utils.set_random_seed(seed)
     network = SequenceNetwork(dataset.num_classes, cells, embedding_size, name="prior")
@@ -157,20 +174,19 @@ def pretrain(
     return scores
 
 
-def _check(
-    batch_size: int,
-    window: int,
-    skip_steps: int,
-    max_epochs: int,
-    patience: int,
-    decay_epochs: float | None,
-) -> None:
-    if min(batch_size, max_epochs, patience) < 1 or min(window, skip_steps) < 0:
+def check_settings(cells: Sequence[int], window: int, skip_steps: int, **numbers: Any) -> None:
+    """Reject settings of `pretrain` that are out of range.
+
+    Raises:
+        UserError: a setting is out of range.
+    """
+    if isinstance(cells, int) or not cells or not all(cell in CELLS for cell in cells):
         raise UserError(
-            "pretrain: batch_size, max_epochs and patience must be at least 1, window and skip_steps "
-            f"at least 0, not {batch_size=}, {max_epochs=}, {patience=}, {window=}, {skip_steps=}"
+            f"pretrain.cells must be a list of whole numbers such as [100], not {cells!r}"
         )
-    if decay_epochs is not None and not decay_epochs > 0:
-        raise UserError(f"pretrain.decay_epochs must be above 0, not {decay_epochs}")
+    try:
+        check(RANGES, "pretrain", window=window, skip_steps=skip_steps, **numbers)
+    except ValueError as error:
+        raise UserError(str(error)) from error
     if window and skip_steps >= window:
         raise UserError(f"pretrain.skip_steps must be below {window=}, not {skip_steps}")

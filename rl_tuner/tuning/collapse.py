@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 
 import gin
 import numpy as np
 
 from rl_tuner.common.figures import new_figure, pixels
+from rl_tuner.common.ranges import check
+from rl_tuner.tuning.ranges import RANGES
 
 NGRAMS = (4, 8)
 
@@ -34,10 +35,8 @@ class Collapse:
 
     def __post_init__(self) -> None:
         """Reject invalid floors."""
-        if not 0.0 <= self.distinct_floor <= 1.0:
-            raise ValueError(f"distinct_floor must be between 0 and 1, not {self.distinct_floor}")
-        if not 0.0 <= self.entropy_floor < math.inf:
-            raise ValueError(f"entropy_floor must be 0 or more nats, not {self.entropy_floor}")
+        floors = {"distinct_floor": self.distinct_floor, "entropy_floor": self.entropy_floor}
+        check(RANGES, "Collapse", **floors)
 
     def complaint(self, evaluation: Mapping[str, float]) -> str | None:
         """Return a one-line complaint if an evaluation shows a collapse, else None.

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.progress import Progress, say, warn, working
+from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import CHECKPOINTS, TENSORBOARD
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.rollout import Rollout
@@ -23,8 +24,8 @@ from rl_tuner.tasks.presentation import presentation_of
 from rl_tuner.tuning.collapse import Collapse, Diversity
 from rl_tuner.tuning.evaluation import Measurement, Meter
 from rl_tuner.tuning.history import read_history, write_history
+from rl_tuner.tuning.ranges import RANGES
 
-COUNTS = ("steps", "evaluate_every", "evaluation_sequences", "chunk", "listen_every")
 # Columns of the history; the parts of the reward follow.
 _HISTORY = ("task_reward", "log_prior", "log_policy", "kl", "entropy", "distinct", "length")
 
@@ -65,6 +66,7 @@ def tune(
         evaluate_every=evaluate_every,
         evaluation_sequences=evaluation_sequences,
         chunk=chunk,
+        checkpoint_seconds=checkpoint_seconds,
         listen_every=listen_every,
     )
     run = _Run(tuner, run_dir, evaluation_sequences, listen_every, collapse or Collapse(), corpus)
@@ -99,15 +101,16 @@ def tune(
     run.close()
 
 
-def check_numbers(**numbers: int) -> None:
-    """Reject settings of `tune` below 1; see `COUNTS`.
+def check_numbers(**numbers: float) -> None:
+    """Reject settings of `tune` that are out of range.
 
     Raises:
-        UserError: a setting is below 1.
+        UserError: a setting is out of range.
     """
-    for name, value in numbers.items():
-        if value < 1:
-            raise UserError(f"tune.{name} must be at least 1, not {value}")
+    try:
+        check(RANGES, "tune", **numbers)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def restore(tuner: RLTuner, run_dir: str) -> None:

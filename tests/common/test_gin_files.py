@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rl_tuner.common import gin_files
+from rl_tuner.common import gin_checks, gin_files
 from rl_tuner.common.errors import UserError
 from rl_tuner.completion import COMMANDS, flags_of, script
 from rl_tuner.jobs import catalogue
@@ -33,7 +33,7 @@ def test_shipped_files_are_found_by_their_names(tmp_path, monkeypatch):
 
 def test_every_shipped_file_is_right():
     for name in gin_files.shipped():
-        assert gin_files.check([name])
+        assert gin_checks.check([name])
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,30 @@ def test_every_shipped_file_is_right():
         ("tune.steps = 'many'", "tune.steps must be a whole number, not 'many'"),
         ("tune.steps = True", "tune.steps must be a whole number, not True"),
         ("MelodyTask.qpm = 'fast'", "MelodyTask.qpm must be a number, not 'fast'"),
-        ("tune.steps = (1", "cannot read"),
-        ("tune.steps", "cannot read"),
+        ("tune.steps = (1", "a ( is not closed: tune.steps = (1; add )"),
+        ("tune.steps", "cannot read 'tune.steps'; a binding has the form NAME.setting = value"),
+        ("tune.steps: 3", "a setting is bound with =: tune.steps = 3"),
+        ("tune.steps = 1,000", "such as tune.steps = 1_000"),
+        ("job.prior = 'mine", "a string is not closed: job.prior = 'mine; add '"),
+        ("job.dataset_name = my data", "quotes: job.dataset_name = 'my data'"),
+        ("build_melody_dataset.inputs = [a/b]", "quotes: build_melody_dataset.inputs = ['a/b']"),
+        ("build_melody_dataset.inputs = ['a', b]", "inputs = ['a', 'b']"),
+        ("build_melody_dataset.inputs = ['a'", "a [ is not closed"),
+        ("include psi_music", "a string needs quotes: include 'psi_music'"),
+        ("pretrain.cells = 100", "pretrain.cells must be a list of whole numbers such as [100]"),
+        ("pretrain.cells = ['a']", "must be a list of whole numbers such as [100], not ['a']"),
+        ("RLTuner.huber = 'no'", "RLTuner.huber must be a number or None, not 'no'"),
+        ("RLTuner.objective = 'Psi'", "must be an object, written @NAME(), not 'Psi'"),
+        ("build_molecule_dataset.inputs = ['a']", "did you mean build_melody_dataset?"),
+        ("import my_tsk", "there is no module 'my_tsk'; did you mean my_task?"),
+        ("import rl_tuner.tasks.nothing", "there is no module 'rl_tuner.tasks.nothing'"),
     ],
 )
-def test_mistakes_are_named_with_the_remedy(param, message):
+def test_mistakes_are_named_with_the_remedy(tmp_path, monkeypatch, param, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_task.py").write_text("")
     with pytest.raises(UserError) as error:
-        gin_files.check(["psi_music"], [param])
+        gin_checks.check(["psi_music"], [param])
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
@@ -63,23 +80,36 @@ def test_a_mistake_in_a_file_is_told_with_its_line(tmp_path):
     (tmp_path / "base.gin").write_text("include 'psi_music.gin'\n\nRLTuner.gama = 1.0\n")
     (tmp_path / "top.gin").write_text(f"include '{tmp_path}/base.gin'\n")
     with pytest.raises(UserError, match=r"base\.gin line 3: RLTuner has no setting 'gama'"):
-        gin_files.check([str(tmp_path / "top.gin")])
+        gin_checks.check([str(tmp_path / "top.gin")])
     (tmp_path / "base.gin").write_text(f"include '{tmp_path}/top.gin'\n")
     with pytest.raises(UserError, match="includes itself"):
-        gin_files.check([str(tmp_path / "top.gin")])
+        gin_checks.check([str(tmp_path / "top.gin")])
+    (tmp_path / "base.gin").write_text("\ninclude 'psi_musik'\n")
+    with pytest.raises(UserError, match=r"base\.gin line 2: gin file psi_musik does not exist"):
+        gin_checks.check([str(tmp_path / "top.gin")])
+    (tmp_path / "base.gin").write_text("job.seed = 1\nbuild_melody_dataset.inputs = [\n  'a',\n")
+    with pytest.raises(UserError, match=r"base\.gin line 2: a \[ is not closed"):
+        gin_checks.check([str(tmp_path / "top.gin")])
+    (tmp_path / "base.gin").write_text(
+        "job.seed = 1\nbuild_melody_dataset.inputs = [\n  'a',\n  b]\n"
+    )
+    with pytest.raises(UserError, match=r"base\.gin line 4: a string needs quotes: 'b'"):
+        gin_checks.check([str(tmp_path / "top.gin")])
     with pytest.raises(UserError, match="did you mean psi_molecules"):
-        gin_files.check(["psi_molecule"])
+        gin_checks.check(["psi_molecule"])
     (tmp_path / "bytes.gin").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="cannot be read"):
-        gin_files.check([str(tmp_path / "bytes.gin")])
+        gin_checks.check([str(tmp_path / "bytes.gin")])
 
 
-def test_modules_of_ones_own_may_configure_what_is_unknown_here(tmp_path):
+def test_modules_of_ones_own_may_configure_what_is_unknown_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_task.py").write_text("raise RuntimeError('only looked for, not run')")
     path = tmp_path / "own.gin"
     path.write_text("import my_task\njob.task = @MyTask()\nMyTask.size = 3\n")
-    assert gin_files.check([str(path)]) == [str(path)]
+    assert gin_checks.check([str(path)])
     with pytest.raises(UserError, match="gama"):
-        gin_files.check([str(path)], ["RLTuner.gama = 1.0"])
+        gin_checks.check([str(path)], ["RLTuner.gama = 1.0"])
 
 
 def test_a_command_says_so_without_importing_tensorflow():

@@ -210,5 +210,5 @@ def test_a_soft_value_lies_between_the_maximum_and_log_a_above_it(scores):
 
 @pytest.mark.parametrize("lambda_", [-0.1, 1.5])
 def test_lambda_outside_its_range_is_refused(lambda_):
-    with pytest.raises(ValueError, match="lambda_ must be between 0 and 1"):
+    with pytest.raises(ValueError, match=r"Paths\.lambda_ must be a number from 0 to 1"):
         Paths(lambda_)

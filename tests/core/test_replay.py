@@ -47,7 +47,7 @@ def test_the_same_seed_draws_the_same():
 
 
 def test_an_empty_size_is_refused():
-    with pytest.raises(ValueError, match=r"UniformReplay\.capacity must be at least 1, not 0"):
+    with pytest.raises(ValueError, match=r"Replay\.capacity must be a whole number of at least 1"):
         UniformReplay(0)
     with pytest.raises(ValueError, match="horizon=0"):
         UniformReplay(5).build(prefix_length=1, horizon=0)

@@ -86,11 +86,14 @@ def test_a_change_of_an_own_configurable_changes_the_settings(own_module):
 @pytest.mark.parametrize(
     ("binding", "message"),
     [
-        ("RLTuner.gamma = 2", "0 <= gamma <= 1.*gamma=2"),
-        ("RLTuner.objective = @Psi", "must be an objective such as @Psi()"),
-        ("FixedTemperature.c = -1", "temperature c must be positive, not -1"),
+        ("RLTuner.gamma = 2", r"RLTuner.gamma must be a number from 0 to 1, not 2"),
+        (
+            "RLTuner.objective = @Psi",
+            r"not the class Psi; write Psi\(\)",
+        ),
+        ("FixedTemperature.c = -1", "^FixedTemperature.c must be a number above 0, not -1$"),
         ("Psi.loss = @WholeSequences()", "gamma"),
-        ("tune.steps = -5", "tune.steps must be at least 1, not -5"),
+        ("tune.steps = -5", "tune.steps must be a whole number of at least 1, not -5"),
     ],
 )
 def test_bad_settings_of_the_tuning_are_told_before_any_stage(tmp_path, binding, message):

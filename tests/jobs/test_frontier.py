@@ -6,10 +6,7 @@ import pytest
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.networks import SequenceNetwork
-from rl_tuner.jobs import (
-    configuration,
-    frontier,
-)
+from rl_tuner.jobs import configuration, frontier, points
 from tests.tiny_job import TINY, command
 
 
@@ -77,7 +74,7 @@ def test_a_sweep_adds_points_and_reuses_those_it_has(swept, capfd):
 
 
 def test_temperatures_keep_their_order():
-    assert frontier.parse_temperatures(["2", " 0.5", "1e-1"]) == [2.0, 0.5, 0.1]
+    assert points.parse_temperatures(["2", " 0.5", "1e-1"]) == [2.0, 0.5, 0.1]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +92,7 @@ def test_temperatures_keep_their_order():
 )
 def test_bad_temperatures_are_refused(texts, named):
     with pytest.raises(UserError, match=named) as error:
-        frontier.parse_temperatures(texts)
+        points.parse_temperatures(texts)
     assert "\n" not in str(error.value)
 
 

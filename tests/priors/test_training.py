@@ -101,5 +101,7 @@ def test_a_prior_that_cannot_be_read_is_one_line(tmp_path, content, message):
 def test_a_prior_of_another_kind_is_one_line(tmp_path):
     network = SequenceNetwork(12, cells=(4,), metadata={"kind": "molecule"})
     network.save(tmp_path / "prior.keras")
-    with pytest.raises(UserError, match=r"generates molecule sequences of 12 classes"):
+    with pytest.raises(
+        UserError, match="generates molecule sequences, but the task needs melody sequences"
+    ):
         load_matching_prior(str(tmp_path / "prior.keras"), MelodyTask())

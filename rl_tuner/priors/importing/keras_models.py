@@ -28,6 +28,7 @@ import numpy as np
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.priors.importing.locating import check_keras_file
 from rl_tuner.priors.importing.provenance import ZERO_START, find_encoding, save_imported
 
 _OWN_START = "the model's own: its last input class"
@@ -149,13 +150,7 @@ def import_keras(
 
 
 def _load(path: str) -> keras.Model:
-    if not os.path.isfile(path):
-        raise UserError(f"model {path} does not exist")
-    # Other formats can contain code that Keras would run.
-    if not path.endswith(".keras"):
-        raise UserError(
-            f"{path} is not a .keras file; save the model again with model.save('NAME.keras')"
-        )
+    check_keras_file(path)
     try:
         loaded = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:

@@ -35,8 +35,8 @@ def find_encoding(
     if dataset_dir is None:
         if encoding is None:
             raise UserError(
-                f"the encoding of {kind!r} sequences depends on the data: give dataset_dir, the folder of a"
-                " dataset of this kind"
+                f"kind {kind!r} needs dataset_dir, the folder of a dataset of this kind: its encoding depends"
+                " on the data"
             )
         found, where = encoding, f"the encoding of {kind!r} has"
     else:

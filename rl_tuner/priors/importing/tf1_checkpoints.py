@@ -8,7 +8,6 @@ import glob
 import hashlib
 import math
 import os
-import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,8 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
-
-_SUFFIX = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+from rl_tuner.priors.importing.locating import checkpoint_prefix
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +83,7 @@ def open_checkpoint(path: str) -> Iterator[Checkpoint]:
 
 
 def _locate(path: str) -> tuple[str, list[str]]:
-    prefix = _SUFFIX.sub("", path)
+    prefix = checkpoint_prefix(path)
     if os.path.isdir(path):
         try:
             latest = tf.train.get_checkpoint_state(path).model_checkpoint_path
@@ -99,7 +97,7 @@ def _locate(path: str) -> tuple[str, list[str]]:
         return prefix, [*sorted(glob.glob(f"{glob.escape(prefix)}.data-*")), f"{prefix}.index"]
     if os.path.isfile(prefix):
         return prefix, [prefix]
-    raise UserError(f"checkpoint {prefix} does not exist")
+    raise UserError(f"checkpoint {prefix} does not exist; give its prefix or one of its files")
 
 
 def _open(

@@ -1,0 +1,73 @@
+"""Ranges of numeric settings, checked by constructors and, before TensorFlow is imported, in gin files."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may have.
+
+    Attributes:
+        least: the smallest number.
+        most: the largest number.
+        above: the number must be above it.
+        below: the number must be below it.
+        whole: whether the number must be whole.
+        optional: whether None is allowed.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    whole: bool = False
+    optional: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        """Return whether a value is such a number."""
+        kind = numbers.Integral if self.whole else numbers.Real
+        if value is None or isinstance(value, bool) or not isinstance(value, kind):
+            return value is None and self.optional
+        number = float(value)
+        return (
+            math.isfinite(number)
+            and (self.least is None or number >= self.least)
+            and (self.most is None or number <= self.most)
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+        )
+
+    def __str__(self) -> str:
+        """Return the range as in "a whole number of at least 1"."""
+        words = {"above": self.above, "of at least": self.least, "of at most": self.most}
+        texts = [f"{word} {bound}" for word, bound in words.items() if bound is not None]
+        texts += [f"below {self.below}"] if self.below is not None else []
+        if self.least is not None and self.most is not None:
+            texts = [f"from {self.least} to {self.most}"]
+        kind = "a whole number" if self.whole else "a number"
+        return f"{kind} {' and '.join(texts)}{' or None' if self.optional else ''}"
+
+
+Ranges = Mapping[str, Mapping[str, Range]]
+
+
+def check(ranges: Ranges, owner: str, **values: Any) -> None:
+    """Reject settings that are out of range.
+
+    Args:
+        ranges: name of a class or function -> setting -> range.
+        owner: the class or function.
+        **values: settings; those without a range may have any value.
+
+    Raises:
+        ValueError: a setting is not a number in its range.
+    """
+    for name, value in values.items():
+        if name in ranges[owner] and value not in ranges[owner][name]:
+            raise ValueError(f"{owner}.{name} must be {ranges[owner][name]}, not {value!r}")

@@ -1,0 +1,119 @@
+"""What can be told of a job's settings before TensorFlow is imported, which takes seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import importlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rl_tuner.common import gin_checks, ranges
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.gin_files import Reference, Statement, modules, read_catalogue
+from rl_tuner.common.own_code import is_own_module, missing_function
+from rl_tuner.common.run_folder import DATASETS
+from rl_tuner.core.ranges import RANGES as OF_TUNER
+from rl_tuner.jobs import rules
+from rl_tuner.priors.locating import prior_file
+from rl_tuner.priors.ranges import RANGES as OF_PRIOR
+from rl_tuner.tuning.ranges import RANGES as OF_LOOP
+
+_RANGES = {**OF_TUNER, **OF_LOOP, **OF_PRIOR, **rules.RANGES}
+# The bindings that count: the last one of each name and setting.
+Bindings = dict[tuple[str, str], Statement]
+
+
+def check(files: Sequence[str], params: Sequence[str], work_dir: str) -> list[str]:
+    """Check the gin files and bindings of a job.
+
+    Args:
+        files: gin files.
+        params: single bindings.
+        work_dir: folder of the datasets that are made already.
+
+    Returns:
+        The modules that the gin files import.
+
+    Raises:
+        UserError: a setting is missing or wrong.
+    """
+    statements = gin_checks.check(files, params)
+    bound = {(s.name, s.parameter): s for s in statements if s.parameter and not s.scope}
+    if ("job", "task") not in bound:
+        raise UserError(
+            f"{files[-1]} sets no job.task; include a gin file that does, such as 'mle_music'"
+        )
+    for (name, parameter), statement in bound.items():
+        if not isinstance(statement.value, Reference):
+            with _at(statement):
+                if name in _RANGES:
+                    ranges.check(_RANGES, name, **{parameter: statement.value})
+                if name == "device":
+                    rules.check_device(**{parameter: statement.value})
+                _check_function(name, parameter, statement.value)
+    prior = bound.get(("job", "prior"))
+    if prior is not None and isinstance(prior.value, str):
+        with _at(prior):
+            prior_file(prior.value)
+    else:
+        _check_dataset(bound, work_dir)
+    return [s.value for s in statements if not s.parameter and not s.selector]
+
+
+@contextlib.contextmanager
+def _at(statement: Statement) -> Iterator[None]:
+    try:
+        yield
+    except (UserError, ValueError) as error:
+        raise UserError(f"{statement.where}: {error}") from error
+
+
+def _check_function(name: str, parameter: str, value: Any) -> None:
+    """Reject the name of a function that does not exist, where a setting takes one."""
+    annotation = read_catalogue().get(name, {}).get(parameter, "")
+    if isinstance(value, str) and "Callable" in annotation and (why := missing_function(value)):
+        raise UserError(f"{name}.{parameter} {value!r}: {why}")
+
+
+def _check_dataset(bound: Bindings, work_dir: str) -> None:
+    """Check the settings and inputs of the dataset, if a pipeline of this program makes it."""
+    maker = bound.get(("job", "make_dataset"))
+    if maker is None or not isinstance(maker.value, Reference):
+        return
+    name = maker.value.name
+    home = modules().get(name)
+    if home is None or is_own_module(home):
+        return
+    # Pipelines start without TensorFlow.
+    build = getattr(importlib.import_module(home), name)
+    given = {s.parameter: s for s in bound.values() if s.name == name}
+    values = {
+        parameter: s.value for parameter, s in given.items() if not isinstance(s.value, Reference)
+    }
+    inputs = values.pop("inputs", None)
+    try:
+        build.settings_class(**values)
+    except UserError as error:
+        raise UserError(f"{name}.{error}") from error
+    if inputs is not None and not _is_made(work_dir, inputs):
+        with _at(given["inputs"]):
+            build.check_inputs([inputs] if isinstance(inputs, str) else list(inputs))
+
+
+def _is_made(work_dir: str, inputs: Any) -> bool:
+    """Return whether a dataset of these inputs exists, which is reused even if the inputs are gone."""
+    pattern = os.path.join(glob.escape(work_dir), DATASETS, "*", "stage.json")
+    for path in glob.glob(pattern):
+        try:
+            with open(path, encoding="utf-8") as file:
+                settings = json.load(file)["settings"]
+        except (OSError, ValueError, KeyError):
+            continue
+        if any(
+            isinstance(made, dict) and made.get("inputs") == inputs for made in settings.values()
+        ):
+            return True
+    return False

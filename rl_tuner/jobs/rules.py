@@ -1,0 +1,45 @@
+"""Rules for the settings of a job and of its device, known without importing TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.ranges import Range, Ranges
+
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_COUNT = Range(least=1, whole=True)
+
+RANGES: Ranges = {
+    "job": {
+        "seed": Range(least=0, most=2**31 - 1, whole=True),
+        "prior_seed": Range(least=0, most=2**31 - 1, whole=True, optional=True),
+        "evaluation_sequences": _COUNT,
+        "evaluation_batch": _COUNT,
+        "samples": _COUNT,
+    }
+}
+
+
+def check_device(**values: Any) -> None:
+    """Reject unknown values of the settings of `device`.
+
+    Raises:
+        UserError: a value is unknown.
+    """
+    placement = values.get("placement", "auto")
+    kind, colon, number = str(placement).partition(":")
+    if placement not in ("auto", "cpu", "gpu") and not (
+        kind == "gpu" and colon and number.isdigit()
+    ):
+        raise UserError(
+            f"device.placement must be 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}"
+        )
+    precision = values.get("precision", "auto")
+    if precision not in ("auto", *PRECISIONS):
+        raise UserError(
+            f"device.precision must be 'auto' or one of {', '.join(PRECISIONS)}, not {precision!r}"
+        )
+    jit_compile = values.get("jit_compile", "auto")
+    if jit_compile not in ("auto", True, False):
+        raise UserError(f"device.jit_compile must be 'auto', True or False, not {jit_compile!r}")

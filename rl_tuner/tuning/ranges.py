@@ -1,0 +1,17 @@
+"""Ranges of the settings of the training loop."""
+
+from rl_tuner.common.ranges import Range, Ranges
+
+_COUNT = Range(least=1, whole=True)
+
+RANGES: Ranges = {
+    "tune": {
+        "steps": _COUNT,
+        "evaluate_every": _COUNT,
+        "evaluation_sequences": _COUNT,
+        "chunk": _COUNT,
+        "checkpoint_seconds": Range(least=0),
+        "listen_every": _COUNT,
+    },
+    "Collapse": {"distinct_floor": Range(least=0, most=1), "entropy_floor": Range(least=0)},
+}
