@@ -26,7 +26,7 @@ COMMANDS = (
 )
 _SCRIPT = """
 _sequence_tutor() {{
-    local current="${{COMP_WORDS[COMP_CWORD]}}" line="${{COMP_WORDS[*]}}" words=""
+    local current="${{COMP_WORDS[COMP_CWORD]}}" line="${{COMP_WORDS[*]}}" words="" names=""
     case "$line" in
 {cases}
     esac
@@ -35,7 +35,7 @@ _sequence_tutor() {{
     elif [[ "$current" == -* ]]; then
         COMPREPLY=($(compgen -W "$words" -- "$current"))
     else
-        COMPREPLY=($(compgen -W "{gin_files}" -- "$current") $(compgen -f -- "$current"))
+        COMPREPLY=($(compgen -W "$names" -- "$current") $(compgen -f -- "$current"))
     fi
 }}
 complete -o default -F _sequence_tutor python python3 {names}
@@ -60,10 +60,12 @@ def script() -> str:
     """Return the completion script for bash, and for zsh with bashcompinit."""
     cases = []
     for module in COMMANDS:
-        words = " ".join(f"--{name}=" for name in flags_of(module))
-        cases.append(f'        *{module}*|{short_name(module)}\\ *) words="{words}" ;;')
+        found = flags_of(module)
+        gin_files = " ".join(shipped()) if "--gin_file=" in found else ""
+        pattern = f"*{module}*|{short_name(module)}\\ *"
+        cases.append(f'        {pattern}) words="{" ".join(found)}" names="{gin_files}" ;;')
     names = " ".join(map(short_name, COMMANDS))
-    return _SCRIPT.format(cases="\n".join(cases), gin_files=" ".join(shipped()), names=names)
+    return _SCRIPT.format(cases="\n".join(cases), names=names)
 
 
 def short_name(module: str) -> str:
@@ -72,10 +74,12 @@ def short_name(module: str) -> str:
 
 
 def flags_of(module: str) -> list[str]:
-    """Return the names of a command's flags."""
+    """Return a command's flags as they are typed: --count= for one with a value, else --overwrite."""
     values = flags.FlagValues()
     importlib.import_module(module)._define_flags(values)
-    return sorted(values)
+    found = [f"--{name}" if values[name].boolean else f"--{name}=" for name in sorted(values)]
+    version = [] if "version" in values else ["--version"]
+    return [*found, "--log=", "--help", *version]
 
 
 if __name__ == "__main__":

@@ -14,14 +14,15 @@ from typing import NoReturn
 
 from absl import flags, logging
 
+from rl_tuner.common import flag_errors
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.extras import PACKAGE
 from rl_tuner.common.outputs import check_folder
 
+_BINDING = re.compile(r"[\w./]+\.\w+\s*=")
 LOG_LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 # absl adds the choices of an enum, and that a flag may be repeated, to the help text.
 _ABSL_NOISE = re.compile(r"^<[^>]*>: |;?\s*repeat this option to specify a list of values$")
-_MISSING_FLAG = re.compile(r"^flag --(\w+)=None: .* must have a value other than None\.?")
 _HELP = {"--help", "-h", "-help", "--helpfull", "--helpshort"}
 
 
@@ -63,11 +64,10 @@ def run(
     try:
         rest = values(_with_positional(argv, values, positional))[1:]
         if rest:
-            raise flags.Error(f"unexpected argument: {rest[0]}")
+            raise flags.Error(flag_errors.unexpected(rest[0], values))
         _check_folders(values)
     except flags.Error as error:
-        message = _MISSING_FLAG.sub(r"--\1 is missing", first_line(error))
-        _fail(f"{message} (--help lists the flags)", 2)
+        _fail(f"{flag_errors.explain(error, values)} (--help lists the flags)", 2)
     logging.set_verbosity(getattr(logging, {"WARN": "WARNING"}.get(values.log, values.log)))
     if values.log == "DEBUG":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
@@ -149,13 +149,19 @@ def split_list(values: Sequence[str]) -> list[str]:
 def _with_positional(
     argv: list[str], values: flags.FlagValues, positional: str | None
 ) -> list[str]:
-    """Turn arguments without a flag into values of the positional flag."""
-    if positional is None:
-        return argv
+    """Turn arguments without a flag into values of the positional flag.
+
+    Raises:
+        flags.Error: an argument has no flag and there is no positional flag, or it is a gin binding.
+    """
     arguments, takes_value = argv[:1], False
     for argument in argv[1:]:
         is_flag = argument.startswith("-")
         named = is_flag or takes_value
+        if not named and positional is None:
+            raise flags.Error(flag_errors.unexpected(argument, values))
+        if not named and "gin_param" in values and _BINDING.match(argument):
+            raise flags.Error(f'{argument!r} is a gin binding; write --gin_param="{argument}"')
         arguments.append(argument if named else f"--{positional}={argument}")
         name = argument.lstrip("-")
         takes_value = (

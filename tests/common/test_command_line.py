@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from absl import flags
 
 from rl_tuner.common import command_line
 
@@ -53,3 +54,44 @@ def test_a_file_in_a_folder_s_place_is_one_line_and_debug_shows_where(
     assert capsys.readouterr().err.startswith(f"error: {file} needs a folder")
     with pytest.raises(FileExistsError):
         run("--log=DEBUG")
+
+
+def _define(values):
+    flags.DEFINE_multi_string("input", None, "Files.", flag_values=values, required=True)
+    flags.DEFINE_integer("count", 10, "Number.", 1, flag_values=values)
+    flags.DEFINE_float("rate", 1.0, "Rate.", flag_values=values)
+    flags.DEFINE_boolean("overwrite", False, "Whether to.", flag_values=values)
+    flags.DEFINE_enum("model", "tuned", ["tuned", "prior"], "Which.", flag_values=values)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--input is missing"),
+        (
+            ["a.mid"],
+            "unexpected argument 'a.mid'; write it as the value of a flag, such as --input=a.mid",
+        ),
+        (["--input=a", "--count=ten"], "--count must be a whole number of at least 1, not 'ten'"),
+        (["--input=a", "--count=0"], "--count must be a whole number of at least 1, not '0'"),
+        (["--input=a", "--rate=hot"], "--rate must be a number, not 'hot'"),
+        (["--input=a", "--overwrite=maybe"], "--overwrite must be true or false, not 'maybe'"),
+        (["--input=a", "--model=best"], "--model must be one of tuned, prior, not 'best'"),
+        (["--input=a", "--cont=3"], "--cont is not a flag; did you mean --count?"),
+        (["--input"], "--input has no value; write --input=VALUE"),
+    ],
+)
+def test_wrong_usage_names_what_was_typed_and_what_is_right(capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run(_define, None, usage=None, argv=["command", *arguments])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == f"error: {message} (--help lists the flags)\n"
+
+
+def test_a_binding_without_its_flag_is_told(capsys):
+    argv = ["train", "psi_music", "FixedTemperature.c=1"]
+    with pytest.raises(SystemExit):
+        command_line.run(
+            command_line.define_gin_flags, None, usage=None, argv=argv, positional="gin_file"
+        )
+    assert '; write --gin_param="FixedTemperature.c=1"' in capsys.readouterr().err

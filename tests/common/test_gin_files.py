@@ -8,7 +8,6 @@ import pytest
 
 from rl_tuner.common import gin_checks, gin_files
 from rl_tuner.common.errors import UserError
-from rl_tuner.completion import COMMANDS, flags_of, script
 from rl_tuner.jobs import catalogue
 from tests.small_data import ROOT
 
@@ -121,15 +120,3 @@ def test_a_command_says_so_without_importing_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1 and time.monotonic() - started < 60
     assert done.stderr == ("error: gin file psi_musik does not exist; did you mean psi_music?\n")
-
-
-def test_completion_knows_every_command_and_flag(tmp_path):
-    text = script()
-    assert all(module in text for module in COMMANDS)
-    assert "--gin_file=" in text and "psi_music" in text
-    assert {"min_bars", "input"} <= set(flags_of("pipelines.midi_to_tfrecord"))
-    check = f"{text}\nCOMP_WORDS=(python -m rl_tuner.train --run)\nCOMP_CWORD=3\n_sequence_tutor\n"
-    done = subprocess.run(
-        ["bash", "-c", check + 'echo "${COMPREPLY[@]}"'], capture_output=True, text=True
-    )
-    assert done.stdout == "--run_dir=\n", done.stderr
