@@ -19,5 +19,8 @@ _attribute, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
+    from rl_tuner.common.gin_messages import keep_to_one_line
+
+    keep_to_one_line()
     with quietly():
         return _attribute(name)

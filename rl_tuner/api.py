@@ -13,7 +13,7 @@ import gin
 from pipelines.melody.build import build_melody_dataset
 from pipelines.melody.build_from_magenta import build_magenta_dataset
 from pipelines.molecule.build import build_molecule_dataset
-from rl_tuner.common.errors import UserError
+from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.run_folder import (
     CHECKPOINTS,
     CONFIG_FILE,
@@ -100,7 +100,7 @@ def train_prior(
         UserError: the data or a setting cannot be used.
         TypeError: a setting is unknown.
     """
-    data = SequenceDataset(data) if isinstance(data, str) else data
+    data = _dataset(data)
     arguments = {"dataset_dir": data.directory, "output_dir": output_dir, "seed": seed, **settings}
     inspect.signature(training.pretrain).bind(**arguments)
 
@@ -111,6 +111,11 @@ def train_prior(
         return [PRIOR_FILE, SCORES_FILE]
 
     with _recipe(recipe):
+        # Invalid settings must be rejected before the output of an earlier training is moved.
+        names = {"cells", *training.RANGES["pretrain"]}
+        training.check_settings(
+            **configuration.arguments("pretrain", names) | _only(settings, names)
+        )
         stage = Stage(
             "prior",
             os.path.join(output_dir, "stage.json"),
@@ -160,8 +165,13 @@ def tune(
         UserError: the prior does not fit the task, or a setting cannot be used.
         TypeError: a setting is unknown.
     """
-    prior = prior_files.load_prior(prior) if isinstance(prior, str) else prior
-    corpus_data = SequenceDataset(data) if isinstance(data, str) else data
+    prior = prior_files.load_prior(prior) if isinstance(prior, (str, os.PathLike)) else prior
+    if not isinstance(prior, SequenceNetwork):
+        raise UserError(f"prior must be a prior or its path, not {prior!r}")
+    if not isinstance(task, Task):
+        hint = f"; write {task.__name__}()" if inspect.isclass(task) else ""
+        raise UserError(f"task must be an object such as MelodyTask(), not {task!r}{hint}")
+    corpus_data = None if data is None else _dataset(data)
     if os.path.exists(os.path.join(run_dir, CONFIG_FILE)):
         raise UserError(f"{run_dir} contains the run of a gin file; choose another run_dir")
     prior_files.adopt_prior(task, prior, "the prior")
@@ -170,6 +180,7 @@ def tune(
     loop_settings = {name: settings.pop(name) for name in _LOOP & settings.keys()}
     if steps is not None or not recipe:
         loop_settings["steps"] = 3_000_000 if steps is None else steps
+    loop.check_numbers(**loop_settings)
     if objective is not None or not recipe:
         settings["objective"] = objective or Psi()
     temperature: dict[str, float] = {}
@@ -254,6 +265,18 @@ def open_run(run_dir: str) -> TunedPolicy:
     return TunedPolicy(tuner, run_dir, dataset_dir)
 
 
+def _dataset(data: SequenceDataset | str) -> SequenceDataset:
+    if isinstance(data, (str, os.PathLike)):
+        return SequenceDataset(os.fspath(data))
+    if not isinstance(data, SequenceDataset):
+        raise UserError(f"data must be a dataset or its folder, not {data!r}")
+    return data
+
+
+def _only(settings: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name in names}
+
+
 @contextlib.contextmanager
 def _recipe(name: str | None) -> Iterator[None]:
     """Give gin the bindings of a recipe, if there is one, and leave it empty afterwards."""
@@ -271,4 +294,4 @@ def _make(constructor: Any, **arguments: Any) -> Any:
     try:
         return constructor(**arguments)
     except ValueError as error:
-        raise UserError(configuration.gin_sentence(error)) from error
+        raise UserError(first_line(error)) from error

@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -45,7 +46,7 @@ def tune(folder, prior, data=None, **settings):
         "objective": rl_tuner.Psi(loss=rl_tuner.Paths(0.5)),
     }
     reward = rl_tuner.MusicTheoryReward(in_key=-1.0, **ONE_RULE)
-    task = rl_tuner.MelodyTask(horizon=8, reward=reward)
+    task = settings.pop("task", None) or rl_tuner.MelodyTask(horizon=8, reward=reward)
     return rl_tuner.tune(prior, task, str(folder / "run"), data=data, **arguments | settings)
 
 
@@ -170,14 +171,51 @@ def test_what_makes_no_sense_is_one_line(melody, tmp_path):
         "must have equal lengths": lambda: tuned.score([[2, 3], [2]]),
         "at least 1": lambda: tuned.sample(0),
         "model must be": lambda: tuned.sample(1, model="best"),
+        "objective must be an object such as Psi(), not 'Psi'": lambda: tune(
+            tmp_path, prior, objective="Psi"
+        ),
+        "not the class Psi; write Psi()": lambda: tune(tmp_path, prior, objective=rl_tuner.Psi),
+        "not the class UniformReplay; write": lambda: tune(
+            tmp_path, prior, replay=rl_tuner.UniformReplay
+        ),
+        "tune.steps must be a whole number of at least 1, not 'many'": lambda: tune(
+            tmp_path, prior, steps="many"
+        ),
+        "c must be a number above 0, not 'hot'": lambda: tune(tmp_path, prior, c="hot"),
+        "task must be an object": lambda: tune(tmp_path, prior, task=rl_tuner.MelodyTask),
+        "prior must be a prior or its path, not 5": lambda: tune(tmp_path, 5),
+        "cells must be a list of whole numbers": lambda: rl_tuner.train_prior(
+            data, str(tmp_path), cells=100
+        ),
         "num_epochs": lambda: rl_tuner.train_prior(data, str(tmp_path), num_epochs=3),
         "gama": lambda: tune(tmp_path, prior, gama=0.5),
     }
     for message, call in cases.items():
-        with pytest.raises((rl_tuner.UserError, TypeError), match=message) as error:
+        with pytest.raises((rl_tuner.UserError, TypeError), match=re.escape(message)) as error:
             call()
         assert "\n" not in str(error.value) or isinstance(error.value, TypeError)
     assert not (tmp_path / "run" / "previous").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: rl_tuner.Paths(2), "Paths.lambda_ must be a number from 0 to 1, not 2"),
+        (lambda: rl_tuner.Paths("a"), "Paths.lambda_ must be a number from 0 to 1, not 'a'"),
+        (
+            lambda: rl_tuner.AdaptiveTemperature(-1),
+            "AdaptiveTemperature.target_kl must be a number above 0, not -1",
+        ),
+        (
+            lambda: rl_tuner.UniformReplay(0),
+            "UniformReplay.capacity must be a whole number of at least 1, not 0",
+        ),
+    ],
+)
+def test_an_object_that_cannot_be_made_is_one_line(make, message):
+    with pytest.raises(ValueError) as error:
+        make()
+    assert str(error.value) == message
 
 
 def test_a_prior_is_trained_reused_and_set_aside(tmp_path, capsys):

@@ -100,6 +100,7 @@ class Job:
         for name in ("job", "device", "pretrain", "RLTuner", "tune"):
             configuration.check_types(name)
         self.settings: JobSettings = configuration.build("job")
+        _check_maker(self.settings.make_dataset)
         self._work_dir, self._run_dir = work_dir, run_dir
         self._described = configuration.settings("job")
         self._dataset: tuple[str, str] | None = None
@@ -306,6 +307,17 @@ def open_run(run_dir: str) -> tuple[RLTuner, str | None]:
     except (OSError, ValueError, KeyError):
         data = None
     return tuner, data if data and os.path.isdir(data) else None
+
+
+def _check_maker(make_dataset: Callable[..., Any]) -> None:
+    """Reject a function that cannot be called as `JobSettings.make_dataset` is."""
+    try:
+        inspect.signature(make_dataset).bind_partial(output_dir="", overwrite=True)
+    except (TypeError, ValueError) as error:
+        name = getattr(make_dataset, "__name__", repr(make_dataset))
+        raise UserError(
+            f"job.make_dataset: {name} must take the keywords output_dir and overwrite ({error})"
+        ) from error
 
 
 def _check_tuning() -> None:

@@ -20,6 +20,7 @@ def prior_file(path: str) -> str:
     Raises:
         UserError: there is no such file.
     """
+    path = os.fspath(path)
     file = os.path.join(path, PRIOR_FILE) if os.path.isdir(path) else path
     if not os.path.isfile(file):
         raise UserError(

@@ -108,3 +108,13 @@ def test_a_file_without_an_objective_is_told_before_any_stage(tmp_path):
     with pytest.raises(UserError, match=r"no RLTuner.objective is set; train .* psi_music"):
         Job(str(tmp_path), str(tmp_path / "run")).run()
     assert os.listdir(tmp_path) == []
+
+
+def test_an_own_dataset_function_without_the_keywords_is_told_before_any_stage(
+    own_module, tmp_path
+):
+    text = "import gin\n\n@gin.configurable(module='own_data')\ndef make(output_dir):\n    pass\n"
+    own_module("own_data", text)
+    configuration.configure(["psi_music"], ["import own_data", "job.make_dataset = @own_data.make"])
+    with pytest.raises(UserError, match=r"job\.make_dataset: make must take .* overwrite"):
+        Job(str(tmp_path / "runs"))
