@@ -9,7 +9,7 @@ from unittest import mock
 from absl import flags
 
 from rl_tuner.common import command_line
-from rl_tuner.jobs import configuration
+from rl_tuner.jobs import configuration, job  # noqa: F401  (gin knows `job` by importing it)
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Files that a page tells its reader to write.
