@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.progress import working
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.protocols import Start
-from rl_tuner.core.rollout import sequence_inputs
+from rl_tuner.core.rollout import Rollout, sequence_inputs
 from rl_tuner.core.sampling import Policy, prior_policy, sample
 from rl_tuner.core.starts import Primer
 from rl_tuner.core.task import Task
@@ -47,8 +47,7 @@ class TunedPolicy:
             TUNED: tuner.policy,
             PRIOR: prior_policy(tuner.prior),
         }
-        # Each function is compiled once per count and kept.
-        self._samplers = {name: self._sampler(policy) for name, policy in self._policies.items()}
+        self._samplers: dict[tuple[str, int, bool], Callable[..., Rollout]] = {}
 
     @property
     def task(self) -> Task:
@@ -101,9 +100,12 @@ class TunedPolicy:
             chosen = tf.gather(log_probs, tokens, batch_dims=2)
             return tf.reduce_sum(chosen * mask, axis=1).numpy()
 
-        found = self.task.reward_parts(tokens, mask)
-        parts = {name: tf.reduce_sum(part * mask, axis=1).numpy() for name, part in found.items()}
-        log_policy, log_prior = (total(self._policies[model]) for model in MODELS)
+        with working(f"scoring {len(tokens):,} sequences"):
+            found = self.task.reward_parts(tokens, mask)
+            parts = {
+                name: tf.reduce_sum(part * mask, axis=1).numpy() for name, part in found.items()
+            }
+            log_policy, log_prior = (total(self._policies[model]) for model in MODELS)
         return Scores(log_policy, log_prior, np.sum([*parts.values()], axis=0), parts)
 
     def evaluate(
@@ -123,8 +125,9 @@ class TunedPolicy:
         _check_count(count)
         if output_dir:
             outputs.check_folder(output_dir)
-        corpus = evaluation.corpus_of(self.task, self.dataset_dir)
-        metrics, _ = evaluation.compare(self.tuner, count, _EVALUATION_BATCH, seed, corpus)
+        with working("evaluate"):
+            corpus = evaluation.corpus_of(self.task, self.dataset_dir)
+            metrics, _ = evaluation.compare(self.tuner, count, _EVALUATION_BATCH, seed, corpus)
         if output_dir:
             os.makedirs(output_dir, exist_ok=True)
             report.write_metrics(output_dir, self.task, metrics)
@@ -165,14 +168,14 @@ class TunedPolicy:
         if prompt:
             opening = presentation.read_prompt(prompt)
         outputs.check_samples(output_dir, model, overwrite=overwrite)
-        with working(f"generate: drawing {count:,} sequences"):
-            made = self._draw(count, seed, temperature, model, Primer(opening) if opening else None)
+        made = self._draw(count, seed, temperature, model, Primer(opening) if opening else None)
         sequences = made.tokens
         if opening:
             prefix = np.tile(np.array(opening, sequences.dtype), (count, 1))
             sequences = np.concatenate([prefix, sequences], axis=1)
         os.makedirs(output_dir, exist_ok=True)
-        return presentation.write_samples(sequences, output_dir, model)
+        with working(f"writing samples into {output_dir}"):
+            return presentation.write_samples(sequences, output_dir, model)
 
     def export(self, output_dir: str, *, overwrite: bool = False) -> str:
         """Write a SavedModel that needs only TensorFlow, not this package; return its folder.
@@ -211,19 +214,32 @@ class TunedPolicy:
         return self._as_distribution(PRIOR)
 
     def _as_distribution(self, model: str) -> SequenceDistribution:
-        # Importing TensorFlow Probability takes seconds.
-        from rl_tuner.core.distribution import SequenceDistribution
+        with working("loading TensorFlow Probability"):
+            from rl_tuner.core.distribution import SequenceDistribution
 
         return SequenceDistribution(self._policies[model], self.tuner.start, self.task, name=model)
 
-    def _sampler(self, policy: Policy, start: Start | None = None) -> Any:
-        start = start or self.tuner.start
-        return tf.function(
-            lambda count, seed, temperature: sample(
-                policy, start, self.task, count, seed, temperature
-            ),
-            autograph=False,
+    def _sampler(
+        self, model: str, count: int, tempered: bool, start: Start | None
+    ) -> Callable[[tf.Tensor, tf.Tensor], Rollout]:
+        """Return the compiled (seed, temperature) -> sequences; it is kept unless `start` is given."""
+        key = model, count, tempered
+        if start is None and key in self._samplers:
+            return self._samplers[key]
+
+        def draw(seed: tf.Tensor, temperature: tf.Tensor) -> Rollout:
+            # The number 1 skips the division.
+            divisor = temperature if tempered else 1.0
+            chosen = start or self.tuner.start
+            return sample(self._policies[model], chosen, self.task, count, seed, divisor)
+
+        # Traced here; TensorFlow warns about functions that are traced when they are called.
+        made = tf.function(draw, autograph=False).get_concrete_function(
+            tf.TensorSpec([2], tf.int32), tf.TensorSpec([], tf.float32)
         )
+        if start is None:
+            self._samplers[key] = made
+        return made
 
     def _draw(
         self, count: int, seed: int, temperature: float, model: str, start: Start | None
@@ -234,12 +250,13 @@ class TunedPolicy:
                 "sample: model must be 'tuned' or 'prior' and temperature a positive number, not "
                 f"{model=}, {temperature=}"
             )
-        # The number 1 skips the division; other temperatures are tensors, to avoid recompiling.
-        scale = 1.0 if temperature == 1 else tf.constant(temperature, tf.float32)
-        sampler = self._sampler(self._policies[model], start) if start else self._samplers[model]
-        episode = sampler(count, tf.constant([seed, 0], tf.int32), scale)
-        lengths = tf.cast(tf.reduce_sum(episode.mask, axis=1), tf.int32)
-        outputs = presentation_of(self.task).graph_codec().decode(episode.tokens, lengths)
+        with working(f"sampling {count:,} sequences"):
+            sampler = self._sampler(model, count, temperature != 1, start)
+            episode = sampler(
+                tf.constant([seed, 0], tf.int32), tf.constant(temperature, tf.float32)
+            )
+            lengths = tf.cast(tf.reduce_sum(episode.mask, axis=1), tf.int32)
+            outputs = presentation_of(self.task).graph_codec().decode(episode.tokens, lengths)
         return Samples(
             episode.prefix.numpy(),
             episode.tokens.numpy(),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from rl_tuner.common.progress import working
 from rl_tuner.core.protocols import Start
 from rl_tuner.core.rollout import sequence_inputs
 from rl_tuner.core.sampling import Policy, sample_after
@@ -46,7 +48,7 @@ class SequenceDistribution(tfd.Distribution):
         parameters = {"policy": policy, "start": start, "task": task, "name": name}
         self._policy, self._task = policy, task
         self._starts = start.prefixes(policy.prior.start_token)
-        self._compiled = tf.function(self._over_starts, reduce_retracing=True, autograph=False)
+        self._compiled: Callable[[tf.Tensor], tf.Tensor] | None = None
         super().__init__(
             dtype=tf.int32,
             reparameterization_type=tfd.NOT_REPARAMETERIZED,
@@ -95,7 +97,15 @@ class SequenceDistribution(tfd.Distribution):
         """Return log-probabilities before every token and after the last: float32 [N, T + 1, A]."""
         tokens = tf.convert_to_tensor(tokens, tf.int32)
         has_rank(2, tokens=tokens)
-        return self._compiled(tokens)
+        with working("log-probabilities of sequences"):
+            if self._compiled is None:
+                function = tf.function(self._over_starts, autograph=False)
+                # Traced once here; TensorFlow warns about functions that are traced when they are called.
+                with tf.init_scope():
+                    self._compiled = function.get_concrete_function(
+                        tf.TensorSpec([None, None], tf.int32)
+                    )
+            return self._compiled(tokens)
 
     def _over_starts(self, tokens: tf.Tensor) -> tf.Tensor:
         if self._starts.shape[0] == 1:
@@ -125,7 +135,8 @@ class SequenceDistribution(tfd.Distribution):
         )
         prefix = tf.gather(self._starts, rows)
         task = self._task
-        return sample_after(self._policy, prefix, task.horizon, seeds[1], task.end_token).tokens
+        with working("sampling sequences"):
+            return sample_after(self._policy, prefix, task.horizon, seeds[1], task.end_token).tokens
 
     def _log_prob(self, value: tf.Tensor) -> tf.Tensor:
         value = tf.convert_to_tensor(value, tf.int32)
@@ -136,8 +147,9 @@ class SequenceDistribution(tfd.Distribution):
         return tf.reshape(total, tf.shape(value)[:-1])
 
     def _entropy(self, paths: int = PATHS, seed: Any = 0) -> tf.Tensor:
-        tokens = self.sample(paths, seed=seed)
-        log_pi = self.step_log_probs(tokens)
+        with working(f"entropy over {paths:,} paths"):
+            tokens = self.sample(paths, seed=seed)
+            log_pi = self.step_log_probs(tokens)
         per_step = -tf.reduce_sum(tf.exp(log_pi) * log_pi, axis=-1)
         return tf.reduce_mean(tf.reduce_sum(per_step * self.step_mask(tokens), axis=1))
 
@@ -183,7 +195,7 @@ def kl_sequences(
             f"p has {p.num_classes} classes and events {p.event_shape}, q has {q.num_classes} and "
             f"{q.event_shape}; KL needs equal classes and events"
         )
-    with tf.name_scope(name or "kl_sequences"):
+    with tf.name_scope(name or "kl_sequences"), working(f"KL over {paths:,} paths"):
         tokens = p.sample(paths, seed=seed)
         log_p, log_q = p.step_log_probs(tokens), q.step_log_probs(tokens)
         per_step = tf.reduce_sum(tf.exp(log_p) * (log_p - log_q), axis=-1)

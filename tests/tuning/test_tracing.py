@@ -1,10 +1,12 @@
 """Nothing is traced again after the first time: every compiled function of the process is asked."""
 
 import gc
+import logging
 
 import pytest
 import tensorflow as tf
 
+from rl_tuner.core.distribution import SequenceDistribution
 from rl_tuner.core.likelihood import MLETrainer
 from rl_tuner.core.losses import Paths
 from rl_tuner.core.networks import SequenceNetwork
@@ -13,6 +15,7 @@ from rl_tuner.core.sampling import prior_policy
 from rl_tuner.core.starts import RandomToken
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
+from rl_tuner.policy import TunedPolicy
 from rl_tuner.tasks.melody.task import MelodyTask
 from rl_tuner.tuning.evaluation import Meter
 from tests import small_data
@@ -73,6 +76,36 @@ def test_a_new_shape_is_a_new_trace():
     before = traces()
     twice(tf.zeros([2]))
     assert sum(traces().values()) == sum(before.values()) + 1
+
+
+@pytest.fixture
+def warnings():
+    """What TensorFlow warns of meanwhile."""
+    found = []
+    handler = logging.Handler()
+    handler.emit = lambda record: found.append(record.getMessage())
+    tf.get_logger().addHandler(handler)
+    yield found
+    tf.get_logger().removeHandler(handler)
+
+
+def test_samples_of_many_sizes_are_no_retracing(tmp_path, warnings):
+    policy = TunedPolicy(host_scored(), str(tmp_path))
+    for count in range(1, 8):
+        assert policy.sample(count).tokens.shape[0] == count
+        assert policy.sample(count, temperature=0.5 + count).tokens.shape[0] == count
+    before = traces()
+    policy.sample(3, seed=5, temperature=0.7)
+    assert traces() == before and not warnings
+
+
+def test_distributions_of_many_shapes_are_no_retracing(warnings):
+    tuner = host_scored()
+    for count in range(1, 8):
+        made = SequenceDistribution(tuner.policy, tuner.start, tuner.task)
+        assert made.step_log_probs(tf.zeros([count, count % 4 + 1], tf.int32)).shape[0] == count
+        assert made.log_prob(made.sample(count, seed=1)).shape == [count]
+    assert not warnings
 
 
 @pytest.mark.parametrize(("write", "window"), [(small_data.melodies, 8), (small_data.molecules, 0)])
