@@ -13,6 +13,7 @@ from typing import Any
 
 from pipelines.inputs import check_inputs
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.progress import working
 
 _META = ("help", "least", "above", "choices", "cosmetic")
 
@@ -112,7 +113,8 @@ def builder(
                 names = ", ".join(sorted(unknown))
                 raise TypeError(f"{function.__name__}() has no setting {names}")
             inputs = [inputs] if isinstance(inputs, str) else list(inputs)
-            return function(inputs, output_dir, settings_class(**given))
+            with working("dataset"):
+                return function(inputs, output_dir, settings_class(**given))
 
         # gin would inspect the wrapped function, which does not have the settings as parameters.
         del build.__wrapped__

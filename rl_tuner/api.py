@@ -14,6 +14,7 @@ from pipelines.melody.build import build_melody_dataset
 from pipelines.melody.build_from_magenta import build_magenta_dataset
 from pipelines.molecule.build import build_molecule_dataset
 from rl_tuner.common.errors import UserError, first_line
+from rl_tuner.common.progress import working
 from rl_tuner.common.run_folder import (
     CHECKPOINTS,
     CONFIG_FILE,
@@ -71,7 +72,8 @@ def load_prior(path: str) -> SequenceNetwork:
     Raises:
         UserError: the prior does not exist or cannot be read.
     """
-    return prior_files.load_prior(path)
+    with working(f"loading {path}"):
+        return prior_files.load_prior(path)
 
 
 def train_prior(
@@ -200,10 +202,11 @@ def tune(
         )
         if temperature:
             settings["temperature"] = _make(FixedTemperature, **temperature)
-        tuner = _make(RLTuner, prior=prior, task=task, seed=seed, **settings)
         corpus = None
-        if corpus_data:
-            corpus = corpus_data.sequences("train")[: job.REFERENCE_SEQUENCES]
+        with working("building the networks"):
+            tuner = _make(RLTuner, prior=prior, task=task, seed=seed, **settings)
+            if corpus_data:
+                corpus = corpus_data.sequences("train")[: job.REFERENCE_SEQUENCES]
         kept = [CHECKPOINTS, TENSORBOARD, HISTORY_FILE, *presentation_of(task).run_files]
 
         def make(resumable: bool) -> list[str]:
@@ -215,7 +218,8 @@ def tune(
         is_made = stage.why_stale() is None
         stage.run(run_dir, make)
     if is_made:
-        loop.restore(tuner, run_dir)
+        with working("restoring the tuned model"):
+            loop.restore(tuner, run_dir)
     return TunedPolicy(tuner, run_dir, corpus_data.directory if corpus_data else None)
 
 

@@ -12,6 +12,7 @@ from absl import flags
 
 from rl_tuner.common import command_line
 from rl_tuner.common.errors import UserError, did_you_mean
+from rl_tuner.common.progress import working
 from rl_tuner.common.quiet import loading
 
 MELODY = "melody"
@@ -65,9 +66,10 @@ def _run(values: flags.FlagValues) -> None:
 
     # Only the encoding of melodies does not depend on the data.
     encoding = MELODY_ENCODING if values.kind == MELODY else None
-    path, network = keras_models.import_keras(
-        values.model, values.output_dir, values.kind, values.dataset_dir, encoding
-    )
+    with working(f"importing {values.model}"):
+        path, network = keras_models.import_keras(
+            values.model, values.output_dir, values.kind, values.dataset_dir, encoding
+        )
     print(
         f"prior       {path}: {values.kind}, {network.num_classes} classes, cells {network.cells}"
     )

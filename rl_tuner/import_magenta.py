@@ -9,6 +9,7 @@ To tune the prior, give rl_tuner.train --gin_param="job.prior = 'priors/note_rnn
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.progress import working
 from rl_tuner.common.quiet import loading
 
 
@@ -52,13 +53,14 @@ def _run(values: flags.FlagValues) -> None:
         from rl_tuner.priors.importing import magenta_networks
     from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 
-    path, network = magenta_networks.import_magenta(
-        values.checkpoint,
-        values.output_dir,
-        MELODY_ENCODING,
-        values.scope,
-        values.swap_special_classes,
-    )
+    with working(f"importing {values.checkpoint}"):
+        path, network = magenta_networks.import_magenta(
+            values.checkpoint,
+            values.output_dir,
+            MELODY_ENCODING,
+            values.scope,
+            values.swap_special_classes,
+        )
     kind = network.metadata["kind"]
     print(f"prior       {path}: {kind}, {network.num_classes} classes, cells {network.cells}")
 

@@ -71,7 +71,7 @@ def error_of(done):
     """The line in which a command says what went wrong; before it there may only be progress."""
     *before, last = done.stderr.splitlines()
     assert last.startswith("error: "), done.stderr
-    progress = re.compile(r"loading TensorFlow$|[\w ]+: [\d,]+/[\d,]+|[\w ]+: .* so far$")
+    progress = re.compile(r"loading TensorFlow$|[\w ]+: [\d,]+/[\d,]+|.*: \d+ s so far$")
     assert all(progress.match(line) for line in before), done.stderr
     return last
 

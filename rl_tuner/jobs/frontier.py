@@ -13,7 +13,7 @@ import gin
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.figures import new_figure, save_figure
 from rl_tuner.common.files import write_text
-from rl_tuner.common.progress import say
+from rl_tuner.common.progress import say, working
 from rl_tuner.common.tables import aligned
 from rl_tuner.core.objectives import Objective
 from rl_tuner.jobs import configuration
@@ -64,7 +64,8 @@ def sweep(
         columns = run_point(gin_files, [*gin_params, *_bindings(name, c)], work_dir, folder)
         rows.append({"objective": name, "c": c, **columns["tuned"]})
         write_frontier(rows, os.path.join(run_dir, FRONTIER_CSV))
-    plot_frontier(rows, os.path.join(run_dir, FRONTIER_PNG))
+    with working("sweep: drawing the frontier"):
+        plot_frontier(rows, os.path.join(run_dir, FRONTIER_PNG))
     return format_frontier(rows)
 
 

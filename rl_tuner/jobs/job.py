@@ -178,8 +178,9 @@ class Job:
 
     def _new_tuner(self, prior_path: str) -> RLTuner:
         task = self.settings.task
-        prior = load_matching_prior(prior_path, task)
-        return configuration.build("RLTuner", prior=prior, task=task, seed=self.settings.seed)
+        with working("building the networks"):
+            prior = load_matching_prior(prior_path, task)
+            return configuration.build("RLTuner", prior=prior, task=task, seed=self.settings.seed)
 
     def _note_run(self, prior_path: str, dataset_dir: str | None) -> None:
         """Write the configuration, a copy of the prior, and the location of the dataset."""
@@ -220,7 +221,8 @@ class Job:
 
         build = stage.run(os.path.join(self._run_dir, CHECKPOINTS), make)
         if not made:
-            loop.restore(tuner, self._run_dir)
+            with working("restoring the tuned model"):
+                loop.restore(tuner, self._run_dir)
         return build
 
     def _evaluate(self, tuner: RLTuner, tune_build: str, data: tuple[str | None, str]) -> str:
@@ -296,9 +298,9 @@ def open_run(run_dir: str) -> tuple[RLTuner, str | None]:
     check_finished(run_dir)
     older_runs.configure(run_dir)
     settings: JobSettings = configuration.build("job")
-    say(devices.device_of_run(**configuration.arguments("device")))
-    prior = load_matching_prior(os.path.join(run_dir, PRIOR_FILE), settings.task)
     with working(f"opening {run_dir}"):
+        say(devices.device_of_run(**configuration.arguments("device")))
+        prior = load_matching_prior(os.path.join(run_dir, PRIOR_FILE), settings.task)
         tuner = configuration.build("RLTuner", prior=prior, task=settings.task, seed=settings.seed)
         loop.restore(tuner, run_dir)
     try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rl_tuner.common.files import write_text
-from rl_tuner.common.progress import say
+from rl_tuner.common.progress import say, working
 from rl_tuner.common.run_folder import PREVIOUS
 
 
@@ -50,7 +50,8 @@ class Stage:
             say(f"{self.name}: reusing {output}")
             return self._read()["build_id"]
         say(f"{self.name}: making {output} ({why})")
-        return self.finish(make(self.begin() if notes_start else False))
+        with working(self.name):
+            return self.finish(make(self.begin() if notes_start else False))
 
     def build_id(self) -> str | None:
         """Return the id of the output; None if the output is missing, incomplete or out of date."""

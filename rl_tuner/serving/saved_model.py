@@ -38,11 +38,13 @@ def export(
             and `overwrite` is not set.
     """
     outputs.check_export(output_dir, overwrite=overwrite)
-    description = describe(tuner, run_dir)
-    served = ServedPolicy(tuner, description)
-    with replacing(os.path.abspath(output_dir)) as temporary:
-        with working(f"export: writing {output_dir}"):
-            tf.saved_model.save(served, temporary, signatures=served.signatures)
+    with (
+        working(f"export: writing {output_dir}"),
+        replacing(os.path.abspath(output_dir)) as temporary,
+    ):
+        description = describe(tuner, run_dir)
+        served = ServedPolicy(tuner, description)
+        tf.saved_model.save(served, temporary, signatures=served.signatures)
         text = json.dumps(description, indent=2) + "\n"
         write_text(os.path.join(temporary, EXTRAS, DESCRIPTION_FILE), text)
         model_card.write_model_card(temporary, tuner, run_dir)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner.common.progress import Progress
+from rl_tuner.common.progress import Progress, working
 from rl_tuner.core.protocols import Start
 from rl_tuner.core.rollout import Rollout
 from rl_tuner.core.sampling import Policy, prior_policy, sample
@@ -131,9 +131,11 @@ def compare(
     presentation = presentation_of(tuner.task)
     columns, sequences = {}, {}
     for name, policy in ((PRIOR, prior_policy(tuner.prior)), (TUNED, tuner.policy)):
-        meter = Meter(policy, tuner.start, tuner.task, min(batch_size, count))
-        measured = meter.measure(count, seed, f"evaluate {name}")
-        columns[name] = measured.metrics | presentation.set_metrics(measured.sequences, corpus)
+        with working(f"evaluate {name}"):
+            meter = Meter(policy, tuner.start, tuner.task, min(batch_size, count))
+            measured = meter.measure(count, seed, f"evaluate {name}")
+            of_set = presentation.set_metrics(measured.sequences, corpus)
+        columns[name] = measured.metrics | of_set
         columns[name]["sequences"] = count
         sequences[name] = measured.sequences
     return columns, sequences

@@ -69,10 +69,13 @@ def tune(
         checkpoint_seconds=checkpoint_seconds,
         listen_every=listen_every,
     )
-    run = _Run(tuner, run_dir, evaluation_sequences, listen_every, collapse or Collapse(), corpus)
+    with working("tune: compiling and measuring the prior"):
+        run = _Run(
+            tuner, run_dir, evaluation_sequences, listen_every, collapse or Collapse(), corpus
+        )
+        if not run.history:
+            run.evaluate(0)
     per_iteration = tuner.collect_size * tuner.task.horizon
-    if not run.history:
-        run.evaluate(0)
     done = int(tuner.environment_steps)
     saved = time.monotonic()
     with Progress(steps, "tune", "steps", initial=done) as progress:
@@ -164,8 +167,7 @@ class _Run:
         self._listen_every, self._collapse = listen_every, collapse
         self._tuned = Meter(tuner.policy, tuner.start, task, sequences)
         prior = Meter(prior_policy(tuner.prior), tuner.start, task, sequences)
-        with working("tune: compiling and measuring the prior"):
-            self._of_prior = prior.measure(sequences, self._evaluation_seed(0))
+        self._of_prior = prior.measure(sequences, self._evaluation_seed(0))
         self._diversity = Diversity(
             self._of_prior.sequences,
             task.num_classes,

@@ -4,6 +4,7 @@ import os
 import gin
 import pytest
 
+from rl_tuner.common import progress
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import replacing, write_text
 from rl_tuner.jobs import configuration, job  # noqa: F401  (gin knows its names by importing it)
@@ -24,6 +25,18 @@ def test_a_finished_stage_is_current_until_something_changes(tmp_path):
     assert stage(tmp_path, inputs={"in": "y"}).why_stale() == "in was made again"
     (tmp_path / "out").unlink()
     assert "out is missing" in stage(tmp_path).why_stale()
+
+
+def test_a_stage_that_takes_long_is_told_of(tmp_path, capsys, monkeypatch):
+    for name in ("_SECONDS_BETWEEN_FIRST_LINES", "_TICK"):
+        monkeypatch.setattr(progress, name, 0.001)
+
+    def make(resumable):
+        while "stage: " not in capsys.readouterr().err:
+            pass
+        return []
+
+    assert stage(tmp_path).run("output", make)
 
 
 def test_unfinished_work_goes_on_only_with_the_same_settings(tmp_path):
