@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -85,13 +86,17 @@ def is_own_code(function: Any) -> bool:
     return is_own_module(str(function.__module__))
 
 
-def source_of(function: Any) -> str:
-    """Return the source of a function or class and, if it is the user's, of what it uses in its module.
+def source_digest(function: Any) -> str:
+    """Return a hash of the source of a function or class and, if it is the user's, of what it uses there.
 
-    Used are the functions, classes and constants that it names, and those that they name in turn;
-    comments do not count. What it imports from elsewhere is not followed. Code without a source is its
-    name.
+    Used are the functions, classes and constants of its module that it names, and those that they name in
+    turn; comments do not count. What it imports from elsewhere is not followed. Code without a source is
+    its name. The hash has 16 hexadecimal digits.
     """
+    return hashlib.sha256(_with_used(function).encode()).hexdigest()[:16]
+
+
+def _with_used(function: Any) -> str:
     source = _source(function)
     if not is_own_code(function):
         return source

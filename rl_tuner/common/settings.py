@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 
-from rl_tuner.common.own_code import is_own_code, source_of
+from rl_tuner.common.own_code import is_own_code, source_digest
 
 T = TypeVar("T")
 # Annotation of a parameter that does not change the output, such as a number of processes.
@@ -38,7 +38,7 @@ def described(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
     """Return a JSON-serialisable description that is equal for objects with equal settings.
 
     An object becomes {"@Class": its public attributes}, with a digest of the source if the class is the
-    user's own; a function becomes its name and a digest of its source, see `source_of`; an array
+    user's own; a function becomes its name and a digest of its source, see `source_digest`; an array
     becomes its digest. Only scalar TensorFlow variables are settings; the others are state and are left
     out.
 
@@ -61,10 +61,10 @@ def described(value: Any, special: Callable[[Any], Any] | None = None) -> Any:
     if isinstance(value, (np.ndarray, np.generic)):
         return digest_of(np.asarray(value))
     if inspect.isroutine(value) or inspect.isclass(value):
-        return {"function": value.__qualname__, "source": digest_of(source_of(value))}
+        return {"function": value.__qualname__, "source": source_digest(value)}
     found = described(_attributes(value), special)
     if is_own_code(type(value)):
-        found["class"] = digest_of(source_of(type(value)))
+        found["class"] = source_digest(type(value))
     return {f"@{type(value).__name__}": found}
 
 

@@ -12,12 +12,11 @@ import gin
 
 from rl_tuner.common import gin_checks, gin_files
 from rl_tuner.common.errors import UserError
-from rl_tuner.common.own_code import import_function, is_own_code, source_of
+from rl_tuner.common.own_code import import_function, is_own_code, source_digest
 from rl_tuner.common.settings import (
     annotated_type,
     cosmetic_names,
     described,
-    digest_of,
 )
 
 _SETTING = re.compile(r"[A-Za-z_]\w*\.\w+ ")
@@ -135,7 +134,7 @@ def settings(selector: str) -> dict[str, Any]:
         if name not in cosmetic
     }
     own = inspect.unwrap(function)
-    return found | {"class": digest_of(source_of(own))} if is_own_code(own) else found
+    return found | {"class": source_digest(own)} if is_own_code(own) else found
 
 
 def _named_function(annotation: Any, value: Any) -> Any:
