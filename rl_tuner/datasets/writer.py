@@ -3,16 +3,13 @@
 import contextlib
 import csv
 import dataclasses
-import fcntl
-import glob
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
+from rl_tuner.common import files
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.progress import warn
 from rl_tuner.datasets import descriptions, tfrecords
@@ -171,7 +168,7 @@ def prepare_output(output_dir: str, *, overwrite: bool) -> str:
     full_path = os.path.realpath(output_dir)
     try:
         os.makedirs(os.path.dirname(full_path), exist_ok=True)
-        _clean(*os.path.split(full_path))
+        files.clean_up(full_path)
         content = os.listdir(full_path) if os.path.isdir(full_path) else []
     except OSError as error:
         raise UserError(f"cannot write {output_dir}: {error.strerror}") from error
@@ -197,63 +194,10 @@ def whole_folder(output_dir: str, *, overwrite: bool) -> Iterator[str]:
         UserError: if output_dir cannot be written or must not be replaced.
     """
     full_path = prepare_output(output_dir, overwrite=overwrite)
-    parent, name = os.path.split(full_path)
-    with contextlib.ExitStack() as stack:
-        try:
-            temporary = tempfile.mkdtemp(prefix=f".{name}.partial-", dir=parent)
-            stack.callback(shutil.rmtree, temporary, ignore_errors=True)
-            lock = os.open(temporary, os.O_RDONLY)
-            stack.callback(os.close, lock)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with files.replacing_folder(full_path) as temporary:
             yield temporary
-            for entry in os.scandir(temporary):
-                _sync(entry.path)
             # Another run may have written output_dir in the meantime.
             prepare_output(output_dir, overwrite=overwrite)
-            _publish(temporary, full_path)
-            _sync(parent)
-        except OSError as error:
-            raise UserError(f"cannot write {output_dir}: {error.strerror}") from error
-
-
-def _publish(temporary: str, full_path: str) -> None:
-    # mkdtemp makes folders that only their owner can access.
-    umask = os.umask(0)
-    os.umask(umask)
-    os.chmod(temporary, 0o777 & ~umask)
-    if not os.path.isdir(full_path):
-        os.rename(temporary, full_path)
-        return
-    parent, name = os.path.split(full_path)
-    replaced = tempfile.mkdtemp(prefix=f".{name}.replaced-", dir=parent)
-    os.rename(full_path, replaced)
-    os.rename(temporary, full_path)
-    shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _clean(parent: str, name: str) -> None:
-    """Remove the temporary folders of killed runs; those of live runs are locked."""
-    pattern = os.path.join(glob.escape(parent), glob.escape(f".{name}"))
-    for leftover in glob.glob(f"{pattern}.partial-*"):
-        descriptor = os.open(leftover, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        finally:
-            os.close(descriptor)
-        shutil.rmtree(leftover, ignore_errors=True)
-    for replaced in glob.glob(f"{pattern}.replaced-*"):
-        output_dir = os.path.join(parent, name)
-        if not os.path.exists(output_dir) and os.listdir(replaced):
-            os.rename(replaced, output_dir)
-        else:
-            shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        raise UserError(f"cannot write {output_dir}: {error.strerror}") from error

@@ -8,7 +8,7 @@ import os
 import tensorflow as tf
 
 from rl_tuner.common import outputs
-from rl_tuner.common.files import replacing, write_text
+from rl_tuner.common.files import replacing_folder, write_text
 from rl_tuner.common.progress import working
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.serving import model_card
@@ -40,7 +40,7 @@ def export(
     outputs.check_export(output_dir, overwrite=overwrite)
     with (
         working(f"export: writing {output_dir}"),
-        replacing(os.path.abspath(output_dir)) as temporary,
+        replacing_folder(output_dir) as temporary,
     ):
         description = describe(tuner, run_dir)
         served = ServedPolicy(tuner, description)

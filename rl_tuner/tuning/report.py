@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rl_tuner.common.figures import save_figure
-from rl_tuner.common.files import replacing, write_text
+from rl_tuner.common.files import replacing_folder, write_text
 from rl_tuner.common.run_folder import METRICS_JSON, METRICS_TEXT, PLOTS, SAMPLES
 from rl_tuner.common.tables import Row, aligned, metric_rows
 from rl_tuner.core.task import Task
@@ -52,8 +52,7 @@ def write_samples(
     """Write `count` samples per model into samples/ and figures into plots/; return the paths."""
     presentation = presentation_of(task)
     folder = os.path.join(run_dir, SAMPLES)
-    with replacing(folder) as temporary:
-        os.makedirs(temporary)
+    with replacing_folder(folder) as temporary:
         names = [
             os.path.basename(path)
             for name, rows in sequences.items()

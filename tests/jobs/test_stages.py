@@ -6,7 +6,6 @@ import pytest
 
 from rl_tuner.common import progress
 from rl_tuner.common.errors import UserError
-from rl_tuner.common.files import replacing, write_text
 from rl_tuner.jobs import configuration, job  # noqa: F401  (gin knows its names by importing it)
 from rl_tuner.jobs.stages import Stage, differences
 
@@ -60,16 +59,6 @@ def test_a_torn_manifest_counts_as_none(tmp_path):
 def test_differences_name_the_path():
     old, new = {"a": {"b": 1, "c": [1, 2]}, "d": 0}, {"a": {"b": 2, "c": (1, 2)}, "e": 0}
     assert differences(old, new) == ["a.b: 1 -> 2", "d: 0 -> None", "e: None -> 0"]
-
-
-def test_a_file_is_whole_or_not_there(tmp_path):
-    path = tmp_path / "sub" / "file.txt"
-    write_text(str(path), "one")
-    with pytest.raises(RuntimeError), replacing(str(path)) as temporary:
-        with open(temporary, "w") as file:
-            file.write("tw")
-        raise RuntimeError
-    assert path.read_text() == "one" and os.listdir(tmp_path / "sub") == ["file.txt"]
 
 
 @pytest.fixture
