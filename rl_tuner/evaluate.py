@@ -6,6 +6,7 @@ python -m rl_tuner.evaluate --run_dir=runs/psi_music --count=100000 --seed=1
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.progress import working
 from rl_tuner.common.quiet import loading
 
 
@@ -37,8 +38,10 @@ def _run(values: flags.FlagValues) -> None:
     with loading():
         from rl_tuner import api
 
-    policy = api.open_run(values.run_dir)
-    print(policy.evaluate(values.count, seed=values.seed, output_dir=values.output_dir))
+    with working("evaluate"):
+        policy = api.open_run(values.run_dir)
+        found = policy.evaluate(values.count, seed=values.seed, output_dir=values.output_dir)
+    print(found)
 
 
 if __name__ == "__main__":

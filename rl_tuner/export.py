@@ -9,6 +9,7 @@ docs/serving.md explains how to use it.
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.progress import working
 from rl_tuner.common.quiet import loading
 
 
@@ -46,8 +47,10 @@ def _run(values: flags.FlagValues) -> None:
     with loading():
         from rl_tuner import api
 
-    policy = api.open_run(values.run_dir)
-    print(policy.export_version(values.output_dir, values.version))
+    with working("export"):
+        policy = api.open_run(values.run_dir)
+        folder = policy.export_version(values.output_dir, values.version)
+    print(folder)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from absl import flags
 
 from rl_tuner.common import command_line
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.progress import working
 from rl_tuner.common.quiet import loading
 
 
@@ -73,17 +74,18 @@ def _run(values: flags.FlagValues) -> None:
     with loading():
         from rl_tuner import api
 
-    policy = api.open_run(values.run_dir)
-    paths = policy.write_samples(
-        values.output_dir,
-        values.count,
-        seed=values.seed,
-        temperature=values.temperature,
-        model=values.model,
-        primer=values.primer,
-        prompt=values.prompt,
-        overwrite=values.overwrite,
-    )
+    with working("generate"):
+        policy = api.open_run(values.run_dir)
+        paths = policy.write_samples(
+            values.output_dir,
+            values.count,
+            seed=values.seed,
+            temperature=values.temperature,
+            model=values.model,
+            primer=values.primer,
+            prompt=values.prompt,
+            overwrite=values.overwrite,
+        )
     print("\n".join(paths))
 
 
