@@ -91,6 +91,11 @@ def stages(output):
     return dict(re.findall(r"^(\w+): (making|reusing) ", output.stderr, re.MULTILINE))
 
 
+def assert_same_file(job, other, name):
+    with open(f"{job.run_dir}/{name}") as new, open(f"{other.run_dir}/{name}") as old:
+        assert new.read() == old.read(), name
+
+
 def test_a_second_run_reuses_everything_and_a_missing_output_is_remade(finished, tmp_path):
     job = copy_of(finished, tmp_path)
     assert set(stages(job.train()).values()) == {"reusing"}
@@ -103,11 +108,7 @@ def test_a_second_run_reuses_everything_and_a_missing_output_is_remade(finished,
         "evaluate": "making",
         "export": "making",
     }
-    with (
-        open(f"{job.run_dir}/metrics.json") as new,
-        open(f"{finished.run_dir}/metrics.json") as old,
-    ):
-        assert json.load(new) == json.load(old)
+    assert_same_file(job, finished, "metrics.json")
     (prior,) = glob.glob(f"{job.work_dir}/priors/*/prior.keras")
     os.remove(prior)
     assert stages(job.train()) == {
@@ -118,11 +119,7 @@ def test_a_second_run_reuses_everything_and_a_missing_output_is_remade(finished,
         "export": "making",
     }
     # Everything depends on one seed: made anew, it is the same.
-    with (
-        open(f"{job.run_dir}/metrics.json") as new,
-        open(f"{finished.run_dir}/metrics.json") as old,
-    ):
-        assert json.load(new) == json.load(old)
+    assert_same_file(job, finished, "metrics.json")
 
 
 def test_a_changed_setting_remakes_what_depends_on_it(finished, tmp_path):
@@ -178,8 +175,7 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(finished, tmp_path):
     for name, value in weights(finished.run_dir).items():
         np.testing.assert_array_equal(weights(job.run_dir)[name], value, err_msg=name)
     for name in ("history.csv", "metrics.json"):
-        with open(f"{job.run_dir}/{name}") as new, open(f"{finished.run_dir}/{name}") as old:
-            assert new.read() == old.read(), name
+        assert_same_file(job, finished, name)
 
 
 @pytest.mark.parametrize(
