@@ -189,8 +189,11 @@ def test_a_killed_run_ends_as_if_it_had_never_stopped(finished, tmp_path):
         (["--gin_param=RLTuner.learning_rate='x'"], "RLTuner.learning_rate must be a number"),
         (["--gin_param=MelodyTask.horizon=2.5"], "MelodyTask.horizon must be a whole number"),
         (["--gin_param=Psi.calibrated=1"], "Psi.calibrated must be True or False"),
-        (["--gin_param=FixedTemperature.c=-1"], "c must be positive"),
-        (["--gin_param=job.evaluation_batch=0"], "evaluation_batch must be at least 1"),
+        (["--gin_param=FixedTemperature.c=-1"], "FixedTemperature.c must be a number above 0"),
+        (
+            ["--gin_param=job.evaluation_batch=0"],
+            "evaluation_batch must be a whole number of at least 1",
+        ),
         (["--gin_param=RLTuner.seed=3"], "seed"),
         (["--gin_param=device.placement='gpu:7'"], "device.placement"),
         (["--gin_param=device.precision='double'"], "device.precision"),

@@ -82,7 +82,7 @@ def test_generate_goes_on_from_a_prompt(job, tmp_path):
     wrong = command(
         "rl_tuner.generate",
         f"--run_dir={folder}/run",
-        f"--output_dir={tmp_path}",
+        f"--output_dir={tmp_path}/wrong",
         "--prompt=[Xe]",
         check=False,
     )

@@ -501,7 +501,7 @@ def test_versions_are_counted_up_and_never_replaced(tmp_path, monkeypatch):
 
 def test_an_export_is_whole_or_not_there(tmp_path, monkeypatch):
     def fail(*arguments, **kwargs):
-        os.makedirs(arguments[1])
+        os.makedirs(arguments[1], exist_ok=True)
         raise OSError("no space left")
 
     monkeypatch.setattr(tf.saved_model, "save", fail)
