@@ -46,6 +46,8 @@ setup(
         "note-seq>=0.0.5,<0.1",
         "numpy>=2.0",
         "rdkit>=2025.3",
+        # The multipliers of targets: non-negative least squares.
+        "scipy>=1.12,<2",
         "tensorboard>=2.20,<2.22",
         "tensorflow>=2.20,<2.22",
         "tensorflow-probability[tf]>=0.25,<0.26",
