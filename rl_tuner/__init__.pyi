@@ -9,8 +9,12 @@ from .api import train_prior as train_prior
 from .api import tune as tune
 from .common.errors import UserError as UserError
 from .common.tables import Row as Row
+from .core.controller import DualController as DualController
 from .core.exploration import Boltzmann as Boltzmann
 from .core.exploration import EpsilonGreedy as EpsilonGreedy
+from .core.features import Feature as Feature
+from .core.features import per_sequence as per_sequence
+from .core.features import per_step as per_step
 from .core.losses import OneStep as OneStep
 from .core.losses import Paths as Paths
 from .core.losses import WholeSequences as WholeSequences
@@ -39,10 +43,12 @@ from .results import Evaluation as Evaluation
 from .results import Samples as Samples
 from .results import Scores as Scores
 from .tasks.melody.reward import MusicTheoryReward as MusicTheoryReward
+from .tasks.melody.targets import MusicTargets as MusicTargets
 from .tasks.melody.task import MelodyTask as MelodyTask
 from .tasks.molecule.reward import ComponentReward as ComponentReward
 from .tasks.molecule.reward import FunctionReward as FunctionReward
 from .tasks.molecule.reward import PaperReward as PaperReward
+from .tasks.molecule.targets import ComponentTargets as ComponentTargets
 from .tasks.molecule.task import MoleculeTask as MoleculeTask
 from .tasks.presentation import CardNotes as CardNotes
 from .tasks.presentation import GraphCodec as GraphCodec

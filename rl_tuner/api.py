@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gin
@@ -27,8 +27,11 @@ from rl_tuner.common.run_folder import (
     TUNE_MANIFEST,
 )
 from rl_tuner.common.settings import described, digest_of, digest_of_settings
+from rl_tuner.core.features import Pair
+from rl_tuner.core.losses import Paths
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import Objective, Psi
+from rl_tuner.core.protocols import Targets
 from rl_tuner.core.task import Task
 from rl_tuner.core.temperature import FixedTemperature
 from rl_tuner.core.tuner import RLTuner
@@ -135,6 +138,7 @@ def tune(
     *,
     recipe: str | None = None,
     objective: Objective | None = None,
+    targets: Targets | Mapping[str, Pair] | None = None,
     c: float | None = None,
     steps: int | None = None,
     seed: int = 0,
@@ -154,8 +158,10 @@ def tune(
         recipe: a gin file, such as "psi_music", whose bindings of `RLTuner`, `tune` and the objects they
             refer to are the defaults; None takes the defaults of `RLTuner` and of the loop.
         objective: Psi, Q, G or RewardOnly; None is the recipe's, or Psi.
-        c: the temperature: the reward is r_T / c. None is the recipe's, or 0.5; for a temperature that
-            adapts, give temperature=AdaptiveTemperature(...) instead.
+        targets: bounds on the task's features, such as {"motif": (0.757, None)}, which the policy meets
+            with the least departure from the prior; see docs/targets.md. None is the recipe's, or none.
+        c: the temperature: the reward is r_T / c. None is the recipe's, or 0.5, or with targets no reward
+            beside them; for a temperature that adapts, give temperature=AdaptiveTemperature(...) instead.
         steps: tokens generated in training; None is the recipe's, or 3,000,000.
         seed: the one seed that determines every random choice.
         data: the training data, to measure novelty and the share of known n-grams.
@@ -183,10 +189,14 @@ def tune(
     if steps is not None or not recipe:
         loop_settings["steps"] = 3_000_000 if steps is None else steps
     loop.check_numbers(**loop_settings)
+    if targets is not None:
+        settings["targets"] = targets
+        if not recipe:
+            settings = {"gamma": 1.0} | settings
     if objective is not None or not recipe:
-        settings["objective"] = objective or Psi()
+        settings["objective"] = objective or (Psi() if targets is None else Psi(loss=Paths()))
     temperature: dict[str, float] = {}
-    if "temperature" not in settings and (c is not None or not recipe):
+    if "temperature" not in settings and (c is not None or not (recipe or targets)):
         temperature["c"] = 0.5 if c is None else c
     asked: dict[str, Any] = {"tuner": settings | temperature, "tune": loop_settings, "task": task}
     with _recipe(recipe):

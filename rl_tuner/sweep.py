@@ -1,7 +1,7 @@
 """Tunes once for each temperature c and objective, to measure the frontier of task reward against KL.
 
-python -m rl_tuner.sweep --gin_file=gin/psi_music.gin --c=0.1,0.25,0.5,1,2,4
-python -m rl_tuner.sweep --gin_file=gin/psi_music.gin --c=0.25,0.5,1 --objectives=Psi,Q,G
+python -m rl_tuner.sweep --gin_file=gin/paper_psi_music.gin --c=0.1,0.25,0.5,1,2,4
+python -m rl_tuner.sweep --gin_file=gin/paper_psi_music.gin --c=0.25,0.5,1 --objectives=Psi,Q,G
 
 Every point is a separate run in run_dir/OBJECTIVE_cC, which the other commands can read; finished points
 are reused. The frontier is written to frontier.csv and frontier.png.

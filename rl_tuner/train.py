@@ -1,17 +1,24 @@
 """Runs a whole job: dataset and prior if they are missing, tuning, evaluation, samples, export.
 
 python -m rl_tuner.train --gin_file=gin/psi_music.gin
-python -m rl_tuner.train --gin_file=gin/psi_music.gin --gin_param="FixedTemperature.c = 1" \
-    --run_dir=runs/psi_c1
+python -m rl_tuner.train --gin_file=gin/psi_music.gin --gin_param="MusicTargets.motif = (0.9, None)" \
+    --run_dir=runs/more_motifs
 
 A stage is skipped if its output exists and was made with the same settings; an interrupted stage resumes
 from its last checkpoint. To watch the run: tensorboard --logdir=runs
+Exit code 3 means that the run is complete, but the tuned policy has collapsed.
 """
+
+import sys
 
 from absl import flags
 
 from rl_tuner.common import command_line
+from rl_tuner.common.progress import say
 from rl_tuner.common.quiet import loading
+
+# Exit code of a run whose final policy has collapsed; its files are complete.
+COLLAPSED_EXIT = 3
 
 
 def main() -> None:
@@ -42,7 +49,12 @@ def _run(values: flags.FlagValues) -> None:
     configuration.configure(values.gin_file, values.gin_param)
     run_dir = values.run_dir or command_line.default_run_dir(values)
     table = job.Job(values.work_dir, run_dir).run()
-    print(f"\n{table}\n{_paths(run_dir)}")
+    print(f"\n{table}\n{_paths(run_dir)}", flush=True)
+    shortcomings = job.shortcomings(run_dir)
+    for line in shortcomings:
+        say(f"warning: {line}")
+    if any(line.startswith(job.COLLAPSED) for line in shortcomings):
+        sys.exit(COLLAPSED_EXIT)
 
 
 def _paths(run_dir: str) -> str:

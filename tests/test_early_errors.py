@@ -86,7 +86,16 @@ OWN = "import my_reward\ninclude 'psi_molecules'\nMoleculeTask.reward = @Functio
         ),
         ("psi_music", "pretrain.max_epochs = 0", "must be a whole number of at least 1, not 0"),
         ("psi_music", "tune.steps = -5", "tune.steps must be a whole number of at least 1, not -5"),
-        ("psi_music", "FixedTemperature.c = -1", "FixedTemperature.c must be a number above 0"),
+        (
+            "paper_psi_music",
+            "FixedTemperature.c = -1",
+            "FixedTemperature.c must be a number above 0",
+        ),
+        (
+            "psi_music",
+            "DualController.max_kl = 0",
+            "DualController.max_kl must be a number above 0",
+        ),
         ("psi_music", "import my_rewrd", "there is no module 'my_rewrd'; did you mean my_reward?"),
         ("own.gin", "FunctionReward.function = 'my_reward.scor'", "did you mean score?"),
         (
@@ -115,7 +124,7 @@ def test_a_setting_of_a_job(runs, gin, param, message):
     ],
 )
 def test_a_point_of_a_sweep(flags, message):
-    assert message in early_error("rl_tuner.sweep", "psi_music", *flags.split())
+    assert message in early_error("rl_tuner.sweep", "paper_psi_music", *flags.split())
 
 
 @pytest.mark.parametrize(

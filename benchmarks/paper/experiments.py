@@ -110,11 +110,13 @@ def run_model(
 def summarise(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:
     """Return the mean, standard deviation and values over seeds of each metric.
 
-    Undefined values are left out; the deviation of a single value is None.
+    Undefined values and what is not a number are left out; the deviation of a single value is None.
     """
     summary = {}
     for metric in rows[0]:
-        values = [row[metric] for row in rows if row[metric] is not None]
+        values = [row[metric] for row in rows if isinstance(row.get(metric), (int, float))]
+        if not values and any(row.get(metric) is not None for row in rows):
+            continue
         summary[metric] = {
             "mean": statistics.fmean(values) if values else None,
             "std": statistics.stdev(values) if len(values) > 1 else None,

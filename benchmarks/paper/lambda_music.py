@@ -62,7 +62,7 @@ def _run(values: flags.FlagValues) -> None:
             ]
             folder = os.path.join(values.work_dir, "lambda_music", f"gamma{gamma}_lambda{lambda_}")
             runs[gamma, lambda_] = run_model(
-                "gin/psi_music.gin", params, values.seed, values.work_dir, folder
+                "gin/paper_psi_music.gin", params, values.seed, values.work_dir, folder
             )
     print("\n".join(write_results(runs, [values.seed], values.output_dir)))
 

@@ -2,11 +2,11 @@
 
 python -m benchmarks.paper.table1
 python -m benchmarks.paper.table1 --data=data/nottingham
-python -m benchmarks.paper.table1 --models="Psi best=gin/psi_music_best.gin" --name=best
+python -m benchmarks.paper.table1 --models=Targets=gin/psi_music.gin --seeds=0,1,2,3,4 --name=targets
 python -m benchmarks.paper.table1 --steps=20000 --melodies=1000 --seeds=0 --output_dir=/tmp/table1
 
-Tunes one prior with Q, Psi, G and only the reward, once per seed, and writes table1.md, table1.json and
-figure2.png. Finished models are reused, so rerunning an interrupted command resumes it.
+Tunes one prior with Q, Psi, G, only the reward, and to targets, once per seed, and writes table1.md,
+table1.json and figure2.png. Finished models are reused, so rerunning an interrupted command resumes it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ from rl_tuner.common import command_line
 from rl_tuner.common.errors import UserError
 
 MODELS = {
-    "Q": "gin/q_music.gin",
-    "Psi": "gin/psi_music.gin",
-    "G": "gin/g_music.gin",
-    "Reward only": "gin/reward_only_music.gin",
+    "Q": "gin/paper_q_music.gin",
+    "Psi": "gin/paper_psi_music.gin",
+    "G": "gin/paper_g_music.gin",
+    "Reward only": "gin/paper_reward_only_music.gin",
+    "Targets": "gin/psi_music.gin",
 }
 PRIOR = "Prior"
 # Rows in addition to the paper's: metric, label and number format.
@@ -47,6 +48,8 @@ COMMON_ROWS = (
     ("kl", "Exact KL from the prior, nats per step", "mean"),
     ("entropy", "Entropy, nats per step", "mean"),
     ("distinct", "Distinct melodies", "share"),
+    ("commonest_opening_5", "Commonest opening of 5 notes", "share"),
+    ("first_bar_entropy", "Entropy of the first bar, nats", "mean"),
     ("novelty", "Melodies not found in the corpus", "share"),
 )
 PANELS = (
@@ -121,6 +124,7 @@ def write_results(
 ) -> list[str]:
     """Write table, numbers and figure; return their paths."""
     from rl_tuner.common.files import write_text
+    from rl_tuner.tuning.asked import shortfalls
 
     first = next(iter(runs.values()))
     columns = {PRIOR: [run["metrics"]["prior"] for run in first]}
@@ -130,15 +134,25 @@ def write_results(
         model: history_bands([run["history"] for run in rows]) for model, rows in runs.items()
     }
     facts = provenance("table1", first[0], seeds)
+    missed = {
+        model: [sorted(shortfalls(row.get("targets", {}))) for row in rows]
+        for model, rows in columns.items()
+        if any("targets" in row for row in rows)
+    }
     table, numbers, figure = (
         os.path.join(output_dir, name)
         for name in (f"table1{suffix}.md", f"table1{suffix}.json", f"figure2{suffix}.png")
     )
     plot_figure2(curves, figure)
     settings = {model: rows[0]["settings"] for model, rows in runs.items()}
-    content = facts | {"models": summary, "history": curves, "settings": settings}
+    content = facts | {
+        "models": summary,
+        "targets_missed": missed,
+        "history": curves,
+        "settings": settings,
+    }
     write_text(numbers, json.dumps(content, indent=1) + "\n")
-    write_text(table, format_markdown(summary, facts, os.path.basename(figure)))
+    write_text(table, format_markdown(summary, facts, os.path.basename(figure), missed))
     return [table, numbers, figure]
 
 
@@ -181,9 +195,19 @@ def plot_figure2(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: str) -
 
 
 def format_markdown(
-    summary: Mapping[str, Mapping[str, Mapping[str, Any]]], facts: Mapping[str, Any], figure: str
+    summary: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    facts: Mapping[str, Any],
+    figure: str,
+    missed: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> str:
-    """Return a report with Table 1 and the paper's columns, the figure and the provenance."""
+    """Return a report with Table 1 and the paper's columns, the figure and the provenance.
+
+    Args:
+        summary: model -> metric -> mean, deviation and values over seeds.
+        facts: result of `provenance`.
+        figure: name of the figure's file.
+        missed: model -> for every seed, the targets that it missed, in words.
+    """
     from rl_tuner.tasks.melody.metrics import PAPER_TABLE1, TABLE1_ROWS
 
     seeds = facts["seeds"]
@@ -197,12 +221,23 @@ def format_markdown(
             "",
             *markdown_table((*TABLE1_ROWS, *COMMON_ROWS), summary, PAPER_TABLE1),
             "",
+            *_missed_lines(seeds, missed or {}),
             f"![Figure 2]({figure})",
             "",
             *footer(facts),
             "",
         ]
     )
+
+
+def _missed_lines(seeds: Sequence[int], missed: Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
+    lines = []
+    for model, rows in missed.items():
+        met = sum(not row for row in rows)
+        lines += [f"{model}: every target was met with {met} of {len(rows)} seeds.", ""]
+        lines += [f"- seed {seed}: {'; '.join(row)}" for seed, row in zip(seeds, rows) if row]
+        lines += [""] if met < len(rows) else []
+    return lines
 
 
 if __name__ == "__main__":

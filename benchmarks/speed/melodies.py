@@ -12,7 +12,7 @@ from benchmarks.speed.measuring import Row, rate_of, timed
 MELODIES = 100_000
 _HORIZON = 32
 _BATCHES = (1, 32, 256, 2048)
-_GIN = "gin/psi_music.gin"
+_GIN = "gin/paper_psi_music.gin"
 
 
 def music_tuner(*bindings: str) -> Any:

@@ -65,6 +65,8 @@ def mistyped(annotation: str, value: Any) -> str | None:
         elements = value if isinstance(value, (list, tuple)) else [None]
         whole = annotation == "tuple" or all(mistyped("int", each) is None for each in elements)
         return None if isinstance(value, (list, tuple)) and whole else _LISTS[annotation]
+    if annotation == "Pair":
+        return None if value is None or _is_pair(value) else "a pair (low, high), None for no bound"
     kinds = annotation.split(" | ")
     objects = [kind for kind in kinds if kind not in _TYPES]
     if any(kind in _ANYTHING or not _OBJECT.match(kind) for kind in objects):
@@ -75,6 +77,14 @@ def mistyped(annotation: str, value: Any) -> str | None:
         return None
     texts = [_TYPES[kind][1] for kind in kinds if kind in _TYPES]
     return " or ".join([*(["an object, written @NAME()"] if objects else []), *texts])
+
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and all(each is None or _is_one(each, (int, float), "") for each in value)
+    )
 
 
 def _is_one(value: Any, kinds: tuple[type, ...], meaning: str) -> bool:

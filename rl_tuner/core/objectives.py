@@ -33,11 +33,13 @@ class Objective(abc.ABC):
         loss: the loss: `OneStep` (the paper's), `Paths` or `WholeSequences`.
         needs_prior: whether `value` and `policy_logits` use the prior, which must then be evaluated
             along the replayed sequence.
+        hard: whether the value of a state is a maximum, not the soft maximum of KL-control.
     """
 
     calibrated: bool = True
     loss: Loss = OneStep()
     needs_prior = False
+    hard = False
 
     def check(self, gamma: float, start: Start) -> None:
         """Reject settings under which the objective is not consistent, see `Loss.check`."""
@@ -142,6 +144,8 @@ class Q(Objective):
     r = log p(a|s) + r_T / c, V(s') = max over a' of f'(s', a'), policy softmax f(s, .). It keeps its
     one-step target: a hard maximum is not consistent along paths that other policies chose.
     """
+
+    hard = True
 
     def __post_init__(self) -> None:
         """Reject a loss that chains values along paths."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import tensorflow as tf
 
+from rl_tuner.core.features import Pair
 from rl_tuner.core.replay import ReplayBatch
 
 
@@ -57,6 +59,14 @@ class Temperature(Protocol):
         ...
 
 
+class Targets(Protocol):
+    """What is asked of the features of a task."""
+
+    def asked(self) -> Mapping[str, Pair]:
+        """Return feature name -> (low, high), in the unit of the feature; None for no bound."""
+        ...
+
+
 class Replay(Protocol):
     """Memory of sequences to learn from.
 
@@ -68,8 +78,8 @@ class Replay(Protocol):
     capacity: int
     added: tf.Variable
 
-    def build(self, prefix_length: int, horizon: int) -> None:
-        """Allocate the memory."""
+    def build(self, prefix_length: int, horizon: int, bounds: int = 0) -> None:
+        """Allocate the memory, with `handles` for this number of bounds."""
         ...
 
     def add(self, batch: ReplayBatch) -> tf.Tensor:

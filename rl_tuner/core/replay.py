@@ -20,6 +20,8 @@ class ReplayBatch(NamedTuple):
         mask: float32 [B, T], 1 on the steps of the sequence.
         task_reward: float32 [B, T], r_T(s_t, a_t).
         log_prior: float32 [B, T], log p(a_t | s_t) in nats.
+        handles: float32 [B, T, K], what the multiplier of each of K bounds rewards; None without targets.
+            Kept instead of their weighted sum, because the multipliers change.
     """
 
     prefix: tf.Tensor
@@ -27,12 +29,14 @@ class ReplayBatch(NamedTuple):
     mask: tf.Tensor
     task_reward: tf.Tensor
     log_prior: tf.Tensor
+    handles: tf.Tensor | None = None
 
 
 def trimmed(batch: ReplayBatch) -> ReplayBatch:
     """Return the sequences without the columns that are padding in all of them."""
     longest = tf.cast(tf.reduce_max(tf.reduce_sum(batch.mask, axis=1)), tf.int32)
-    return ReplayBatch(batch.prefix, *(column[:, :longest] for column in batch[1:]))
+    columns = (None if column is None else column[:, :longest] for column in batch[1:])
+    return ReplayBatch(batch.prefix, *columns)
 
 
 @gin.configurable(module="rl_tuner")
@@ -51,23 +55,24 @@ class UniformReplay(tf.Module):
         check(RANGES, "UniformReplay", capacity=capacity)
         self.capacity = capacity
 
-    def build(self, prefix_length: int, horizon: int) -> None:
+    def build(self, prefix_length: int, horizon: int, bounds: int = 0) -> None:
         """Allocate the memory.
 
         Args:
             prefix_length: P.
             horizon: T.
+            bounds: K, number of bounds of targets; with 0, no handles are kept.
 
         Raises:
             ValueError: a length is not positive.
         """
         if min(prefix_length, horizon) < 1:
             raise ValueError(f"a replay needs positive lengths, not {prefix_length=}, {horizon=}")
-        shapes = ReplayBatch(prefix_length, horizon, horizon, horizon, horizon)
-        dtypes = ReplayBatch(tf.int32, tf.int32, tf.float32, tf.float32, tf.float32)
+        shapes = [[prefix_length], *[[horizon]] * 4, *([[horizon, bounds]] if bounds else [])]
+        dtypes = [tf.int32, tf.int32, *[tf.float32] * 4]
         self.columns = [
-            tf.Variable(tf.zeros([self.capacity, width], dtype), trainable=False, name=name)
-            for name, width, dtype in zip(ReplayBatch._fields, shapes, dtypes)
+            tf.Variable(tf.zeros([self.capacity, *shape], dtype), trainable=False, name=name)
+            for name, shape, dtype in zip(ReplayBatch._fields, shapes, dtypes)
         ]
         self.added = tf.Variable(0, dtype=tf.int64, trainable=False, name="added")
 
@@ -148,9 +153,9 @@ class PrioritisedReplay(UniformReplay):
         self.alpha, self.beta = alpha, beta
         self.anneal_updates, self.epsilon = anneal_updates, epsilon
 
-    def build(self, prefix_length: int, horizon: int) -> None:
+    def build(self, prefix_length: int, horizon: int, bounds: int = 0) -> None:
         """Allocate the memory; see `UniformReplay.build`."""
-        super().build(prefix_length, horizon)
+        super().build(prefix_length, horizon, bounds)
         self.priorities = tf.Variable(tf.zeros([self.capacity]), trainable=False, name="priorities")
         self.largest = tf.Variable(1.0, trainable=False, name="largest_priority")
         self.draws = tf.Variable(0, dtype=tf.int64, trainable=False, name="draws")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from rl_tuner.core.features import Feature, per_sequence
 
 
 class Task(abc.ABC):
@@ -40,6 +43,24 @@ class Task(abc.ABC):
         Returns:
             Part name -> float32 [B, T] reward of each step; r_T is their sum.
         """
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the features that targets can bound; by default those of the reward's parts."""
+        return self.part_names
+
+    def features(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, Feature]:
+        """Return the features of finished sequences; by default each part of the reward per sequence.
+
+        Args:
+            tokens: int32 [B, T] sequences.
+            mask: float32 [B, T], 1 on the steps of a sequence.
+
+        Returns:
+            Feature name -> `Feature`, for each of `feature_names`.
+        """
+        parts = self.reward_parts(tokens, mask)
+        return {name: per_sequence(part, mask) for name, part in parts.items()}
 
     def adopt(self, metadata: dict[str, Any]) -> None:
         """Adopt the `encoding` and `provenance` of a prior's data, see `save_prior`.
@@ -92,12 +113,15 @@ class Scored(NamedTuple):
         sums: sums and counts as in `Task.metric_sums`.
         metrics: scalars for TensorBoard.
         details: further results for the task's own journal.
+        features: feature name -> its numerator and denominator, float32 [B, T]; empty for those of
+            `Task.features` by default.
     """
 
     parts: dict[str, np.ndarray]
     sums: dict[str, float]
     metrics: dict[str, float]
     details: Any = None
+    features: Mapping[str, Feature] = {}
 
 
 class HostTask(Task):
@@ -123,6 +147,21 @@ class HostTask(Task):
         """Return the task reward; works only outside a graph."""
         scored = self.result(self.submit(np.asarray(tokens), np.asarray(mask)))
         return {name: tf.constant(part) for name, part in scored.parts.items()}
+
+    def features(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, Feature]:
+        """Return the features; works only outside a graph."""
+        return self.scored_features(
+            self.result(self.submit(np.asarray(tokens), np.asarray(mask))), mask
+        )
+
+    def scored_features(self, scored: Scored, mask: tf.Tensor) -> dict[str, Feature]:
+        """Return the features of a scored batch; by default each part of the reward per sequence."""
+        if scored.features:
+            return {
+                name: Feature(*(tf.constant(values) for values in feature if values is not None))
+                for name, feature in scored.features.items()
+            }
+        return {name: per_sequence(tf.constant(part), mask) for name, part in scored.parts.items()}
 
     def metric_sums(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the task's sums; works only outside a graph."""

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
+import math
+from collections.abc import Callable, Mapping
 
 import gin
 import keras
 import tensorflow as tf
 
 from rl_tuner.common.own_code import is_own_code
-from rl_tuner.common.ranges import check
 from rl_tuner.core import starts
+from rl_tuner.core.checks import asked_of, check_features, check_settings
+from rl_tuner.core.controller import DualController
 from rl_tuner.core.exploration import Boltzmann
+from rl_tuner.core.features import LOG_PRIOR, Feature, Pair, bounds_of, per_step
 from rl_tuner.core.losses import masked_mean
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.objectives import Objective
-from rl_tuner.core.protocols import Exploration, Replay, Start, Temperature
-from rl_tuner.core.ranges import RANGES
+from rl_tuner.core.protocols import Exploration, Replay, Start, Targets, Temperature
 from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
 from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
 from rl_tuner.core.sampling import Policy
@@ -40,63 +40,6 @@ def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor
         slow.assign((1.0 - eta) * slow + eta * fast)
 
 
-def check_settings(
-    *,
-    objective: Objective,
-    exploration: Exploration | None,
-    start: Start | None,
-    temperature: Temperature | None,
-    replay: Replay | None,
-    **numbers: Any,
-) -> None:
-    """Check what can be known of an `RLTuner`'s settings before there is a prior.
-
-    Args:
-        objective: see `RLTuner`, as for the other objects.
-        exploration: None is the default.
-        start: None is the default.
-        temperature: None is the default.
-        replay: None is the default.
-        **numbers: gamma, collect_size and the other settings with a range.
-
-    Raises:
-        ValueError: a setting is out of range, or the objective does not fit the others.
-    """
-    # An object is known by a method; the protocols also name what it has only when it is built.
-    objects = {
-        "exploration": (exploration, "probabilities", "Boltzmann"),
-        "start": (start, "prefix", "StartToken"),
-        "temperature": (temperature, "update", "FixedTemperature"),
-        "replay": (replay, "sample", "UniformReplay"),
-    }
-    if not isinstance(objective, Objective):
-        raise ValueError(
-            f"RLTuner.objective must be an object such as Psi(), not {_shown(objective)}"
-        )
-    for name, (value, method, example) in objects.items():
-        if value is not None and (inspect.isclass(value) or not hasattr(value, method)):
-            raise ValueError(
-                f"RLTuner.{name} must be an object such as {example}(), not {_shown(value)}"
-            )
-    check(RANGES, "RLTuner", **numbers)
-    capacity = (replay or UniformReplay()).capacity
-    if numbers["collect_size"] > capacity:
-        raise ValueError(
-            f"RLTuner.collect_size must be at most the capacity of the replay, {capacity}, not "
-            f"{numbers['collect_size']}"
-        )
-    objective.check(numbers["gamma"], start or starts.StartToken())
-
-
-def _shown(value: object) -> str:
-    """Return a value as its author wrote it, without a memory address."""
-    if inspect.isclass(value):
-        return f"the class {value.__name__}; write {value.__name__}()"
-    if inspect.isroutine(value):
-        return f"the function {value.__name__}; write {value.__name__}()"
-    return f"{type(value).__name__}()" if " at 0x" in repr(value) else repr(value)
-
-
 @gin.configurable(module="rl_tuner", denylist=["prior", "task", "seed"])
 class RLTuner(keras.Model):
     """KL-control fine-tuning of a prior against a task reward.
@@ -110,8 +53,11 @@ class RLTuner(keras.Model):
         objective: Q, Psi, G or RewardOnly.
         exploration: choice of actions while collecting; None is `Boltzmann()`.
         start: start of the sequences; None is `StartToken()`.
-        temperature: the temperature c; None is `FixedTemperature()`.
+        temperature: the temperature c; None is `FixedTemperature()`, or with targets no task reward.
         replay: memory of sequences to learn from; None is `UniformReplay()`.
+        targets: bounds on the task's features, feature name -> (low, high), which the policy meets with
+            the least departure from the prior; None learns from the task reward alone.
+        controller: the controller of the targets; None is `DualController()`.
         gamma: discount.
         eta: target update rate.
         collect_size: sequences sampled per iteration.
@@ -138,6 +84,8 @@ class RLTuner(keras.Model):
         start: Start | None = None,
         temperature: Temperature | None = None,
         replay: Replay | None = None,
+        targets: Targets | Mapping[str, Pair] | None = None,
+        controller: DualController | None = None,
         gamma: float = 0.5,
         eta: float = 0.01,
         collect_size: int = 32,
@@ -162,6 +110,7 @@ class RLTuner(keras.Model):
             start=start,
             temperature=temperature,
             replay=replay,
+            targets=targets,
             gamma=gamma,
             eta=eta,
             collect_size=collect_size,
@@ -183,6 +132,8 @@ class RLTuner(keras.Model):
         self.objective = objective
         self.exploration = exploration or Boltzmann()
         self.temperature = temperature or FixedTemperature()
+        self.bounds = bounds_of(asked_of(targets)) if targets is not None else ()
+        self.rewarded = temperature is not None or not self.bounds
         self.gamma, self.eta, self.huber = gamma, eta, huber
         self.collect_size, self.learn_size, self.updates = collect_size, learn_size, updates
         self.clip_norm, self.l2 = clip_norm, l2
@@ -194,11 +145,30 @@ class RLTuner(keras.Model):
         self.optimizer = keras.optimizers.Adam(stepwise(learning_rate, decay_rate, decay_steps))
         self.optimizer.build(self.online.trainable_variables)
         prefix_length = int(self.start.prefix(1, prior.start_token, tf.constant([0, 0])).shape[1])
-        self.replay.build(prefix_length, task.horizon)
+        bounds = [len(self.bounds)] if self.bounds else []
+        self.replay.build(prefix_length, task.horizon, *bounds)
+        self.controller = controller or DualController() if self.bounds else None
+        if self.controller:
+            check_features(task, [bound.feature for bound in self.bounds])
+            self.controller.build(self.bounds, collect_size)
+            self.kept = objective.initial_network(prior)
+            self.kept.trainable = False
+            self.kept_score = tf.Variable(-math.inf, trainable=False, name="kept_score")
+            self.kept_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="kept_step")
         self.seed = seed
         self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False, name="iteration")
         self.environment_steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
         self.built = True
+
+    def keep(self, score: float, step: int) -> None:
+        """Keep a copy of the online network, with how well it meets the targets and when."""
+        soft_update(self.kept, self.online, 1.0)
+        self.kept_score.assign(score)
+        self.kept_step.assign(step)
+
+    def take_kept(self) -> None:
+        """Make the network that was kept the online network."""
+        soft_update(self.online, self.kept, 1.0)
 
     @property
     def policy(self) -> Policy:
@@ -220,9 +190,7 @@ class RLTuner(keras.Model):
             self.collect_size, self.prior.start_token, self._seed("prefix", self.iteration)
         )
         return rollout(
-            self.online,
-            self.prior,
-            self.objective.policy_logits,
+            *self.policy,
             lambda log_policy: self.exploration.probabilities(log_policy, self.environment_steps),
             prefix,
             self.task.horizon,
@@ -231,21 +199,33 @@ class RLTuner(keras.Model):
         )
 
     @tf.function(autograph=False)
-    def store(self, episode: Rollout, parts: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Add sampled sequences and their reward to the replay.
+    def store(
+        self,
+        episode: Rollout,
+        parts: dict[str, tf.Tensor],
+        features: dict[str, Feature] | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Add sampled sequences, their reward and the handles of the targets to the replay.
 
         Args:
             episode: sequences sampled by `act`.
             parts: part name -> float32 [B, T], parts of their task reward.
+            features: the features that are bounded; None without targets.
 
         Returns:
             Scalar metrics of the rollout.
         """
         # The order of tf.add_n depends on free memory, so it would not give the same bits every time.
         task_reward = tf.reduce_sum(tf.stack(list(parts.values())), axis=0) * episode.mask
+        handles = self._observe(episode, task_reward, features or {})
         self.replay.add(
             ReplayBatch(
-                episode.prefix, episode.tokens, episode.mask, task_reward, episode.log_prior
+                episode.prefix,
+                episode.tokens,
+                episode.mask,
+                task_reward,
+                episode.log_prior,
+                handles,
             )
         )
         epsilon = self.exploration.epsilon(self.environment_steps)
@@ -261,7 +241,25 @@ class RLTuner(keras.Model):
             "collect/epsilon": epsilon,
             **{f"collect/{name}": value for name, value in self.temperature.metrics().items()},
             **{f"reward/{name}": tf.reduce_mean(value) for name, value in per_sequence.items()},
+            **(self.controller.metrics() if self.controller else {}),
         }
+
+    def _observe(
+        self, episode: Rollout, task_reward: tf.Tensor, features: dict[str, Feature]
+    ) -> tf.Tensor | None:
+        """Let the controller see how the bounds stand; return their handles, [B, T, K]."""
+        if not self.controller:
+            return None
+        features = features | {LOG_PRIOR: per_step(episode.log_prior, episode.mask)}
+        scale = 1.0 / self.temperature.c if self.rewarded else 0.0
+        return self.controller.observe(episode, scale * task_reward, features)
+
+    def _learned_reward(self, batch: ReplayBatch) -> tf.Tensor:
+        """Return the reward [B, T] that is divided by c: r_T, and c times what the multipliers give."""
+        if not self.controller:
+            return batch.task_reward
+        given = self.temperature.c * self.controller.reward(batch.handles)
+        return batch.task_reward + given if self.rewarded else given
 
     def learn(
         self, batch: ReplayBatch, weights: tf.Tensor | None = None
@@ -278,6 +276,7 @@ class RLTuner(keras.Model):
             Scalar metrics of the update, and the mean absolute error of each sequence: [B].
         """
         batch = trimmed(batch)
+        batch = batch._replace(task_reward=self._learned_reward(batch))
         first = batch.prefix.shape[1] - 1
         inputs = sequence_inputs(batch.prefix, batch.tokens)
         log_p = (
@@ -330,7 +329,9 @@ class RLTuner(keras.Model):
     def train_iteration(self) -> dict[str, tf.Tensor]:
         """Collect once, then make `updates` updates; return the metrics of both."""
         episode = self.act()
-        metrics = self.store(episode, self.task.reward_parts(episode.tokens, episode.mask))
+        task, tokens, mask = self.task, episode.tokens, episode.mask
+        features = task.features(tokens, mask) if self.bounds else None
+        metrics = self.store(episode, task.reward_parts(tokens, mask), features)
         metrics |= self.learn_from_replay()
         self.iteration.assign_add(1)
         return metrics
@@ -374,7 +375,8 @@ class RLTuner(keras.Model):
         learned = self.learn_from_replay() if int(self.replay.added) else None
         scored = task.result(ticket)
         parts = {name: tf.constant(part) for name, part in scored.parts.items()}
-        metrics = self.store(episode, parts)
+        features = task.scored_features(scored, episode.mask) if self.bounds else None
+        metrics = self.store(episode, parts, features)
         if observer:
             observer(episode, scored)
         metrics |= self.learn_from_replay() if learned is None else learned

@@ -52,6 +52,11 @@ def sweep(
     """
     values = parse_temperatures(temperatures)
     configuration.configure(gin_files, gin_params)
+    if configuration.arguments("RLTuner", ["targets"])["targets"] is not None:
+        raise UserError(
+            "a sweep varies the temperature c, and targets need none; use a gin file without "
+            "RLTuner.targets, such as paper_psi_music"
+        )
     names = list(objectives or [configured_objective()])
     check_names(names, all_known=False)
     for name in names:
@@ -96,7 +101,8 @@ def check_objective(name: str) -> None:
 
 def write_frontier(rows: Sequence[dict[str, Any]], path: str) -> None:
     """Write a CSV with one row per point; undefined values stay empty."""
-    names = [*_FIRST_COLUMNS, *(name for name in rows[0] if name not in _FIRST_COLUMNS)]
+    # A point whose policy collapsed has one more column.
+    names = list(dict.fromkeys([*_FIRST_COLUMNS, *(name for row in rows for name in row)]))
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
     writer.writeheader()

@@ -37,9 +37,10 @@ from rl_tuner.common.run_folder import (
     check_finished,
 )
 from rl_tuner.common.settings import digest_of_settings
+from rl_tuner.core.checks import asked_of, check_features, check_settings
 from rl_tuner.core.ranges import RANGES
 from rl_tuner.core.task import Task
-from rl_tuner.core.tuner import RLTuner, check_settings
+from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.datasets.writer import DESCRIPTION_FILE
 from rl_tuner.jobs import configuration, devices, older_runs, rules
@@ -50,7 +51,10 @@ from rl_tuner.serving import model_card
 from rl_tuner.serving.saved_model import export
 from rl_tuner.tasks.presentation import presentation_of
 from rl_tuner.tuning import evaluation, history, loop, report
+from rl_tuner.tuning.asked import shortfalls
 
+# Beginning of the warning about a collapsed policy.
+COLLAPSED = "the tuned policy collapsed"
 # Training sequences in which a policy's n-grams are looked up.
 REFERENCE_SEQUENCES = 5_000
 
@@ -158,7 +162,7 @@ class Job:
 
     def run(self) -> str:
         """Run every stage; return the table of metrics as text."""
-        _check_tuning()
+        _check_tuning(self.settings.task)
         prior_path, prior_build = self.prior()
         data = (None, "none") if self.settings.prior else self.dataset()
         # Invalid settings must be rejected before the output of an earlier run is moved.
@@ -233,8 +237,9 @@ class Job:
 
         def make(resumable: bool) -> list[str]:
             corpus = evaluation.corpus_of(job.task, data[0])
+            collapse = configuration.built_arguments("tune")["collapse"]
             columns, sequences = evaluation.compare(
-                tuner, job.evaluation_sequences, job.evaluation_batch, job.seed, corpus
+                tuner, job.evaluation_sequences, job.evaluation_batch, job.seed, corpus, collapse
             )
             with working("evaluate: writing table, samples and pictures"):
                 report.write_metrics(run_dir, job.task, columns)
@@ -269,6 +274,18 @@ class Job:
     def _shared_settings(self) -> dict[str, Any]:
         precision = configuration.settings("device")["precision"]
         return {"seed": self.settings.seed, "precision": precision}
+
+
+def shortcomings(run_dir: str) -> list[str]:
+    """Return what is wrong with a finished run's policy: targets that are not met, and a collapse."""
+    with open(os.path.join(run_dir, METRICS_JSON), encoding="utf-8") as file:
+        tuned = json.load(file)[evaluation.TUNED]
+    lines = []
+    if missed := shortfalls(tuned.get(evaluation.TARGETS, {})):
+        lines.append(f"targets not met: {'; '.join(missed)}")
+    if complaint := tuned.get(evaluation.COLLAPSE):
+        lines.append(f"{COLLAPSED}: {complaint}")
+    return lines
 
 
 def run_point(
@@ -322,7 +339,7 @@ def _check_maker(make_dataset: Callable[..., Any]) -> None:
         ) from error
 
 
-def _check_tuning() -> None:
+def _check_tuning(task: Task) -> None:
     """Reject invalid settings of the tuning before the prior's training, which may take an hour."""
     loop.check_numbers(**configuration.arguments("tune", loop.RANGES["tune"]))
     settings = configuration.built_arguments("RLTuner")
@@ -331,8 +348,17 @@ def _check_tuning() -> None:
             "no RLTuner.objective is set; train a gin file that sets one, such as psi_music, or add "
             '--gin_param="RLTuner.objective = @Psi()"'
         )
+    if settings["targets"] is not None and settings["temperature"] is None:
+        for name in ("FixedTemperature", "AdaptiveTemperature"):
+            if gin.get_bindings(name):
+                raise UserError(
+                    f"{name} is set, but targets need no temperature; to earn the task's reward as well, "
+                    f"add RLTuner.temperature = @{name}()"
+                )
     objects = [name for name in inspect.signature(check_settings).parameters if name != "numbers"]
     try:
         check_settings(**{name: settings[name] for name in (*objects, *RANGES["RLTuner"])})
+        if settings["targets"] is not None:
+            check_features(task, asked_of(settings["targets"]))
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -31,8 +31,8 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
             with the current gin configuration.
 
     Returns:
-        `format`, `task`, `encoding`, `start`, `limits`, `objective`, `tuning`, `prior`, `gin`, `metrics`
-        (by model, None if nothing was measured) and `versions`.
+        `format`, `task`, `encoding`, `start`, `limits`, `objective`, `targets`, `tuning`, `prior`, `gin`,
+        `metrics` (by model, None if nothing was measured) and `versions`.
     """
     task = tuner.task
     metadata = tuner.prior.metadata
@@ -53,6 +53,7 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
         "start": named(tuner.start),
         "limits": {"max_length": LONGEST * task.horizon},
         "objective": named(tuner.objective),
+        "targets": [bound._asdict() for bound in tuner.bounds],
         "tuning": {
             "seed": tuner.seed,
             "steps": int(tuner.environment_steps),
@@ -62,7 +63,9 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
             "temperature": {
                 "name": type(tuner.temperature).__name__,
                 "c": float(f"{float(tuner.temperature.c):.6g}"),
-            },
+            }
+            if tuner.rewarded
+            else None,
         },
         "prior": {
             "cells": tuner.prior.cells,

@@ -135,16 +135,33 @@ def _tuning(description: dict[str, Any]) -> str:
     start, temperature = dict(description["start"]), tuning["temperature"]
     lines = [
         f"objective: {_call(objective)}",
-        f"rewarded for: {', '.join(description['task']['rewarded_for']) or 'no named parts'}",
-        f"reward: {_call(reward)}" if (reward := description["task"].get("reward")) else "",
-        f"temperature c: {_number(temperature['c'])} ({temperature['name']}); the reward is divided by c,"
-        " so a larger c keeps the policy closer to the prior",
+        *_asked(description.get("targets") or []),
+        *(_rewarded(description["task"], temperature) if temperature else []),
         f"discount gamma: {_number(tuning['gamma'])}",
         f"seed: {tuning['seed']}",
         f"steps: {tuning['steps']:,} tokens generated in training",
         f"sequences start with: {_call(start)}",
     ]
     return _bullets([line for line in lines if line])
+
+
+def _rewarded(task: dict[str, Any], temperature: dict[str, Any]) -> list[str]:
+    return [
+        f"rewarded for: {', '.join(task['rewarded_for']) or 'no named parts'}",
+        f"reward: {_call(reward)}" if (reward := task.get("reward")) else "",
+        f"temperature c: {_number(temperature['c'])} ({temperature['name']}); the reward is divided by c,"
+        " so a larger c keeps the policy closer to the prior",
+    ]
+
+
+def _asked(targets: list[dict[str, Any]]) -> list[str]:
+    if not targets:
+        return []
+    bounds = [
+        f"{t['feature']} {'at least' if t['side'] > 0 else 'at most'} {t['value']:g}"
+        for t in targets
+    ]
+    return [f"asked for, at the least departure from the prior: {', '.join(bounds)}"]
 
 
 def _measured(table: str | None, metrics: dict[str, Any] | None) -> str:

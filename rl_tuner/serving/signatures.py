@@ -98,7 +98,7 @@ class ServedPolicy(tf.Module):
         self._tuner = Untracked(tuner)
         texts = [json.dumps(part, indent=2) for part in (description, *description.values())]
         self._description = Untracked(dict(zip(["", *description], texts)))
-        self.weights = [w.value for n in (tuner.online, tuner.prior) for w in n.weights]
+        self.weights = [w.value for n in tuner.policy[:2] for w in n.weights]
         self._codec = Untracked(presentation_of(tuner.task).graph_codec())
         prefix = (_TOKENS, tf.zeros([1, 0], tf.int32))
         scalar = tf.TensorSpec([], tf.int32)
@@ -302,7 +302,7 @@ class ServedPolicy(tf.Module):
         """
         tuner = self._tuner.value
         rows, size = tf.shape(inputs)[0], tf.shape(inputs)[1]
-        online, prior = tuner.online.stepper(), tuner.prior.stepper()
+        online, prior = tuner.policy.network.stepper(), tuner.prior.stepper()
 
         def step(t: tf.Tensor, state: State, prior_state: State, carry: Any) -> tuple[Any, ...]:
             scores, state = online(inputs[:, t], state)
@@ -310,6 +310,6 @@ class ServedPolicy(tf.Module):
             logs = log_probs(tuner.objective.policy_logits, scores, prior_logits)
             return t + 1, state, prior_state, visit(t, logs, carry)
 
-        states = tuner.online.zero_state(rows), tuner.prior.zero_state(rows)
+        states = tuner.policy.network.zero_state(rows), tuner.prior.zero_state(rows)
         *_, carry = tf.while_loop(lambda t, *_: t < size, step, (tf.constant(0), *states, carry))
         return carry

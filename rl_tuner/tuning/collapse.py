@@ -13,6 +13,12 @@ from rl_tuner.common.ranges import check
 from rl_tuner.tuning.ranges import RANGES
 
 NGRAMS = (4, 8)
+# Metrics of a set of sequences in which a collapse shows first, and what they are the share of.
+COMMONEST = {
+    "commonest_opening_5": "the same first 5 notes",
+    "commonest_opening_8": "the same first 8 notes",
+    "commonest_scaffold": "the same scaffold",
+}
 
 
 @gin.configurable(module="rl_tuner")
@@ -23,26 +29,30 @@ class Collapse:
     Attributes:
         distinct_floor: smallest acceptable share of distinct sequences in an evaluation.
         entropy_floor: smallest acceptable entropy of the policy, nats per step.
+        commonest_ceiling: largest acceptable share of sequences with the same opening of 5 or 8 notes, or
+            of molecules with the same scaffold.
         stop: whether a collapsed run stops; otherwise it only warns.
 
     Raises:
-        ValueError: a floor is negative, or higher than any policy can reach.
+        ValueError: a limit is one that every policy or no policy keeps.
     """
 
     distinct_floor: float = 0.5
     entropy_floor: float = 0.1
+    commonest_ceiling: float = 0.5
     stop: bool = False
 
     def __post_init__(self) -> None:
         """Reject invalid floors."""
-        floors = {"distinct_floor": self.distinct_floor, "entropy_floor": self.entropy_floor}
-        check(RANGES, "Collapse", **floors)
+        limits = {name: getattr(self, name) for name in RANGES["Collapse"]}
+        check(RANGES, "Collapse", **limits)
 
     def complaint(self, evaluation: Mapping[str, float]) -> str | None:
         """Return a one-line complaint if an evaluation shows a collapse, else None.
 
         Args:
-            evaluation: contains `step`, `distinct` (share) and `entropy` (nats per step).
+            evaluation: contains `step`, `distinct` (share), `entropy` (nats per step), and those of
+                `COMMONEST` that the task has.
         """
         faults = []
         if evaluation["distinct"] < self.distinct_floor:
@@ -55,11 +65,18 @@ class Collapse:
                 f"the entropy is {evaluation['entropy']:.3f} nats per step "
                 f"(Collapse.entropy_floor = {self.entropy_floor:g})"
             )
+        for name, what in COMMONEST.items():
+            share = evaluation.get(name)
+            if share is not None and share > self.commonest_ceiling:
+                faults.append(
+                    f"{share:.0%} of the sequences have {what} "
+                    f"(Collapse.commonest_ceiling = {self.commonest_ceiling:g})"
+                )
         if not faults:
             return None
         return (
             f"the policy collapsed after {evaluation['step']:,} steps: {' and '.join(faults)}; "
-            "raise the temperature c or lower RLTuner.learning_rate"
+            "ask for less: looser targets, a larger temperature c or a lower RLTuner.learning_rate"
         )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl_tuner.common.progress import Progress, working
+from rl_tuner.core.features import LOG_PRIOR, Feature, per_step
 from rl_tuner.core.protocols import Start
 from rl_tuner.core.rollout import Rollout
 from rl_tuner.core.sampling import Policy, prior_policy, sample
@@ -18,9 +19,15 @@ from rl_tuner.core.task import HostTask, Task
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.tasks.presentation import presentation_of
+from rl_tuner.tuning.asked import asked_and_got
+from rl_tuner.tuning.collapse import Collapse
 
 # Names of the measured models.
 PRIOR, TUNED = "prior", "tuned"
+# Name among the tuned policy's metrics of what targets asked for, see `asked_and_got`.
+TARGETS = "targets"
+# Name among them of the complaint about a collapsed policy.
+COLLAPSE = "collapse"
 
 
 class Measurement(NamedTuple):
@@ -30,7 +37,8 @@ class Measurement(NamedTuple):
         metrics: the task's own metrics and, for every task, `task_reward` (mean r_T of a whole
             sequence), `log_prior`, `log_policy`, `kl`, `entropy` (nats per step, averaged over all
             steps of all sequences), `length` (mean tokens per sequence), `distinct` (number of
-            different sequences divided by the number of sequences) and `reward/PART`.
+            different sequences divided by the number of sequences) and `reward/PART`; for every measured
+            feature, `feature/NAME` and `feature_weight/NAME`, its mean denominator per sequence.
         sequences: int32 [N, T] the sequences, 0 past their end.
     """
 
@@ -46,9 +54,17 @@ class Meter:
         start: start of the sequences.
         task: task with its rewards and metrics.
         batch_size: sequences drawn at a time.
+        features: names of features to measure too.
     """
 
-    def __init__(self, policy: Policy, start: Start, task: Task, batch_size: int) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        start: Start,
+        task: Task,
+        batch_size: int,
+        features: Sequence[str] = (),
+    ) -> None:
         self._task = task
         self._batch_size = batch_size
         # Traced once here; TensorFlow warns about functions that are traced when they are called.
@@ -56,9 +72,9 @@ class Meter:
             lambda seed: sample(policy, start, task, batch_size, seed)
         ).get_concrete_function(tf.TensorSpec([2], tf.int32))
         self._score = (
-            _HostScorer(task)
+            _HostScorer(task, features)
             if isinstance(task, HostTask)
-            else tf.function(functools.partial(_graph_sums, task))
+            else tf.function(functools.partial(_graph_sums, task, features))
         )
         self._compiled: dict[int, Callable[[Rollout], dict[str, tf.Tensor]]] = {}
 
@@ -114,7 +130,12 @@ def corpus_of(task: Task, dataset_dir: str | None) -> list[Any] | None:
 
 
 def compare(
-    tuner: RLTuner, count: int, batch_size: int, seed: int, corpus: Sequence[Any] | None
+    tuner: RLTuner,
+    count: int,
+    batch_size: int,
+    seed: int,
+    corpus: Sequence[Any] | None,
+    collapse: Collapse | None = None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
     """Measure the prior and the tuned policy with the same seed.
 
@@ -124,28 +145,40 @@ def compare(
         batch_size: sequences drawn at a time.
         seed: seed of the sampling.
         corpus: training examples for the novelty, see `corpus_of`; None does not measure it.
+        collapse: criterion for a collapsed policy; None is `Collapse()`.
 
     Returns:
-        Metrics by model, and the sequences int32 [N, T] by model.
+        Metrics by model and the sequences int32 [N, T] by model. The tuned policy's metrics also have
+        `targets`, if it has any (`asked_and_got`), and `collapse`, a complaint, if it has collapsed.
     """
     presentation = presentation_of(tuner.task)
+    features = tuple(dict.fromkeys(bound.feature for bound in tuner.bounds))
     columns, sequences = {}, {}
     for name, policy in ((PRIOR, prior_policy(tuner.prior)), (TUNED, tuner.policy)):
         with working(f"evaluate {name}"):
-            meter = Meter(policy, tuner.start, tuner.task, min(batch_size, count))
+            meter = Meter(policy, tuner.start, tuner.task, min(batch_size, count), features)
             measured = meter.measure(count, seed, f"evaluate {name}")
             of_set = presentation.set_metrics(measured.sequences, corpus)
         columns[name] = measured.metrics | of_set
         columns[name]["sequences"] = count
         sequences[name] = measured.sequences
+    if tuner.controller:
+        targets = asked_and_got(tuner.controller, columns[PRIOR], columns[TUNED])
+        for column in columns.values():
+            for name in [name for name in column if name.startswith("feature")]:
+                del column[name]
+        columns[TUNED][TARGETS] = targets
+    step = {"step": int(tuner.environment_steps)}
+    if complaint := (collapse or Collapse()).complaint(columns[TUNED] | step):
+        columns[TUNED][COLLAPSE] = complaint
     return columns, sequences
 
 
 class _HostScorer:
     """A scorer of batches of a `HostTask`, which works in the task's own processes."""
 
-    def __init__(self, task: HostTask) -> None:
-        self._task = task
+    def __init__(self, task: HostTask, features: Sequence[str]) -> None:
+        self._task, self._features = task, features
 
     def submit(self, episode: Rollout) -> Callable[[], dict[str, Any]]:
         """Submit a batch; return a function that waits for its sums."""
@@ -153,14 +186,29 @@ class _HostScorer:
 
         def wait() -> dict[str, Any]:
             scored = self._task.result(ticket)
-            return _sums(scored.parts, scored.sums, episode)
+            found = self._task.scored_features(scored, episode.mask) if self._features else {}
+            sums = _sums(scored.parts, scored.sums, episode)
+            return sums | _feature_sums(found, self._features, episode)
 
         return wait
 
 
-def _graph_sums(task: Task, episode: Rollout) -> dict[str, tf.Tensor]:
-    parts = task.reward_parts(episode.tokens, episode.mask)
-    return _sums(parts, task.metric_sums(episode.tokens, episode.mask), episode)
+def _graph_sums(task: Task, features: Sequence[str], episode: Rollout) -> dict[str, tf.Tensor]:
+    tokens, mask = episode.tokens, episode.mask
+    sums = _sums(task.reward_parts(tokens, mask), task.metric_sums(tokens, mask), episode)
+    found = task.features(tokens, mask) if features else {}
+    return sums | _feature_sums(found, features, episode)
+
+
+def _feature_sums(
+    found: dict[str, Feature], names: Sequence[str], episode: Rollout
+) -> dict[str, tf.Tensor]:
+    found = found | {LOG_PRIOR: per_step(episode.log_prior, episode.mask)}
+    return {
+        f"feature/{name}/{part}": tf.reduce_sum(getattr(found[name], part))
+        for name in names
+        for part in ("numerator", "denominator")
+    }
 
 
 def _sums(parts: dict[str, Any], metric_sums: dict[str, Any], episode: Rollout) -> dict[str, Any]:
@@ -185,5 +233,9 @@ def _metrics(
         metrics[name] = value / (count if name.startswith("reward/") else steps)
     metrics["task_reward"] = sum(common[f"reward/{name}"] / count for name in task.part_names)
     metrics["length"] = steps / count
+    for name in {name.split("/")[1] for name in totals if name.startswith("feature/")}:
+        numerator, weight = (totals[f"feature/{name}/{p}"] for p in ("numerator", "denominator"))
+        metrics[f"feature/{name}"] = numerator / weight if weight else None
+        metrics[f"feature_weight/{name}"] = weight / count
     metrics["distinct"] = len({row.tobytes() for batch in sequences for row in batch}) / count
     return metrics

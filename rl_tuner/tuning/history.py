@@ -26,6 +26,8 @@ def write_history(run_dir: str, rows: Sequence[Mapping[str, float]]) -> None:
 def read_history(run_dir: str) -> list[dict[str, Any]]:
     """Return the evaluations of a run in order of environment steps: one dict of numbers for each.
 
+    A metric that was not defined is NaN.
+
     Raises:
         UserError: the run has no readable history.
     """
@@ -33,7 +35,9 @@ def read_history(run_dir: str) -> list[dict[str, Any]]:
     try:
         with open(path, encoding="utf-8", newline="") as file:
             rows = [
-                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+                # What was not defined, such as a mean over no molecules, is empty.
+                {name: float(value or "nan") for name, value in row.items()}
+                for row in csv.DictReader(file)
             ]
         return [{**row, "step": int(row["step"])} for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -21,9 +21,10 @@ from rl_tuner.core.sampling import prior_policy
 from rl_tuner.core.task import Scored
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tasks.presentation import presentation_of
-from rl_tuner.tuning.collapse import Collapse, Diversity
+from rl_tuner.tuning.collapse import COMMONEST, Collapse, Diversity
 from rl_tuner.tuning.evaluation import Measurement, Meter
 from rl_tuner.tuning.history import read_history, write_history
+from rl_tuner.tuning.keeper import Keeper
 from rl_tuner.tuning.ranges import RANGES
 
 # Columns of the history; the parts of the reward follow.
@@ -75,6 +76,7 @@ def tune(
         )
         if not run.history:
             run.evaluate(0)
+    keeper = Keeper(tuner, steps) if tuner.controller else None
     per_iteration = tuner.collect_size * tuner.task.horizon
     done = int(tuner.environment_steps)
     saved = time.monotonic()
@@ -91,17 +93,38 @@ def tune(
                     "RLTuner.learning_rate or raise the temperature c"
                 )
             run.write_summaries(done, metrics)
-            progress.update(
-                done - before,
-                f"r_T {metrics['collect/task_reward']:.1f}, "
-                f"log p {metrics['collect/log_prior']:.2f}, KL {metrics['collect/kl']:.2f}",
-            )
+            progress.update(done - before, _summary(tuner, metrics))
             if done >= boundary:
                 run.evaluate(done)
+                if keeper:
+                    keeper.consider(done, run.evaluation_seed(done) + 1)
+                    if done >= steps:
+                        _take_kept(tuner)
             if done >= steps or time.monotonic() - saved > checkpoint_seconds:
                 run.save()
                 saved = time.monotonic()
     run.close()
+
+
+def _take_kept(tuner: RLTuner) -> None:
+    if math.isfinite(float(tuner.kept_score)):
+        tuner.take_kept()
+        say(
+            f"tune: keeping the policy of step {int(tuner.kept_step):,}, which met the targets best among "
+            "the last ones"
+        )
+
+
+def _summary(tuner: RLTuner, metrics: dict[str, float]) -> str:
+    """Return what the progress line says: how the targets stand, or the reward and the likelihood."""
+    kl = metrics["collect/kl"]
+    if tuner.controller:
+        met: dict[str, bool] = {}
+        for standing in tuner.controller.standings():
+            name = standing.bound.feature
+            met[name] = met.get(name, True) and standing.slack >= 0
+        return f"{sum(met.values())} of {len(met)} targets met, KL {kl:.3f}"
+    return f"r_T {metrics['collect/task_reward']:.1f}, log p {metrics['collect/log_prior']:.2f}, KL {kl:.2f}"
 
 
 def check_numbers(**numbers: float) -> None:
@@ -137,7 +160,10 @@ def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
 
 def _checkpoint(tuner: RLTuner) -> tf.train.Checkpoint:
     # The parts are listed, because the objects that Keras tracks by itself may change.
+    names = ("controller", "kept", "kept_score", "kept_step") if tuner.controller else ()
+    control = {name: getattr(tuner, name) for name in names}
     return tf.train.Checkpoint(
+        **control,
         online=tuner.online,
         target=tuner.target,
         prior=tuner.prior,
@@ -165,9 +191,11 @@ class _Run:
         self._presentation = presentation_of(task)
         self._run_dir, self._seed, self._sequences = run_dir, tuner.seed, sequences
         self._listen_every, self._collapse = listen_every, collapse
-        self._tuned = Meter(tuner.policy, tuner.start, task, sequences)
+        features = tuple(dict.fromkeys(bound.feature for bound in tuner.bounds))
+        self._tuned = Meter(tuner.policy, tuner.start, task, sequences, features)
+        self._controller = tuner.controller
         prior = Meter(prior_policy(tuner.prior), tuner.start, task, sequences)
-        self._of_prior = prior.measure(sequences, self._evaluation_seed(0))
+        self._of_prior = prior.measure(sequences, self.evaluation_seed(0))
         self._diversity = Diversity(
             self._of_prior.sequences,
             task.num_classes,
@@ -217,10 +245,14 @@ class _Run:
 
     def evaluate(self, step: int) -> None:
         """Measure the policy without exploration and add a row to the history."""
-        measured = self._tuned.measure(self._sequences, self._evaluation_seed(step))
+        measured = self._tuned.measure(self._sequences, self.evaluation_seed(step))
         metrics = measured.metrics | self._presentation.set_metrics(measured.sequences, None)
         row = {name: metrics[name] for name in _HISTORY}
-        row |= {name: value for name, value in metrics.items() if name.startswith("reward/")}
+        row |= {name: metrics[name] for name in COMMONEST if name in metrics}
+        own = ("reward/", "feature/")
+        row |= {name: value for name, value in metrics.items() if name.startswith(own)}
+        if self._controller:
+            row |= {name: float(value) for name, value in self._controller.metrics().items()}
         self.history.append({"step": step, **row})
         self.write_summaries(
             step,
@@ -248,7 +280,8 @@ class _Run:
             self.save()
             raise UserError(f"tune: {complaint}, or set Collapse.stop = False to continue")
 
-    def _evaluation_seed(self, step: int) -> int:
+    def evaluation_seed(self, step: int) -> int:
+        """Return the seed of the evaluation at an environment step."""
         # Derived from the step instead of a generator, so that evaluations do not affect training.
         return ((self._seed + 1) * 1_000_003 + step) % 2**31
 

@@ -13,5 +13,9 @@ RANGES: Ranges = {
         "checkpoint_seconds": Range(least=0),
         "listen_every": _COUNT,
     },
-    "Collapse": {"distinct_floor": Range(least=0, most=1), "entropy_floor": Range(least=0)},
+    "Collapse": {
+        "distinct_floor": Range(least=0, most=1),
+        "entropy_floor": Range(least=0),
+        "commonest_ceiling": Range(least=0, most=1),
+    },
 }

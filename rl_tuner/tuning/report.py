@@ -14,6 +14,8 @@ from rl_tuner.common.run_folder import METRICS_JSON, METRICS_TEXT, PLOTS, SAMPLE
 from rl_tuner.common.tables import Row, aligned, metric_rows
 from rl_tuner.core.task import Task
 from rl_tuner.tasks.presentation import presentation_of
+from rl_tuner.tuning.asked import asked_table
+from rl_tuner.tuning.evaluation import COLLAPSE, TARGETS, TUNED
 
 COMMON_ROWS = (
     Row("log_prior", "Mean log p(a|s), nats"),
@@ -23,19 +25,28 @@ COMMON_ROWS = (
     Row("distinct", "Distinct sequences", "share"),
     Row("novelty", "Sequences not found in the corpus", "share"),
 )
-_COMMON = {*(row.metric for row in COMMON_ROWS), "log_policy", "length", "sequences"}
+_COMMON = {
+    *(row.metric for row in COMMON_ROWS),
+    *("log_policy", "length", "sequences"),
+    *(TARGETS, COLLAPSE),
+}
 
 
 def format_report(task: Task, columns: dict[str, dict[str, Any]]) -> str:
-    """Return the table of the task's metrics, then the table of the metrics common to all tasks."""
+    """Return the tables of the task's metrics, of those common to all tasks, and of the targets."""
     own = {
         name: {metric: value for metric, value in column.items() if metric not in _COMMON}
         for name, column in columns.items()
     }
     presentation = presentation_of(task)
     shown = own if presentation.rows is None else columns
-    common = aligned(metric_rows(COMMON_ROWS, columns))
-    return presentation.format_metrics(shown) + "\n\n" + common + "\n"
+    parts = [presentation.format_metrics(shown), aligned(metric_rows(COMMON_ROWS, columns))]
+    tuned = columns.get(TUNED, {})
+    if targets := tuned.get(TARGETS):
+        parts.append(asked_table(targets))
+    if complaint := tuned.get(COLLAPSE):
+        parts.append(f"COLLAPSED: {complaint}")
+    return "\n\n".join(parts) + "\n"
 
 
 def write_metrics(run_dir: str, task: Task, columns: dict[str, dict[str, Any]]) -> str:

@@ -23,7 +23,7 @@ def test_the_list_of_configurables_is_today_s():
 def test_shipped_files_are_found_by_their_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = gin_files.shipped()
-    assert {"psi_music", "psi_molecules", "q_music"} <= set(names)
+    assert {"psi_music", "psi_molecules", "paper_q_music"} <= set(names)
     for name in ("psi_music", "psi_music.gin", "gin/psi_music", "gin/psi_music.gin"):
         assert gin_files.find(name).endswith("gin/psi_music.gin")
     (tmp_path / "psi_music.gin").write_text("")

@@ -35,7 +35,7 @@ def learned(objective, c=0.7, rows=None, updates=UPDATES):
     """Tunes on every sequence (or on some rows of them) at every update; returns the tuner."""
     batch = full_batch(TASK, PRIOR)
     if rows is not None:
-        batch = ReplayBatch(*(tf.gather(column, rows) for column in batch))
+        batch = ReplayBatch(*(tf.gather(column, rows) for column in batch[:5]))
     tuner = RLTuner(
         PRIOR,
         TASK,

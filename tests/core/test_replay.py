@@ -28,7 +28,7 @@ def test_the_oldest_make_room_and_columns_stay_together():
     drawn, _, weights = replay.sample(500, tf.constant([0, 1]))
     np.testing.assert_array_equal(weights, 1.0)
     assert set(drawn.tokens.numpy()[:, 0]) == {3, 4, 5, 6}
-    for column in drawn:
+    for column in drawn[:5]:
         np.testing.assert_array_equal(column[:, 0], drawn.tokens[:, 0])
 
 
@@ -124,8 +124,19 @@ def test_numbers_out_of_range_are_refused(bad):
 def test_trimmed_leaves_out_what_is_padding_in_every_sequence():
     mask = tf.constant([[1.0, 1, 0, 0], [1, 1, 1, 0]])
     rows = tf.reshape(tf.range(8), [2, 4])
-    batch = ReplayBatch(tf.zeros([2, 1], tf.int32), rows, mask, mask, mask)
+    handles = tf.tile(mask[..., None], [1, 1, 2])
+    batch = ReplayBatch(tf.zeros([2, 1], tf.int32), rows, mask, mask, mask, handles)
     found = trimmed(batch)
     np.testing.assert_array_equal(found.prefix, batch.prefix)
     np.testing.assert_array_equal(found.tokens, [[0, 1, 2], [4, 5, 6]])
-    assert all(column.shape == (2, 3) for column in found[1:])
+    assert all(column.shape == (2, 3) for column in found[1:5])
+    assert found.handles.shape == (2, 3, 2)
+    assert trimmed(batch._replace(handles=None)).handles is None
+
+
+def test_handles_are_kept_beside_their_sequences():
+    replay = UniformReplay(4)
+    replay.build(prefix_length=1, horizon=3, bounds=2)
+    handles = tf.reshape(tf.range(12, dtype=tf.float32), [2, 3, 2])
+    rows = replay.add(sequences(5, 6)._replace(handles=handles))
+    np.testing.assert_array_equal(replay.read(rows).handles, handles)

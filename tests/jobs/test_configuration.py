@@ -97,6 +97,24 @@ def test_a_change_of_an_own_configurable_changes_the_settings(own_module):
     ],
 )
 def test_bad_settings_of_the_tuning_are_told_before_any_stage(tmp_path, binding, message):
+    configuration.configure(["paper_psi_music"], [binding])
+    with pytest.raises(UserError, match=message):
+        Job(str(tmp_path), str(tmp_path / "run")).run()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("binding", "message"),
+    [
+        ("FixedTemperature.c = 2", r"add RLTuner.temperature = @FixedTemperature\(\)"),
+        ("RLTuner.objective = @Q()", "soft values"),
+        ("RLTuner.gamma = 0.5", "gamma = 1"),
+        ("RLTuner.exploration = @EpsilonGreedy()", "Boltzmann"),
+        ("RLTuner.targets = {'motive': (0.5, None)}", "motive is not a feature of MelodyTask"),
+        ("MusicTargets.motif = (0.9, 0.5)", "low first"),
+    ],
+)
+def test_what_does_not_suit_targets_is_told_before_any_stage(tmp_path, binding, message):
     configuration.configure(["psi_music"], [binding])
     with pytest.raises(UserError, match=message):
         Job(str(tmp_path), str(tmp_path / "run")).run()

@@ -211,6 +211,58 @@ def test_a_wrong_setting_is_one_line_and_exit_code_1(finished, tmp_path, capsys,
     assert not os.path.exists(tmp_path / "other" / "metrics.txt")
 
 
+ASKED = (
+    "--gin_param=RLTuner.targets = {'unique_min': (0.999, None), 'log_prior': (-9.0, None)}",
+    "--gin_param=RLTuner.temperature = None",
+    "--gin_param=RLTuner.gamma = 1.0",
+    "--gin_param=DualController.window = 64",
+)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def test_a_job_with_targets_says_what_was_asked_and_what_it_got(finished, tmp_path):
+    job = copy_of(finished, tmp_path)
+    path = tmp_path / "asked.gin"
+    # The temperature of the paper's settings, which the tiny job includes, is not used.
+    kept = [line for line in read(f"{ROOT}/gin/paper_music.gin") if "Temperature" not in line]
+    path.write_text("\n".join([*kept, "RLTuner.objective = @Psi()"]))
+    tiny = "\n".join(read(f"{ROOT}/tests/jobs/tiny.gin"))
+    (tmp_path / "tiny.gin").write_text(tiny.replace("gin/paper_psi_music.gin", str(path)))
+    flags = [f"--gin_file={tmp_path}/tiny.gin", *job.flags(*ASKED)[1:]]
+    output = command("rl_tuner.train", *flags, f"--run_dir={tmp_path}/asked")
+    assert "targets met, KL" in output.stderr
+    last = output.stderr.strip().splitlines()[-1]
+    assert last.startswith("warning: targets not met: unique_min is ")
+    with open(f"{tmp_path}/asked/metrics.json", encoding="utf-8") as file:
+        tuned = json.load(file)["tuned"]
+    assert not tuned["targets"]["unique_min"]["met"] and tuned["targets"]["log_prior"]["met"]
+    assert tuned["targets"]["unique_min"]["multiplier"] > 0
+    header = read(f"{tmp_path}/asked/history.csv")[0]
+    assert "targets/multiplier_unique_min_low" in header and "feature/unique_min" in header
+    card = "\n".join(read(f"{tmp_path}/asked/MODEL_CARD.md"))
+    assert "unique_min at least 0.999" in card and "temperature c" not in card
+
+
+def test_a_collapsed_final_policy_is_exit_code_3(finished, tmp_path):
+    job = copy_of(finished, tmp_path)
+    flags = job.flags(
+        "--gin_param=tune.collapse = @Collapse()",
+        "--gin_param=Collapse.entropy_floor = 9.0",
+        "--gin_param=job.evaluation_sequences = 120",
+    )
+    output = command("rl_tuner.train", *flags, check=False)
+    assert output.returncode == 3
+    last = output.stderr.strip().splitlines()[-1]
+    assert last.startswith("warning: the tuned policy collapsed: ") and "entropy" in last
+    for name in ("metrics.txt", "MODEL_CARD.md"):
+        assert any("COLLAPSED" in line for line in read(f"{job.run_dir}/{name}"))
+    assert os.path.exists(f"{job.run_dir}/export/saved_model.pb")
+
+
 def test_wrong_usage_is_exit_code_2():
     for module in ("train", "pretrain", "evaluate", "generate", "export"):
         done = command(f"rl_tuner.{module}", "--no_such_flag=1", check=False)

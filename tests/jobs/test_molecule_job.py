@@ -11,6 +11,9 @@ from rl_tuner.core.objectives import Psi
 from rl_tuner.jobs import (
     configuration,
 )
+from rl_tuner.jobs import (
+    job as _job,  # noqa: F401  (gin knows `job` by importing it)
+)
 from rl_tuner.tasks.molecule import tokens
 from rl_tuner.tasks.molecule.task import MoleculeTask
 from rl_tuner.tuning import loop

@@ -63,7 +63,7 @@ def test_differences_name_the_path():
 
 @pytest.fixture
 def bindings():
-    yield lambda *params: configuration.configure(["gin/psi_music.gin"], params)
+    yield lambda *params: configuration.configure(["gin/paper_psi_music.gin"], params)
     gin.clear_config()
 
 

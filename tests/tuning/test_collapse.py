@@ -22,11 +22,22 @@ def test_a_good_evaluation_passes():
     assert Collapse(distinct_floor=0.9, entropy_floor=0.8).complaint(GOOD) is None
 
 
+def test_a_common_opening_or_scaffold_is_a_collapse():
+    for name, what in (
+        ("commonest_opening_5", "have the same first 5 notes"),
+        ("commonest_scaffold", "have the same scaffold"),
+    ):
+        assert Collapse().complaint(GOOD | {name: 0.4}) is None
+        assert what in Collapse().complaint(GOOD | {name: 0.6})
+        assert Collapse(commonest_ceiling=0.7).complaint(GOOD | {name: 0.6}) is None
+    assert Collapse().complaint(GOOD | {"commonest_scaffold": None}) is None
+
+
 def test_complaints_name_the_measure_the_floor_and_the_remedy():
     repeated = Collapse().complaint(GOOD | {"distinct": 0.04})
     assert "after 1,000 steps" in repeated and "4% of the sequences" in repeated
     assert "Collapse.distinct_floor = 0.5" in repeated and "entropy" not in repeated
-    assert "raise the temperature c" in repeated
+    assert "looser targets, a larger temperature c" in repeated
     frozen = Collapse().complaint(GOOD | {"entropy": 0.05})
     assert "0.050 nats per step (Collapse.entropy_floor = 0.1)" in frozen
     assert "distinct" not in frozen

@@ -1,5 +1,6 @@
 """Metrics of melodies: the paper's Table 1, computed with the same detectors as the reward."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,6 +8,7 @@ import tensorflow as tf
 
 from rl_tuner.common.tables import Row
 from rl_tuner.tasks.melody import intervals, rules
+from rl_tuner.tasks.melody.encoding import is_pitch
 
 _LAGS = (1, 2, 3)
 
@@ -23,6 +25,13 @@ TABLE1_ROWS = (
     Row("unique_min", "Unique min note", "share"),
     Row("motif", "Notes in motif", "share"),
     Row("repeated_motif", "Notes in repeated motif", "share"),
+)
+# Numbers of notes of the openings that `variety` counts.
+OPENINGS = (4, 5, 8)
+BAR_STEPS = 16
+SET_ROWS = (
+    *(Row(f"commonest_opening_{n}", f"Commonest opening of {n} notes", "share") for n in OPENINGS),
+    Row("first_bar_entropy", "Entropy of the first bar, nats", "mean"),
 )
 TABLE1_METRICS = tuple(metric for metric, _, _ in TABLE1_ROWS)
 
@@ -117,6 +126,29 @@ def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
     outcomes = sums["leaps_resolved"] + sums["leaps_doubled"]
     metrics["leaps_resolved"] = sums["leaps_resolved"] / outcomes if outcomes else None
     return metrics
+
+
+def variety(melodies: np.ndarray) -> dict[str, float]:
+    """Return how a set of melodies begins, where a policy loses its variety first.
+
+    - `commonest_opening_4`, `_5`, `_8`: the share of melodies with the commonest first 4, 5 or 8 notes
+      (their pitches, whatever their lengths); a melody with fewer notes has all of them.
+    - `first_bar_entropy`: the entropy of the first 16 steps among the melodies, in nats; it is at most
+      the logarithm of their number, so only compare sets of equal size.
+
+    Args:
+        melodies: integer `[N, T]`.
+
+    Raises:
+        ValueError: if `melodies` is not of rank 2, or empty.
+    """
+    rows = [bytes(step for step in row if is_pitch(step)) for row in _rows(melodies)]
+    shares = {}
+    for notes in OPENINGS:
+        counts = Counter(row[:notes] for row in rows)
+        shares[f"commonest_opening_{notes}"] = max(counts.values()) / len(rows)
+    bars = np.array([*Counter(_rows(np.asarray(melodies)[:, :BAR_STEPS])).values()]) / len(rows)
+    return shares | {"first_bar_entropy": float(-np.sum(bars * np.log(bars)))}
 
 
 def novelty(melodies: np.ndarray, corpus: Sequence[np.ndarray]) -> float:

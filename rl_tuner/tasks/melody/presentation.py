@@ -27,7 +27,7 @@ class MelodyPresentation(Presentation):
         task: the melody task; its `qpm` is the tempo.
     """
 
-    rows = metrics.TABLE1_ROWS
+    rows = (*metrics.TABLE1_ROWS, *metrics.SET_ROWS)
     published = metrics.PAPER_TABLE1
     card_notes = CardNotes(
         token="A token is one sixteenth-note step: it continues, ends the sounding note, or starts one of"
@@ -53,8 +53,9 @@ class MelodyPresentation(Presentation):
         super().__init__(task)
 
     def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
-        """Return `novelty`: the share of melodies that are not an excerpt of a tune of the corpus."""
-        return {"novelty": None if corpus is None else metrics.novelty(sequences, corpus)}
+        """Return `metrics.variety`, and `novelty`: the share of melodies not found in the corpus."""
+        novelty = None if corpus is None else metrics.novelty(sequences, corpus)
+        return metrics.variety(sequences) | {"novelty": novelty}
 
     def read_primer(self, path: str) -> list[int]:
         """Return the classes of the first melody in a MIDI file, to be continued."""

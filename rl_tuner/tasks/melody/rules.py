@@ -244,6 +244,37 @@ def repeated_motif(melody: tf.Tensor) -> tf.Tensor:
     return is_motif & (earliest <= step - MOTIF_STEPS)
 
 
+def longest_repeat_so_far(melody: tf.Tensor) -> tf.Tensor:
+    """Return how near each melody so far has come to a repeated motif.
+
+    At a step at which the last 8 steps are a motif, count for how many steps up to it the melody repeats
+    what it played 8 or more steps before, at most 8. The result is the largest count so far.
+
+    Args:
+        melody: integer `[B, T]`; memory grows with T^2.
+
+    Returns:
+        float32 `[B, T]`, 0 to 8; 8 from the first step of `repeated_motif` on.
+
+    Raises:
+        ValueError: if `melody` is not of rank 2.
+        TypeError: if it is not of an integer type.
+    """
+    is_motif, _ = motif(melody)
+    x = to_timeline(melody)
+    length = tf.shape(x)[0]
+    source = (
+        tf.range(length) - tf.range(MOTIF_STEPS, tf.maximum(length, MOTIF_STEPS + 1))[:, tf.newaxis]
+    )
+    earlier = tf.gather(x, tf.maximum(source, 0))
+    equal = tf.cast((source >= 0)[..., tf.newaxis] & (earlier == x), tf.float32)
+    count = equal
+    for _ in range(MOTIF_STEPS - 1):
+        count = equal * (1 + tf.pad(count[:, :-1], [[0, 0], [1, 0], [0, 0]]))
+    count = tf.reduce_max(count, axis=0) * tf.cast(tf.transpose(is_motif), tf.float32)
+    return tf.transpose(running_max(count))
+
+
 def unique_max(melody: tf.Tensor) -> tf.Tensor:
     """Return which melodies contain their highest class (pitch or special) exactly once.
 

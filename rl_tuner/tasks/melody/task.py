@@ -6,8 +6,10 @@ import gin
 import tensorflow as tf
 
 from rl_tuner.common.settings import Cosmetic
+from rl_tuner.core.features import Feature
 from rl_tuner.core.task import Task
 from rl_tuner.tasks.melody import encoding, metrics
+from rl_tuner.tasks.melody.features import table1_features
 from rl_tuner.tasks.melody.presentation import MelodyPresentation
 from rl_tuner.tasks.melody.reward import MusicTheoryReward
 
@@ -45,6 +47,15 @@ class MelodyTask(Task):
     def reward_parts(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the reward of each rule at each step; the mask, all ones for melodies, is not used."""
         return self.reward(tokens)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The metrics of Table 1, and the parts of the reward that have other names."""
+        return tuple(dict.fromkeys((*metrics.TABLE1_METRICS, *self.part_names)))
+
+    def features(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, Feature]:
+        """Return the metrics of Table 1 as features, and the parts of the reward per melody."""
+        return super().features(tokens, mask) | table1_features(tokens)
 
     def metric_sums(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the sums behind the paper's Table 1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from rdkit import Chem
 from rl_tuner.common.tables import Row
 from rl_tuner.tasks.molecule import chemistry
 from rl_tuner.tasks.molecule.chemistry import Properties
-from rl_tuner.tasks.molecule.components import USUAL_RING
+from rl_tuner.tasks.molecule.components import ring_penalty
 from rl_tuner.tasks.molecule.probes import fingerprint_generator
 from rl_tuner.tasks.molecule.scoring import ScoringPool
 
@@ -30,6 +31,7 @@ SET_ROWS = (
     Row("novelty", "Novel", "share"),
     Row("internal_diversity", "Internal diversity", "score"),
     Row("scaffolds", "Scaffolds", "count"),
+    Row("commonest_scaffold", "Commonest scaffold", "share"),
 )
 TABLE2_METRICS = tuple(metric for metric, _, _ in TABLE2_ROWS)
 
@@ -59,13 +61,25 @@ def table2_sums(properties: Sequence[Properties | None]) -> dict[str, float]:
         `sa_penalty` (-SA) and `ring_penalty` (-max(0, L - 6), L the atoms of the largest ring).
     """
     valid = [found for found in properties if found is not None]
+    counts = {"molecules": float(len(properties)), "valid": float(len(valid))}
+    return counts | {
+        name: float(sum(values.tolist())) for name, values in table2_values(valid).items()
+    }
+
+
+def table2_values(properties: Sequence[Properties]) -> dict[str, np.ndarray]:
+    """Return what Table 2 averages over valid molecules, float64 [N] each.
+
+    `logp`, `qed`, `sa_penalty` (-SA) and `ring_penalty` (-max(0, L - 6), L the atoms of the largest ring).
+
+    Args:
+        properties: properties of N valid molecules, with `WANTED`.
+    """
     return {
-        "molecules": float(len(properties)),
-        "valid": float(len(valid)),
-        "logp": float(sum(p.logp for p in valid)),
-        "qed": float(sum(p.qed for p in valid)),
-        "sa_penalty": -float(sum(p.sa for p in valid)),
-        "ring_penalty": -float(sum(max(0, p.largest_ring - USUAL_RING) for p in valid)),
+        "logp": np.array([p.logp for p in properties], np.float64),
+        "qed": np.array([p.qed for p in properties], np.float64),
+        "sa_penalty": -np.array([p.sa for p in properties], np.float64),
+        "ring_penalty": -np.asarray(ring_penalty(properties), np.float64),
     }
 
 
@@ -101,6 +115,8 @@ def set_metrics(
     - `novelty`: the share of the distinct valid molecules that are not in the training set.
     - `internal_diversity`: see `internal_diversity`, of the first 5,000 valid molecules.
     - `scaffolds`: the number of distinct Bemis-Murcko scaffolds with at least one ring.
+    - `commonest_scaffold`: the share of the valid molecules with the commonest of them; None if there are
+      none.
 
     Args:
         properties: properties of each sampled molecule; None for an invalid one.
@@ -116,7 +132,7 @@ def set_metrics(
         "unique_at_10000": unique_at(smiles, 10_000),
         "novelty": None if training is None else novelty(smiles, training),
         "internal_diversity": internal_diversity(smiles[:DIVERSITY_SAMPLE]),
-        "scaffolds": count_scaffolds(valid),
+        **scaffold_metrics(valid),
     }
     if training is None:
         del metrics["novelty"]
@@ -166,18 +182,27 @@ def internal_diversity(smiles: Sequence[str]) -> float | None:
     return 1.0 - total / len(smiles) ** 2
 
 
-def count_scaffolds(properties: Sequence[Properties]) -> int:
-    """Return the number of distinct Bemis-Murcko scaffolds with at least one ring.
+def scaffold_metrics(properties: Sequence[Properties]) -> dict[str, float | None]:
+    """Return `scaffolds` and `commonest_scaffold`, see `set_metrics`.
 
     Args:
-        properties: properties of valid molecules; missing scaffolds are computed, by several
+        properties: properties of N valid molecules; missing scaffolds are computed, by several
             processes if there are many.
     """
-    scaffolds = {p.scaffold for p in properties}
-    missing = list(dict.fromkeys(p.canonical for p in properties if p.scaffold is None))
+    known = {p.canonical: p.scaffold for p in properties}
+    missing = [smiles for smiles, scaffold in known.items() if scaffold is None]
     if len(missing) <= _FEW:
-        scaffolds |= {chemistry.scaffold(Chem.MolFromSmiles(smiles)) for smiles in missing}
+        known |= {smiles: chemistry.scaffold(Chem.MolFromSmiles(smiles)) for smiles in missing}
     else:
         with ScoringPool(wanted=frozenset([chemistry.SCAFFOLD])) as pool:
-            scaffolds |= {found.scaffold for found in pool.score(missing) if found is not None}
-    return len(scaffolds - {None, ""})
+            measured = zip(missing, pool.score(missing))
+            known |= {smiles: found.scaffold for smiles, found in measured if found is not None}
+    counts = Counter(known[p.canonical] for p in properties)
+    for without_ring in (None, ""):
+        counts.pop(without_ring, None)
+    return {
+        "scaffolds": len(counts),
+        "commonest_scaffold": max(counts.values(), default=0) / len(properties)
+        if properties
+        else None,
+    }

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import gin
 import numpy as np
 
 from rl_tuner.common.settings import Cosmetic
+from rl_tuner.core.features import Feature
 from rl_tuner.core.task import HostTask, Scored
 from rl_tuner.tasks.molecule import metrics, tokens
 from rl_tuner.tasks.molecule.chemistry import Properties
+from rl_tuner.tasks.molecule.components import Component
 from rl_tuner.tasks.molecule.presentation import MoleculePresentation
 from rl_tuner.tasks.molecule.reward import PaperReward
 from rl_tuner.tasks.molecule.scoring import ScoringPool
@@ -46,6 +49,7 @@ class MoleculeTask(HostTask):
         num_processes: number of processes that score molecules; 0 for one per processor.
         timeout_seconds: time limit for one molecule, which counts as invalid if it takes longer.
         cache_size: number of strings whose properties are remembered.
+        measured: components whose mean number targets can bound, beside those of the reward.
 
     Raises:
         ValueError: the horizon leaves no room for a molecule.
@@ -61,11 +65,13 @@ class MoleculeTask(HostTask):
         num_processes: Cosmetic[int] = 0,
         timeout_seconds: float = 5.0,
         cache_size: Cosmetic[int] = 500_000,
+        measured: Sequence[Component] = (),
     ) -> None:
         if horizon is not None and horizon < 2:
             raise ValueError(f"MoleculeTask.horizon must be at least 2 tokens, not {horizon}")
         self.reward = reward or PaperReward()
         self.part_names = tuple(self.reward.part_names)
+        self.measured = (*getattr(self.reward, "components", ()), *measured)
         self._given_horizon = horizon
         self._pool_arguments: dict[str, Any] = {
             "num_processes": num_processes,
@@ -74,6 +80,12 @@ class MoleculeTask(HostTask):
         }
         self._pool: ScoringPool | None = None
         self.training_histograms: dict[str, Any] | None = None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The metrics of Table 2, and the components of the reward and of `measured`."""
+        own = (component.name for component in self.measured)
+        return tuple(dict.fromkeys((*metrics.TABLE2_METRICS, *own)))
 
     def adopt(self, metadata: dict[str, Any]) -> None:
         """Adopt vocabulary, limits and property histograms of the training data; see `Task.adopt`."""
@@ -108,7 +120,36 @@ class MoleculeTask(HostTask):
                 "unique": len(set(valid)) / max(1, len(valid)),
             },
             ScoredMolecules(strings, properties, rewards),
+            self._features(properties, finished, mask, last),
         )
+
+    def _features(
+        self,
+        properties: list[Properties | None],
+        finished: np.ndarray,
+        mask: np.ndarray,
+        last: np.ndarray,
+    ) -> dict[str, Feature]:
+        """Return the features of scored molecules: all at the last step, means over the valid ones."""
+        valid = np.array([p is not None for p in properties]) & np.asarray(finished, bool)
+        molecules = [p for p, is_valid in zip(properties, valid) if p is not None and is_valid]
+        numbers = metrics.table2_values(molecules)
+        numbers |= {c.name: c.values(molecules) for c in self.measured if c.name not in numbers}
+        rows = np.arange(len(last))
+
+        def at_end(values: np.ndarray) -> np.ndarray:
+            result = np.zeros(mask.shape, np.float32)
+            result[rows, last] = values
+            return result
+
+        def of_valid(values: np.ndarray) -> np.ndarray:
+            result = np.zeros(len(valid))
+            result[valid] = values
+            return at_end(result)
+
+        is_valid = at_end(valid)
+        means = {name: Feature(of_valid(values), is_valid) for name, values in numbers.items()}
+        return {"valid": Feature(is_valid, at_end(np.ones(len(valid))))} | means
 
     def decode(self, sequences: np.ndarray, mask: np.ndarray) -> tuple[list[str], np.ndarray]:
         """Return SMILES of int [B, T] sequences, and whether each has an end token: bool [B]."""
@@ -149,8 +190,15 @@ class MoleculeTask(HostTask):
 
     def _scoring(self) -> ScoringPool:
         if self._pool is None:
-            wanted = metrics.WANTED | frozenset(self.reward.wanted)
+            wanted = (
+                metrics.WANTED,
+                frozenset(self.reward.wanted),
+                *(c.wanted for c in self.measured),
+            )
+            probes = [c.probe for c in self.measured if c.probe is not None]
             self._pool = ScoringPool(
-                wanted=wanted, probes=tuple(self.reward.probes), **self._pool_arguments
+                wanted=frozenset().union(*wanted),
+                probes=tuple(dict.fromkeys((*self.reward.probes, *probes))),
+                **self._pool_arguments,
             )
         return self._pool

@@ -115,11 +115,11 @@ def test_diversity_is_the_mean_over_all_pairs(monkeypatch):
 def test_scaffolds(monkeypatch):
     found = molecules(60)
     expected = {MurckoScaffold.MurckoScaffoldSmiles(one.canonical) for one in found} - {""}
-    assert metrics.count_scaffolds(found) == len(expected)
+    assert metrics.scaffold_metrics(found)["scaffolds"] == len(expected)
     monkeypatch.setattr(metrics, "_FEW", 0)
-    assert metrics.count_scaffolds(found) == len(expected)
+    assert metrics.scaffold_metrics(found)["scaffolds"] == len(expected)
     known = [one._replace(scaffold="c1ccccc1") for one in found]
-    assert metrics.count_scaffolds(known) == 1
+    assert metrics.scaffold_metrics(known)["scaffolds"] == 1
 
 
 def test_set_metrics():

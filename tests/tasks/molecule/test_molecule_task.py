@@ -5,10 +5,11 @@ import pytest
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.rollout import Rollout
-from rl_tuner.tasks.molecule import tokens
-from rl_tuner.tasks.molecule.components import QED, NormalisedSA
+from rl_tuner.tasks.molecule import metrics, tokens
+from rl_tuner.tasks.molecule.components import QED, MolecularWeight, NormalisedSA
 from rl_tuner.tasks.molecule.journal import read_learning
 from rl_tuner.tasks.molecule.reward import ComponentReward, PaperReward
+from rl_tuner.tasks.molecule.targets import ComponentTargets
 from rl_tuner.tasks.molecule.task import MoleculeTask
 
 TRAINING = ["CCO", "c1ccccc1", "CC(=O)Oc1ccccc1C(=O)O", "CCN", "N#CCCl", "C1CCCCC1"]
@@ -192,3 +193,30 @@ def test_a_restored_journal_goes_on_as_if_it_had_never_stopped(task, tmp_path):
 def test_without_an_encoding_the_error_names_what_is_missing():
     with pytest.raises(UserError, match="encoding lacks"):
         MoleculeTask().adopt({})
+
+
+def test_features_are_the_metrics_of_table_2_and_the_components():
+    made = MoleculeTask(
+        ComponentReward(components=[NormalisedSA(name="easy")]),
+        num_processes=1,
+        measured=[MolecularWeight()],
+    )
+    made.adopt(metadata())
+    names = ("valid", "logp", "qed", "sa_penalty", "ring_penalty", "easy", "molecular_weight")
+    assert made.feature_names == names
+    strings = ["CCO", "C1CC", "c1ccccc1", "CCN"]
+    sequences, mask = batch(made, strings, ended=[True, True, True, False])
+    scored = made.result(made.submit(sequences, mask))
+    found = {
+        name: feature.numerator.sum() / feature.denominator.sum()
+        for name, feature in scored.features.items()
+    }
+    wanted = metrics.table2({name: float(value) for name, value in scored.sums.items()})
+    assert tuple(found) == names
+    for name in metrics.TABLE2_METRICS:
+        assert found[name] == pytest.approx(wanted[name], rel=1e-5), name
+    assert found["valid"] == 0.5
+    assert found["molecular_weight"] == pytest.approx((46.07 + 78.11) / 2, abs=0.01)
+    in_graph = made.scored_features(scored, mask)["molecular_weight"]
+    np.testing.assert_array_equal(in_graph.denominator, scored.features["valid"].numerator)
+    assert ComponentTargets(valid=(0.9, None), others={"easy": (0.5, None)}).asked()["easy"]

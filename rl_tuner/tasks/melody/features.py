@@ -1,0 +1,70 @@
+"""Features of melodies: the metrics of the paper's Table 1, as targets can bound them."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from rl_tuner.core.features import Feature, per_step
+from rl_tuner.tasks.melody import intervals, rules
+
+AUTOCORRELATION_LAGS = (1, 2, 3)
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def table1_features(melody: tf.Tensor) -> dict[str, Feature]:
+    """Return the metrics of `metrics.table1` as features; a feature's value equals the metric.
+
+    Repeated motifs are rare, and a melody that has many of them has little else: their handle is how
+    near a melody has come to one, the square of `rules.longest_repeat_so_far` as a share.
+
+    Args:
+        melody: integer `[B, T]`, whole melodies.
+
+    Returns:
+        One `Feature` for each of `metrics.TABLE1_METRICS`.
+
+    Raises:
+        ValueError: if `melody` is not of rank 2.
+        TypeError: if it is not of an integer type.
+    """
+    steps = tf.ones_like(melody, tf.float32)
+    length = tf.shape(melody)[1]
+    at_end = steps * tf.one_hot(length - 1, length)
+    is_motif, _ = rules.motif(melody)
+    nearness = tf.square(rules.longest_repeat_so_far(melody) / rules.MOTIF_STEPS)
+    resolved, doubled = intervals.leaps(melody)
+    starts = tf.cast(melody[:, :1] == rules.TONIC, tf.float32)
+    at_start = steps * tf.one_hot(0, length)
+    features = {
+        "repeated_notes": per_step(rules.excessively_repeated(melody), steps),
+        **{
+            f"autocorrelation_lag_{lag}": Feature(
+                _whole(melody, lag)[:, tf.newaxis] * at_end, at_end
+            )
+            for lag in AUTOCORRELATION_LAGS
+        },
+        "not_in_key": per_step(~rules.in_key(melody), steps),
+        "starts_with_tonic": Feature(starts * at_start, at_start),
+        "leaps_resolved": Feature(_float(resolved), _float(resolved | doubled)),
+        "unique_max": Feature(_changes(rules.unique_max_so_far(melody)), at_end),
+        "unique_min": Feature(_changes(rules.unique_min_so_far(melody)), at_end),
+        "motif": per_step(is_motif, steps),
+        "repeated_motif": per_step(rules.repeated_motif(melody), steps)._replace(
+            handle=_changes(nearness)
+        ),
+    }
+    return features
+
+
+def _float(values: tf.Tensor) -> tf.Tensor:
+    return tf.cast(values, tf.float32)
+
+
+def _whole(melody: tf.Tensor, lag: int) -> tf.Tensor:
+    return _float(rules.autocorrelation_so_far(melody, lag)[:, -1])
+
+
+def _changes(so_far: tf.Tensor) -> tf.Tensor:
+    """Return by how much a condition changes at each step: the sum is whether it holds in the end."""
+    values = _float(so_far)
+    return values - tf.pad(values[:, :-1], [[0, 0], [1, 0]])
