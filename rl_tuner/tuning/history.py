@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,12 +15,15 @@ from rl_tuner.common.files import write_text
 from rl_tuner.common.run_folder import HISTORY_FILE
 
 
-def write_history(run_dir: str, rows: Sequence[Mapping[str, float]]) -> None:
-    """Write history.csv, one row per evaluation."""
+def write_history(run_dir: str, rows: Sequence[Mapping[str, float | None]]) -> None:
+    """Write history.csv, one row per evaluation; what is None or NaN stays empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: None if value is None or math.isnan(value) else value for name, value in row.items()}
+        for row in rows
+    )
     write_text(os.path.join(run_dir, HISTORY_FILE), text.getvalue())
 
 
