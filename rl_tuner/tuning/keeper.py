@@ -51,5 +51,6 @@ class Keeper:
             weight = metrics[f"feature_weight/{bound.feature}"]
             if value is None or weight is None:
                 return np.array([-np.inf])
-            found.append(min(0.1, bound.side * (value - bound.value) * weight / scale))
+            # A run too short for one step of the multipliers has no scales.
+            found.append(min(0.1, bound.side * (value - bound.value) * weight / (scale or 1.0)))
         return np.array(found)

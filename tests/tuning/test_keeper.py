@@ -47,6 +47,9 @@ def test_the_bound_that_is_met_worst_decides(tuner):
     assert below < 0 and above < 0
     assert keeper.scores(metrics(0.45, 0.5)).min() > below
     assert keeper.scores(metrics(None, 0.5)).min() == -np.inf
+    for variable in tuner.controller.variables:
+        variable.assign(tf.zeros_like(variable))
+    assert np.isfinite(keeper.scores(metrics(0.4, 0.5))).all()
 
 
 def test_only_the_last_policies_are_candidates_and_the_best_is_taken(tuner, monkeypatch):
