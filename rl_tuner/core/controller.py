@@ -184,11 +184,6 @@ class DualController(tf.Module):
         ]
 
     @property
-    def kl(self) -> float:
-        """The exact KL from the prior in the latest window, nats per step."""
-        return float(self._state.kl)
-
-    @property
     def scales(self) -> list[float]:
         """By how much the prior misses each bound, or the spread of its slack if that is more."""
         return self._state.scales.numpy().tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -96,10 +96,30 @@ def bounds_of(targets: Mapping[str, Pair]) -> tuple[Bound, ...]:
     return tuple(bounds)
 
 
-def given(targets: Any) -> dict[str, Pair]:
-    """Return the targets of a dataclass with one field per feature and `others`."""
-    named = {field.name: getattr(targets, field.name) for field in dataclasses.fields(targets)}
-    return named | named.pop("others")
+@dataclasses.dataclass(frozen=True)
+class NamedTargets:
+    """Base class of targets with one field per feature, see `Targets`.
+
+    Attributes:
+        log_prior: mean log p(a|s) of all steps under the prior, nats.
+        others: targets for further features of the task, name -> pair.
+
+    Raises:
+        ValueError: a target is not a pair of numbers or None, or asks for nothing.
+    """
+
+    log_prior: Pair = None
+    others: Mapping[str, Pair] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Reject targets that are not pairs."""
+        bounds_of(self.asked())
+
+    def asked(self) -> dict[str, Pair]:
+        """Return what is asked, feature name -> (low, high): first of the subclass's own features."""
+        named = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        others, log_prior = named.pop("others"), named.pop(LOG_PRIOR)
+        return named | {LOG_PRIOR: log_prior} | others
 
 
 def slack(feature: Feature, bound: Bound) -> tf.Tensor:

@@ -149,7 +149,7 @@ class RLTuner(keras.Model):
         self.replay.build(prefix_length, task.horizon, *bounds)
         self.controller = controller or DualController() if self.bounds else None
         if self.controller:
-            check_features(task, [bound.feature for bound in self.bounds])
+            check_features(task, self.bounded_features)
             self.controller.build(self.bounds, collect_size)
             self.kept = objective.initial_network(prior)
             self.kept.trainable = False
@@ -169,6 +169,11 @@ class RLTuner(keras.Model):
     def take_kept(self) -> None:
         """Make the network that was kept the online network."""
         soft_update(self.online, self.kept, 1.0)
+
+    @property
+    def bounded_features(self) -> tuple[str, ...]:
+        """The names of the features that targets bound, each once."""
+        return tuple(dict.fromkeys(bound.feature for bound in self.bounds))
 
     @property
     def policy(self) -> Policy:

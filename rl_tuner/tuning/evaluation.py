@@ -152,11 +152,12 @@ def compare(
         `targets`, if it has any (`asked_and_got`), and `collapse`, a complaint, if it has collapsed.
     """
     presentation = presentation_of(tuner.task)
-    features = tuple(dict.fromkeys(bound.feature for bound in tuner.bounds))
     columns, sequences = {}, {}
     for name, policy in ((PRIOR, prior_policy(tuner.prior)), (TUNED, tuner.policy)):
         with working(f"evaluate {name}"):
-            meter = Meter(policy, tuner.start, tuner.task, min(batch_size, count), features)
+            meter = Meter(
+                policy, tuner.start, tuner.task, min(batch_size, count), tuner.bounded_features
+            )
             measured = meter.measure(count, seed, f"evaluate {name}")
             of_set = presentation.set_metrics(measured.sequences, corpus)
         columns[name] = measured.metrics | of_set

@@ -27,8 +27,7 @@ class Keeper:
 
     def __init__(self, tuner: RLTuner, steps: int) -> None:
         self._tuner, self._first = tuner, (1.0 - LAST_SHARE) * steps
-        names = tuple(dict.fromkeys(bound.feature for bound in tuner.bounds))
-        self._meter = Meter(tuner.policy, tuner.start, tuner.task, _BATCH, names)
+        self._meter = Meter(tuner.policy, tuner.start, tuner.task, _BATCH, tuner.bounded_features)
 
     def consider(self, step: int, seed: int) -> None:
         """Keep the current policy if it is a candidate and meets the targets better than those before."""

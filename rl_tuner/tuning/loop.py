@@ -191,8 +191,7 @@ class _Run:
         self._presentation = presentation_of(task)
         self._run_dir, self._seed, self._sequences = run_dir, tuner.seed, sequences
         self._listen_every, self._collapse = listen_every, collapse
-        features = tuple(dict.fromkeys(bound.feature for bound in tuner.bounds))
-        self._tuned = Meter(tuner.policy, tuner.start, task, sequences, features)
+        self._tuned = Meter(tuner.policy, tuner.start, task, sequences, tuner.bounded_features)
         self._controller = tuner.controller
         prior = Meter(prior_policy(tuner.prior), tuner.start, task, sequences)
         self._of_prior = prior.measure(sequences, self.evaluation_seed(0))

@@ -7,8 +7,6 @@ import tensorflow as tf
 from rl_tuner.core.features import Feature, per_step
 from rl_tuner.tasks.melody import intervals, rules
 
-AUTOCORRELATION_LAGS = (1, 2, 3)
-
 
 @tf.function(autograph=False, reduce_retracing=True)
 def table1_features(melody: tf.Tensor) -> dict[str, Feature]:
@@ -35,25 +33,24 @@ def table1_features(melody: tf.Tensor) -> dict[str, Feature]:
     resolved, doubled = intervals.leaps(melody)
     starts = tf.cast(melody[:, :1] == rules.TONIC, tf.float32)
     at_start = steps * tf.one_hot(0, length)
-    features = {
+    return {
         "repeated_notes": per_step(rules.excessively_repeated(melody), steps),
         **{
             f"autocorrelation_lag_{lag}": Feature(
                 _whole(melody, lag)[:, tf.newaxis] * at_end, at_end
             )
-            for lag in AUTOCORRELATION_LAGS
+            for lag in rules.AUTOCORRELATION_LAGS
         },
         "not_in_key": per_step(~rules.in_key(melody), steps),
         "starts_with_tonic": Feature(starts * at_start, at_start),
         "leaps_resolved": Feature(_float(resolved), _float(resolved | doubled)),
-        "unique_max": Feature(_changes(rules.unique_max_so_far(melody)), at_end),
-        "unique_min": Feature(_changes(rules.unique_min_so_far(melody)), at_end),
+        "unique_max": Feature(rules.changes(_float(rules.unique_max_so_far(melody))), at_end),
+        "unique_min": Feature(rules.changes(_float(rules.unique_min_so_far(melody))), at_end),
         "motif": per_step(is_motif, steps),
         "repeated_motif": per_step(rules.repeated_motif(melody), steps)._replace(
-            handle=_changes(nearness)
+            handle=rules.changes(nearness)
         ),
     }
-    return features
 
 
 def _float(values: tf.Tensor) -> tf.Tensor:
@@ -62,9 +59,3 @@ def _float(values: tf.Tensor) -> tf.Tensor:
 
 def _whole(melody: tf.Tensor, lag: int) -> tf.Tensor:
     return _float(rules.autocorrelation_so_far(melody, lag)[:, -1])
-
-
-def _changes(so_far: tf.Tensor) -> tf.Tensor:
-    """Return by how much a condition changes at each step: the sum is whether it holds in the end."""
-    values = _float(so_far)
-    return values - tf.pad(values[:, :-1], [[0, 0], [1, 0]])

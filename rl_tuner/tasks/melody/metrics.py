@@ -10,8 +10,6 @@ from rl_tuner.common.tables import Row
 from rl_tuner.tasks.melody import intervals, rules
 from rl_tuner.tasks.melody.encoding import is_pitch
 
-_LAGS = (1, 2, 3)
-
 # The rows in the paper's order: metric, label and number format.
 TABLE1_ROWS = (
     Row("repeated_notes", "Repeated notes", "share"),
@@ -86,7 +84,7 @@ def table1_sums(melody: tf.Tensor) -> dict[str, tf.Tensor]:
         "repeated_motif": rules.repeated_motif(melody),
     }
     sums = {name: tf.cast(tf.math.count_nonzero(x), tf.float64) for name, x in counts.items()}
-    for lag in _LAGS:
+    for lag in rules.AUTOCORRELATION_LAGS:
         whole = rules.autocorrelation_so_far(melody, lag)[:, -1]
         sums[f"autocorrelation_lag_{lag}"] = tf.reduce_sum(whole)
     return sums

@@ -8,8 +8,6 @@ import tensorflow as tf
 
 from rl_tuner.tasks.melody import intervals, rules
 
-AUTOCORRELATION_LAGS = (1, 2, 3)
-
 
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +135,7 @@ class MusicTheoryReward:
         return [self.lag_1, self.lag_2, self.lag_3]
 
     def _autocorrelation(self, melody):
-        found = [rules.autocorrelation_so_far(melody, k) for k in AUTOCORRELATION_LAGS]
+        found = [rules.autocorrelation_so_far(melody, k) for k in rules.AUTOCORRELATION_LAGS]
         sizes = [tf.abs(coefficient) for coefficient in found]
         counted = [tf.where(size > self.autocorrelation_threshold, size, 0.0) for size in sizes]
         signed = [w * coefficient for w, coefficient in zip(self._signed_lags(), found)]
@@ -166,7 +164,7 @@ class MusicTheoryReward:
             paid = _where(rules.unique_max_so_far(melody), self.unique_max) + _where(
                 rules.unique_min_so_far(melody), self.unique_min
             )
-            return paid - tf.pad(paid[:, :-1], [[0, 0], [1, 0]])
+            return rules.changes(paid)
         bonus = _where(rules.unique_max(melody), self.unique_max) + _where(
             rules.unique_min(melody), self.unique_min
         )

@@ -41,6 +41,7 @@ from rl_tuner.tasks.melody.timeline import (
 )
 
 TONIC = pitch_to_class(TONIC_PITCH)
+AUTOCORRELATION_LAGS = (1, 2, 3)
 MOTIF_STEPS = 8
 MOTIF_PITCHES = 3
 
@@ -182,6 +183,11 @@ def autocorrelation_so_far(melody: tf.Tensor, lag: int) -> tf.Tensor:
     denominator = n * (n * squares - square_of_total)
     coefficient = tf.math.divide_no_nan(numerator, denominator)
     return tf.transpose(coefficient * tf.cast(n > lag, tf.float64))
+
+
+def changes(so_far: tf.Tensor) -> tf.Tensor:
+    """Return the changes of a value so far at each step, float32 `[B, T]`; their sum is the last value."""
+    return so_far - tf.pad(so_far[:, :-1], [[0, 0], [1, 0]])
 
 
 def motif(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import gin
 
-from rl_tuner.core.features import Pair, bounds_of, given
+from rl_tuner.core.features import NamedTargets, Pair
 
 
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
-class MusicTargets:
+class MusicTargets(NamedTargets):
     """Targets for melodies: each a pair (low, high) with None for no bound; None asks for nothing.
 
     The names are those of the metrics, see `metrics.table1`.
@@ -47,13 +46,3 @@ class MusicTargets:
     unique_min: Pair = None
     motif: Pair = None
     repeated_motif: Pair = None
-    log_prior: Pair = None
-    others: Mapping[str, Pair] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Reject targets that are not pairs."""
-        bounds_of(self.asked())
-
-    def asked(self) -> dict[str, Pair]:
-        """Return what is asked, feature name -> (low, high); see `Targets`."""
-        return given(self)

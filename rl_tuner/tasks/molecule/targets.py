@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import gin
 
-from rl_tuner.core.features import Pair, bounds_of, given
+from rl_tuner.core.features import NamedTargets, Pair
 
 
 @gin.configurable(module="rl_tuner")
 @dataclasses.dataclass(frozen=True)
-class ComponentTargets:
+class ComponentTargets(NamedTargets):
     """Targets for molecules: each a pair (low, high) with None for no bound; None asks for nothing.
 
     The names are those of the metrics, see `metrics.table2`.
@@ -36,13 +35,3 @@ class ComponentTargets:
     logp: Pair = None
     sa_penalty: Pair = None
     ring_penalty: Pair = None
-    log_prior: Pair = None
-    others: Mapping[str, Pair] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Reject targets that are not pairs."""
-        bounds_of(self.asked())
-
-    def asked(self) -> dict[str, Pair]:
-        """Return what is asked, feature name -> (low, high); see `Targets`."""
-        return given(self)
