@@ -32,7 +32,7 @@ _RIDGE = 0.1
 _FORGETTING = 0.98
 _MOST_GAIN = 10.0
 # Within the budget, the softness that keeps the multiplier of an unattainable bound finite.
-LEAST_SOFTNESS = 3e-3
+LEAST_SOFTNESS = 3e-4
 
 
 @dataclasses.dataclass(frozen=True)

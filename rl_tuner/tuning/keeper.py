@@ -10,8 +10,8 @@ from rl_tuner.tuning.evaluation import Meter
 # Sequences that measure a candidate: their noise is a hundredth of a sequence's standard deviation.
 SEQUENCES = 10_000
 _BATCH = 1_000
-# The candidates are the evaluations in this last share of the steps.
-LAST_SHARE = 0.2
+# So many candidates are spread evenly over this last share of the steps.
+CANDIDATES, LAST_SHARE = 30, 0.2
 
 
 class Keeper:
@@ -26,13 +26,19 @@ class Keeper:
     """
 
     def __init__(self, tuner: RLTuner, steps: int) -> None:
-        self._tuner, self._first = tuner, (1.0 - LAST_SHARE) * steps
+        self._tuner = tuner
+        points = np.linspace((1.0 - LAST_SHARE) * steps, steps, CANDIDATES + 1)[1:]
+        self._points = np.unique(np.ceil(points).astype(int))
         self._meter = Meter(tuner.policy, tuner.start, tuner.task, _BATCH, tuner.bounded_features)
 
+    def after(self, step: int) -> int:
+        """Return the environment step of the first candidate after `step`, or of the last one."""
+        return int(
+            self._points[min(np.searchsorted(self._points, step, "right"), len(self._points) - 1)]
+        )
+
     def consider(self, step: int, seed: int) -> None:
-        """Keep the current policy if it is a candidate and meets the targets better than those before."""
-        if step < self._first:
-            return
+        """Keep the current policy if it meets the targets better than the candidates before."""
         metrics = self._meter.measure(SEQUENCES, seed).metrics
         score = float(np.min(self.scores(metrics)))
         if score > float(self._tuner.kept_score):

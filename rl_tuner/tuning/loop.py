@@ -83,7 +83,9 @@ def tune(
     with Progress(steps, "tune", "steps", initial=done) as progress:
         while done < steps:
             run.stop_if_collapsed()
-            boundary = min(steps, (done // evaluate_every + 1) * evaluate_every)
+            evaluation = min(steps, (done // evaluate_every + 1) * evaluate_every)
+            candidate = keeper.after(done) if keeper else steps
+            boundary = min(evaluation, candidate)
             count = min(chunk, math.ceil((boundary - done) / per_iteration))
             metrics = tuner.train_iterations(count, run.observe)
             before, done = done, int(tuner.environment_steps)
@@ -94,12 +96,12 @@ def tune(
                 )
             run.write_summaries(done, metrics)
             progress.update(done - before, _summary(tuner, metrics))
-            if done >= boundary:
+            if done >= evaluation:
                 run.evaluate(done)
-                if keeper:
-                    keeper.consider(done, run.evaluation_seed(done) + 1)
-                    if done >= steps:
-                        _take_kept(tuner)
+            if keeper and done >= candidate:
+                keeper.consider(done, run.evaluation_seed(done) + 1)
+                if done >= steps:
+                    _take_kept(tuner)
             if done >= steps or time.monotonic() - saved > checkpoint_seconds:
                 run.save()
                 saved = time.monotonic()

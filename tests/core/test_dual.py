@@ -92,4 +92,5 @@ def test_random_targets_end_as_the_convex_solver_says(seed):
         least = objective(exact, slacks, state.scales)
         assert abs(objective(pi, slacks, state.scales) - least) < 0.05 * least + 0.005
         assert kl(pi, p) < 1.03 * PACE.max_kl * T
-        assert np.all(multipliers * state.scales < 500)
+        # A violation is at most the scale, so an unattainable bound's multiplier stays finite.
+        assert np.all(multipliers * state.scales < 1.05 / dual.LEAST_SOFTNESS)
