@@ -33,9 +33,8 @@ class Keeper:
 
     def after(self, step: int) -> int:
         """Return the environment step of the first candidate after `step`, or of the last one."""
-        return int(
-            self._points[min(np.searchsorted(self._points, step, "right"), len(self._points) - 1)]
-        )
+        following = self._points[self._points > step]
+        return int(following[0] if len(following) else self._points[-1])
 
     def consider(self, step: int, seed: int) -> None:
         """Keep the current policy if it meets the targets better than the candidates before."""
