@@ -39,6 +39,8 @@ setup(
         "absl-py>=2.1",
         # note-seq and pydub import audioop, which Python 3.13 no longer has.
         "audioop-lts>=0.2; python_version >= '3.13'",
+        # One writer per folder.
+        "filelock>=3.13,<4",
         "gin-config>=0.5,<0.6",
         "keras>=3.10,<4",
         "lazy-loader>=0.4,<1",

@@ -13,6 +13,7 @@ import gin
 from pipelines.melody.build import build_melody_dataset
 from pipelines.melody.build_from_magenta import build_magenta_dataset
 from pipelines.molecule.build import build_molecule_dataset
+from rl_tuner.common import locks
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.progress import working
 from rl_tuner.common.run_folder import (
@@ -27,6 +28,7 @@ from rl_tuner.common.run_folder import (
     TUNE_MANIFEST,
 )
 from rl_tuner.common.settings import described, digest_of, digest_of_settings
+from rl_tuner.core import checkpoints
 from rl_tuner.core.features import Pair
 from rl_tuner.core.losses import Paths
 from rl_tuner.core.networks import SequenceNetwork
@@ -57,7 +59,13 @@ __all__ = [
 ]
 
 # Settings of the training loop; all other keywords of `tune` are settings of `RLTuner`.
-_LOOP = {*inspect.signature(loop.tune).parameters} - {"tuner", "run_dir", "corpus", "steps"}
+_LOOP = {*inspect.signature(loop.tune).parameters} - {
+    "tuner",
+    "run_dir",
+    "corpus",
+    "settings",
+    "steps",
+}
 
 
 def load_dataset(folder: str) -> SequenceDataset:
@@ -109,10 +117,11 @@ def train_prior(
     arguments = {"dataset_dir": data.directory, "output_dir": output_dir, "seed": seed, **settings}
     inspect.signature(training.pretrain).bind(**arguments)
 
-    def make(resumable: bool) -> list[str]:
-        if not resumable:
-            set_aside(output_dir, [CHECKPOINTS, TENSORBOARD, PRIOR_FILE, SCORES_FILE])
-        training.pretrain(**arguments)
+    def clear() -> None:
+        set_aside(output_dir, [CHECKPOINTS, TENSORBOARD, PRIOR_FILE, SCORES_FILE])
+
+    def make() -> list[str]:
+        training.pretrain(**arguments, settings=stage.digest)
         return [PRIOR_FILE, SCORES_FILE]
 
     with _recipe(recipe):
@@ -127,7 +136,8 @@ def train_prior(
             {"pretrain": configuration.settings("pretrain") | described(settings), "seed": seed},
             {"dataset": digest_of_settings(data.description, 16)},
         )
-        stage.run(output_dir, make)
+        with locks.only_writer(output_dir):
+            stage.run(output_dir, make, clear)
     return prior_files.load_prior(output_dir)
 
 
@@ -219,17 +229,22 @@ def tune(
                 corpus = corpus_data.sequences("train")[: job.REFERENCE_SEQUENCES]
         kept = [CHECKPOINTS, TENSORBOARD, HISTORY_FILE, *presentation_of(task).run_files]
 
-        def make(resumable: bool) -> list[str]:
-            if not resumable:
-                set_aside(run_dir, [*kept, METRICS_JSON, METRICS_TEXT])
-            loop.tune(tuner, run_dir, corpus=corpus, **loop_settings)
+        def clear() -> None:
+            set_aside(run_dir, [*kept, METRICS_JSON, METRICS_TEXT])
+
+        def make() -> list[str]:
+            loop.tune(tuner, run_dir, corpus=corpus, settings=stage.digest, **loop_settings)
             return [os.path.join("..", name) for name in kept]
 
-        is_made = stage.why_stale() is None
-        stage.run(run_dir, make)
+        with locks.only_writer(run_dir):
+            is_made = stage.why_stale() is None
+            if is_made and not checkpoints.newest_is_whole(os.path.join(run_dir, CHECKPOINTS)):
+                stage.reopen()
+                is_made = False
+            stage.run(run_dir, make, clear)
     if is_made:
         with working("restoring the tuned model"):
-            loop.restore(tuner, run_dir)
+            loop.restore(tuner, run_dir, stage.digest)
     return TunedPolicy(tuner, run_dir, corpus_data.directory if corpus_data else None)
 
 

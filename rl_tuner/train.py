@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from rl_tuner.common import command_line
+from rl_tuner.common import command_line, locks
 from rl_tuner.common.progress import say
 from rl_tuner.common.quiet import loading
 
@@ -43,11 +43,12 @@ def _run(values: flags.FlagValues) -> None:
     from rl_tuner.jobs import early
 
     early.check(values.gin_file, values.gin_param, values.work_dir)
+    run_dir = values.run_dir or command_line.default_run_dir(values)
+    locks.check(run_dir)
     with loading():
         from rl_tuner.jobs import configuration, job
 
     configuration.configure(values.gin_file, values.gin_param)
-    run_dir = values.run_dir or command_line.default_run_dir(values)
     table = job.Job(values.work_dir, run_dir).run()
     print(f"\n{table}\n{_paths(run_dir)}", flush=True)
     shortcomings = job.shortcomings(run_dir)

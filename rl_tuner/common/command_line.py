@@ -17,6 +17,7 @@ from absl import flags, logging
 from rl_tuner.common import flag_errors
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.extras import PACKAGE
+from rl_tuner.common.interruption import Terminated, raise_terminated
 from rl_tuner.common.outputs import check_folder
 
 _BINDING = re.compile(r"[\w./]+\.\w+\s*=")
@@ -37,8 +38,8 @@ def run(
 ) -> NoReturn:
     """Parse the command line, make the call and exit.
 
-    The exit code is 0 for success, 1 for an error, 2 for incorrect usage and 130 when interrupted; an
-    error is one line on stderr, with a traceback only if --log=DEBUG asks for it.
+    The exit code is 0 for success, 1 for an error, 2 for incorrect usage, 130 when interrupted and 143 when
+    terminated; an error is one line on stderr, with a traceback only if --log=DEBUG asks for it.
 
     Args:
         define_flags: defines the command's flags on the values it is given, which are not absl's
@@ -72,15 +73,16 @@ def run(
     if values.log == "DEBUG":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     # A job that receives SIGTERM cleans up in the same way as one interrupted by Ctrl-C.
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, raise_terminated)
     try:
         _check_outputs(values, outputs)
         call(values)
     except UserError as error:
         # gin appends its call stack to the message; only the first line is ours.
         _fail(first_line(error), 1)
-    except KeyboardInterrupt:
-        _fail("interrupted; rerun the same command to resume", 130)
+    except KeyboardInterrupt as interruption:
+        code = 128 + (signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT)
+        _fail("interrupted; rerun the same command to resume", code)
     except Exception as error:
         if values.log == "DEBUG":
             raise
@@ -210,7 +212,3 @@ def _flag_help(values: flags.FlagValues) -> str:
 def _fail(message: str, code: int) -> NoReturn:
     print(f"error: {message}", file=sys.stderr)
     sys.exit(code)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt

@@ -14,8 +14,9 @@ from typing import Any
 import gin
 import tensorflow as tf
 
+from rl_tuner.common import locks
 from rl_tuner.common.errors import UserError
-from rl_tuner.common.files import write_text
+from rl_tuner.common.files import replacing, write_text
 from rl_tuner.common.progress import say, working
 from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import (
@@ -34,9 +35,11 @@ from rl_tuner.common.run_folder import (
     SCORES_FILE,
     STAGES,
     TENSORBOARD,
+    TUNE_MANIFEST,
     check_finished,
 )
 from rl_tuner.common.settings import digest_of_settings
+from rl_tuner.core import checkpoints
 from rl_tuner.core.checks import asked_of, check_features, check_settings
 from rl_tuner.core.ranges import RANGES
 from rl_tuner.core.task import Task
@@ -44,7 +47,7 @@ from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.datasets.writer import DESCRIPTION_FILE
 from rl_tuner.jobs import configuration, devices, older_runs, rules
-from rl_tuner.jobs.stages import Stage, remove, set_aside
+from rl_tuner.jobs.stages import Stage, digest_of_manifest, remove, set_aside
 from rl_tuner.priors import training  # noqa: F401  (gin knows `pretrain` by importing it)
 from rl_tuner.priors.files import load_matching_prior, load_prior
 from rl_tuner.serving import model_card
@@ -118,7 +121,7 @@ class Job:
         name = f"{self.settings.dataset_name}-{digest_of_settings(settings)}"
         folder = os.path.join(self._work_dir, DATASETS, name)
 
-        def make(resumable: bool) -> list[str]:
+        def make() -> list[str]:
             if not os.path.isfile(os.path.join(folder, DESCRIPTION_FILE)):
                 set_aside(self._work_dir, [os.path.join(DATASETS, name)])
             self.settings.make_dataset(output_dir=folder, overwrite=True)
@@ -126,7 +129,8 @@ class Job:
 
         stage = Stage("dataset", os.path.join(folder, "stage.json"), settings)
         # The dataset's folder is created by a rename, so it must not exist before.
-        self._dataset = folder, stage.run(folder, make, notes_start=False)
+        with locks.only_writer(folder, beside=True):
+            self._dataset = folder, stage.run(folder, make)
         return self._dataset
 
     def prior(self, output_dir: str | None = None) -> tuple[str, str]:
@@ -146,19 +150,24 @@ class Job:
             self._work_dir, PRIORS, f"{self.settings.dataset_name}-{digest}"
         )
 
-        def make(resumable: bool) -> list[str]:
-            if not resumable:
-                remove(folder, CHECKPOINTS, TENSORBOARD)
-            scores = configuration.build("pretrain", dataset_dir=data, output_dir=folder, seed=seed)
+        manifest = os.path.join(folder, "stage.json")
+        stage = Stage("prior", manifest, settings, {"dataset": data_build})
+
+        def make() -> list[str]:
+            scores = configuration.build(
+                "pretrain", dataset_dir=data, output_dir=folder, seed=seed, settings=stage.digest
+            )
             say(
                 f"prior: validation {scores['validation_log_perplexity']:.4f} nats per step, accuracy "
                 f"{100 * scores['validation_accuracy']:.1f}%, best of {scores['epochs']} epochs"
             )
             return [PRIOR_FILE, SCORES_FILE]
 
-        manifest = os.path.join(folder, "stage.json")
-        stage = Stage("prior", manifest, settings, {"dataset": data_build})
-        return os.path.join(folder, PRIOR_FILE), stage.run(folder, make)
+        def clear() -> None:
+            remove(folder, CHECKPOINTS, TENSORBOARD)
+
+        with locks.only_writer(folder):
+            return os.path.join(folder, PRIOR_FILE), stage.run(folder, make, clear)
 
     def run(self) -> str:
         """Run every stage; return the table of metrics as text."""
@@ -167,10 +176,10 @@ class Job:
         data = (None, "none") if self.settings.prior else self.dataset()
         # Invalid settings must be rejected before the output of an earlier run is moved.
         tuner = self._new_tuner(prior_path)
-        self._note_run(prior_path, data[0])
-        tune_build = self._tune(tuner, prior_build, data[0])
-        evaluate_build = self._evaluate(tuner, tune_build, data)
-        self._export(tuner, {"tune": tune_build, "evaluate": evaluate_build})
+        with locks.only_writer(self._run_dir):
+            tune_build = self._tune(tuner, prior_path, prior_build, data[0])
+            evaluate_build = self._evaluate(tuner, tune_build, data)
+            self._export(tuner, {"tune": tune_build, "evaluate": evaluate_build})
         with open(os.path.join(self._run_dir, METRICS_TEXT), encoding="utf-8") as file:
             return file.read()
 
@@ -192,11 +201,14 @@ class Job:
         write_text(os.path.join(self._run_dir, CONFIG_FILE), gin.config_str())
         own_prior = os.path.join(self._run_dir, PRIOR_FILE)
         if os.path.abspath(own_prior) != os.path.abspath(prior_path):
-            shutil.copyfile(prior_path, own_prior)
+            with replacing(own_prior) as temporary:
+                shutil.copyfile(prior_path, temporary)
         where = {"dataset": dataset_dir and os.path.abspath(dataset_dir)}
         write_text(os.path.join(self._run_dir, RUN_FILE), json.dumps(where) + "\n")
 
-    def _tune(self, tuner: RLTuner, prior_build: str, dataset_dir: str | None) -> str:
+    def _tune(
+        self, tuner: RLTuner, prior_path: str, prior_build: str, dataset_dir: str | None
+    ) -> str:
         settings = {
             "tune": configuration.settings("tune"),
             "tuner": configuration.settings("RLTuner"),
@@ -205,28 +217,35 @@ class Job:
         kept = (TENSORBOARD, HISTORY_FILE, *presentation_of(tuner.task).run_files)
         made = []
 
-        def make(resumable: bool) -> list[str]:
-            if not resumable:
-                set_aside(self._run_dir, [CHECKPOINTS, *kept, METRICS_JSON, METRICS_TEXT])
+        def clear() -> None:
+            set_aside(self._run_dir, [CHECKPOINTS, *kept, METRICS_JSON, METRICS_TEXT])
+
+        def make() -> list[str]:
+            # The configuration changes only once nothing is left that was made with another one.
+            self._note_run(prior_path, dataset_dir)
             corpus = SequenceDataset(dataset_dir).sequences("train") if dataset_dir else None
             configuration.build(
                 "tune",
                 tuner=tuner,
                 run_dir=self._run_dir,
                 corpus=corpus and corpus[:REFERENCE_SEQUENCES],
+                settings=stage.digest,
             )
             made.append(tuner)
             write_text(
                 os.path.join(self._run_dir, OPERATIVE_CONFIG_FILE), gin.operative_config_str()
             )
-            names = os.listdir(os.path.join(self._run_dir, CHECKPOINTS))
-            checkpoints = [os.path.join(CHECKPOINTS, name) for name in names]
-            return [f"../{name}" for name in (*checkpoints, *kept)]
+            names = checkpoints.newest_files(folder)
+            return [f"../{name}" for name in (*(f"{CHECKPOINTS}/{n}" for n in names), *kept)]
 
-        build = stage.run(os.path.join(self._run_dir, CHECKPOINTS), make)
+        folder = os.path.join(self._run_dir, CHECKPOINTS)
+        if stage.why_stale() is None and not checkpoints.newest_is_whole(folder):
+            stage.reopen()
+        build = stage.run(folder, make, clear)
         if not made:
+            self._note_run(prior_path, dataset_dir)
             with working("restoring the tuned model"):
-                loop.restore(tuner, self._run_dir)
+                loop.restore(tuner, self._run_dir, stage.digest)
         return build
 
     def _evaluate(self, tuner: RLTuner, tune_build: str, data: tuple[str | None, str]) -> str:
@@ -235,7 +254,7 @@ class Job:
         settings = {"evaluate": {name: getattr(job, name) for name in names}}
         stage = self._stage("evaluate", {"tune": tune_build, "dataset": data[1]}, settings)
 
-        def make(resumable: bool) -> list[str]:
+        def make() -> list[str]:
             corpus = evaluation.corpus_of(job.task, data[0])
             collapse = configuration.built_arguments("tune")["collapse"]
             columns, sequences = evaluation.compare(
@@ -260,7 +279,7 @@ class Job:
     def _export(self, tuner: RLTuner, inputs: dict[str, str]) -> None:
         folder = os.path.join(self._run_dir, EXPORT)
 
-        def make(resumable: bool) -> list[str]:
+        def make() -> list[str]:
             export(tuner, folder, self._run_dir, overwrite=True)
             return [f"../{EXPORT}/saved_model.pb", f"../{EXPORT}/variables"]
 
@@ -319,7 +338,8 @@ def open_run(run_dir: str) -> tuple[RLTuner, str | None]:
         say(devices.device_of_run(**configuration.arguments("device")))
         prior = load_matching_prior(os.path.join(run_dir, PRIOR_FILE), settings.task)
         tuner = configuration.build("RLTuner", prior=prior, task=settings.task, seed=settings.seed)
-        loop.restore(tuner, run_dir)
+        manifest = os.path.join(run_dir, TUNE_MANIFEST)
+        loop.restore(tuner, run_dir, digest_of_manifest(manifest) or "")
     try:
         with open(os.path.join(run_dir, RUN_FILE), encoding="utf-8") as file:
             data = json.load(file)["dataset"]

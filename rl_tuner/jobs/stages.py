@@ -13,6 +13,10 @@ from typing import Any
 from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import say, working
 from rl_tuner.common.run_folder import PREVIOUS
+from rl_tuner.common.settings import digest_of_settings
+
+# Ending of the file that says with which settings unfinished work has started.
+_STARTED = ".started"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,15 +36,19 @@ class Stage:
     inputs: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def run(
-        self, output: str, make: Callable[[bool], Sequence[str]], notes_start: bool = True
+        self,
+        output: str,
+        make: Callable[[], Sequence[str]],
+        clear: Callable[[], None] | None = None,
     ) -> str:
         """Make or reuse the output, and print which of the two is done.
 
         Args:
             output: path of the output, to be printed.
-            make: makes the output and returns the paths of its files relative to the manifest's folder;
-                its argument says whether unfinished work with the same settings may be resumed.
-            notes_start: whether to record that the work has started; otherwise it is never resumed.
+            make: makes the output, or goes on with what is there of it, and returns the paths of its files
+                relative to the manifest's folder.
+            clear: moves away or removes what is there; called unless unfinished work with the same
+                settings can go on. None if the work is never resumed: `make` starts anew.
 
         Returns:
             The build_id of the output.
@@ -51,7 +59,9 @@ class Stage:
             return self._read()["build_id"]
         say(f"{self.name}: making {output} ({why})")
         with working(self.name):
-            return self.finish(make(self.begin() if notes_start else False))
+            if clear is not None:
+                self.begin(clear)
+            return self.finish(make())
 
     def build_id(self) -> str | None:
         """Return the id of the output; None if the output is missing, incomplete or out of date."""
@@ -78,21 +88,36 @@ class Stage:
             return f"{', '.join(newer) or 'an input'} was made again"
         return None
 
-    def begin(self) -> bool:
-        """Record the start of the work; return whether unfinished work with the same settings can resume."""
-        started = {"settings": self.settings, "inputs": self.inputs}
-        path = self.manifest + ".started"
-        try:
-            with open(path, encoding="utf-8") as file:
-                resumable = json.load(file) == json.loads(json.dumps(started))
-        except (OSError, ValueError):
-            resumable = False
-        resumable = resumable and not os.path.exists(self.manifest)
-        if os.path.exists(self.manifest):
-            os.remove(self.manifest)
+    @property
+    def digest(self) -> str:
+        """A hash of the settings and inputs, which the work's checkpoints contain."""
+        return digest_of_settings([self.settings, self.inputs], 32)
+
+    def begin(self, clear: Callable[[], None]) -> None:
+        """Record the start of the work, after what was made with other settings has been moved.
+
+        The order makes it safe to be killed at any moment: nothing that is there can be taken for work
+        with these settings before all of it is gone.
+        """
+        path = self.manifest + _STARTED
+        if not os.path.exists(self.manifest) and _read(path) == self._started():
+            return
+        remove("", path)
+        clear()
+        remove("", self.manifest)
+        self._note_start()
+
+    def reopen(self) -> None:
+        """Turn finished work into work that `run` goes on with, because its last output is damaged."""
+        self._note_start()
+        os.remove(self.manifest)
+
+    def _started(self) -> dict[str, Any]:
+        return json.loads(json.dumps({"settings": self.settings, "inputs": self.inputs}))
+
+    def _note_start(self) -> None:
         os.makedirs(os.path.dirname(self.manifest), exist_ok=True)
-        write_text(path, json.dumps(started, indent=2) + "\n")
-        return resumable
+        write_text(self.manifest + _STARTED, json.dumps(self._started(), indent=2) + "\n")
 
     def finish(self, outputs: Sequence[str]) -> str:
         """Write the manifest.
@@ -117,12 +142,26 @@ class Stage:
         return build_id
 
     def _read(self) -> dict[str, Any]:
-        try:
-            with open(self.manifest, encoding="utf-8") as file:
-                made = json.load(file)
-            return made if {"build_id", "settings", "inputs", "outputs"} <= made.keys() else {}
-        except (OSError, ValueError, AttributeError):
-            return {}
+        made = _read(self.manifest)
+        return made if {"build_id", "settings", "inputs", "outputs"} <= made.keys() else {}
+
+
+def digest_of_manifest(path: str) -> str | None:
+    """Return the `Stage.digest` with which the output of a manifest was made; None if it has none."""
+    made = _read(path)
+    if not {"settings", "inputs"} <= made.keys():
+        return None
+    return digest_of_settings([made["settings"], made["inputs"]], 32)
+
+
+def _read(path: str) -> dict[str, Any]:
+    """Return the content of a JSON file; empty if it is missing or damaged."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def differences(old: Any, new: Any, path: str = "") -> list[str]:

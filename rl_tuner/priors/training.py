@@ -16,14 +16,15 @@ from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import Progress, say
 from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import CHECKPOINTS, PRIOR_FILE, SCORES_FILE, TENSORBOARD
-from rl_tuner.core import likelihood, schedules
+from rl_tuner.core import event_files, likelihood, schedules
+from rl_tuner.core.checkpoints import Checkpoints
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.priors.files import save_prior
 from rl_tuner.priors.ranges import CELLS, RANGES
 
 
-@gin.configurable(module="rl_tuner", denylist=["dataset_dir", "output_dir", "seed"])
+@gin.configurable(module="rl_tuner", denylist=["dataset_dir", "output_dir", "seed", "settings"])
 def pretrain(
     dataset_dir: str,
     output_dir: str,
@@ -43,6 +44,7 @@ def pretrain(
     skip_steps: int = 0,
     max_epochs: int = 60,
     patience: int = 5,
+    settings: str = "",
 ) -> dict[str, Any]:
     """Train a prior by maximum likelihood and save the weights of its best validated epoch.
 
@@ -69,6 +71,7 @@ def pretrain(
         skip_steps: number of steps at the start of each window that do not contribute to the loss.
         max_epochs: largest number of passes over the training split.
         patience: number of epochs without a better validation log-perplexity after which training stops.
+        settings: digest of the settings of the work: a checkpoint with another one is refused.
 
     Returns:
         Validation and test log-perplexity (nats per step) and accuracy, and the number of epochs.
@@ -111,7 +114,9 @@ def pretrain(
     epoch = tf.Variable(0, dtype=tf.int64)
     best_epoch = tf.Variable(0, dtype=tf.int64)
     best_score = tf.Variable(float("inf"), dtype=tf.float64)
-    checkpoint = tf.train.Checkpoint(
+    checkpoints = Checkpoints(
+        os.path.join(output_dir, CHECKPOINTS),
+        settings,
         network=network,
         optimizer=trainer.optimizer,
         best=best,
@@ -119,13 +124,11 @@ def pretrain(
         best_epoch=best_epoch,
         best_score=best_score,
     )
-    manager = tf.train.CheckpointManager(
-        checkpoint, os.path.join(output_dir, CHECKPOINTS), max_to_keep=2
-    )
-    if manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint).assert_consumed()
+    events = os.path.join(output_dir, TENSORBOARD)
+    if checkpoints.restore():
+        event_files.cut(events, int(epoch))
         say(f"prior: resuming after epoch {int(epoch)}")
-    writer = tf.summary.create_file_writer(os.path.join(output_dir, TENSORBOARD))
+    writer = tf.summary.create_file_writer(events)
     with Progress(max_epochs, "prior", "epochs", initial=int(epoch)) as progress:
         while int(epoch) < max_epochs and int(epoch) - int(best_epoch) < patience:
             losses = []
@@ -154,7 +157,7 @@ def pretrain(
                 for name, value in scores.items():
                     tf.summary.scalar(f"prior/validation_{name}", value)
             writer.flush()
-            manager.save()
+            checkpoints.save()
             progress.update(
                 1,
                 f"validation {scores['log_perplexity']:.3f} nats per step, "

@@ -12,6 +12,7 @@ from typing import Any
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.figures import new_figure, save_figure
 from rl_tuner.common.files import write_text
+from rl_tuner.common.progress import warn
 from rl_tuner.common.run_folder import HISTORY_FILE
 
 
@@ -46,6 +47,42 @@ def read_history(run_dir: str) -> list[dict[str, Any]]:
         return [{**row, "step": int(row["step"])} for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
+
+
+def rows_up_to(run_dir: str, step: int) -> list[dict[str, Any]]:
+    """Return the evaluations of a run up to an environment step.
+
+    Raises:
+        UserError: the run has no readable history.
+    """
+    return [row for row in read_history(run_dir) if row["step"] <= step]
+
+
+def mend_history(run_dir: str, rows: Sequence[Mapping[str, float | None]]) -> None:
+    """Write history.csv from a checkpoint's evaluations, with a warning if it does not contain them.
+
+    Args:
+        run_dir: folder of the run.
+        rows: the evaluations up to the checkpoint; later ones in the file are repeated by the run.
+    """
+    try:
+        wrong = "lacks evaluations" if not _contains(read_history(run_dir), rows) else ""
+    except UserError:
+        wrong = "is missing or damaged"
+    if wrong:
+        path = os.path.join(run_dir, HISTORY_FILE)
+        warn(f"{path} {wrong}; it is written again from the checkpoint")
+    write_history(run_dir, rows)
+
+
+def _contains(
+    found: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, float | None]]
+) -> bool:
+    def numbers(row: Mapping[str, Any]) -> dict[str, float]:
+        return {name: float("nan" if value is None else value) for name, value in row.items()}
+
+    # NaN is not equal to itself, but its text is.
+    return [str(numbers(row)) for row in found[: len(rows)]] == [str(numbers(row)) for row in rows]
 
 
 def plot_history(histories: dict[str, list[dict[str, Any]]], path: str) -> None:

@@ -6,16 +6,20 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import gin
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner.common.errors import UserError, first_line
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.interruption import Deferred
 from rl_tuner.common.progress import Progress, say, warn, working
 from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import CHECKPOINTS, TENSORBOARD
 from rl_tuner.common.settings import Cosmetic
+from rl_tuner.core import event_files
+from rl_tuner.core.checkpoints import Checkpoints
 from rl_tuner.core.rollout import Rollout
 from rl_tuner.core.sampling import prior_policy
 from rl_tuner.core.task import Scored
@@ -23,7 +27,7 @@ from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tasks.presentation import presentation_of
 from rl_tuner.tuning.collapse import COMMONEST, Collapse, Diversity
 from rl_tuner.tuning.evaluation import Measurement, Meter
-from rl_tuner.tuning.history import read_history, write_history
+from rl_tuner.tuning.history import mend_history, rows_up_to, write_history
 from rl_tuner.tuning.keeper import Keeper
 from rl_tuner.tuning.ranges import RANGES
 
@@ -31,7 +35,7 @@ from rl_tuner.tuning.ranges import RANGES
 _HISTORY = ("task_reward", "log_prior", "log_policy", "kl", "entropy", "distinct", "length")
 
 
-@gin.configurable(module="rl_tuner", denylist=["tuner", "run_dir", "corpus"])
+@gin.configurable(module="rl_tuner", denylist=["tuner", "run_dir", "corpus", "settings"])
 def tune(
     tuner: RLTuner,
     run_dir: str,
@@ -43,8 +47,12 @@ def tune(
     listen_every: Cosmetic[int] = 10,
     collapse: Cosmetic[Collapse | None] = None,
     corpus: Sequence[np.ndarray] | None = None,
+    settings: str = "",
 ) -> None:
-    """Train a tuner, resuming from the last checkpoint if there is one.
+    """Train a tuner, resuming from the last whole checkpoint if there is one.
+
+    The first Ctrl-C or SIGTERM saves the state before it is raised as KeyboardInterrupt; a second one
+    ends the process at once.
 
     Args:
         tuner: tuner to train.
@@ -57,10 +65,11 @@ def tune(
         listen_every: evaluations between two sets of pictures and sounds in TensorBoard.
         collapse: criterion for a collapsed policy; None is `Collapse()`.
         corpus: tokens of training sequences in which the policy's n-grams are looked up; None for none.
+        settings: digest of the settings of the work: a checkpoint with another one is refused.
 
     Raises:
-        UserError: a number is out of range, the loss became NaN or infinite, or the policy collapsed
-            and `collapse.stop` is set.
+        UserError: a number is out of range, a checkpoint cannot be used, the loss became NaN or infinite,
+            or the policy collapsed and `collapse.stop` is set.
     """
     check_numbers(
         steps=steps,
@@ -71,16 +80,15 @@ def tune(
         listen_every=listen_every,
     )
     with working("tune: compiling and measuring the prior"):
-        run = _Run(
-            tuner, run_dir, evaluation_sequences, listen_every, collapse or Collapse(), corpus
-        )
+        collapse = collapse or Collapse()
+        run = _Run(tuner, run_dir, evaluation_sequences, listen_every, collapse, corpus, settings)
         if not run.history:
             run.evaluate(0)
     keeper = Keeper(tuner, steps) if tuner.controller else None
     per_iteration = tuner.collect_size * tuner.task.horizon
     done = int(tuner.environment_steps)
     saved = time.monotonic()
-    with Progress(steps, "tune", "steps", initial=done) as progress:
+    with Progress(steps, "tune", "steps", initial=done) as progress, Deferred("tune") as signals:
         while done < steps:
             run.stop_if_collapsed()
             evaluation = min(steps, (done // evaluate_every + 1) * evaluate_every)
@@ -90,10 +98,7 @@ def tune(
             metrics = tuner.train_iterations(count, run.observe)
             before, done = done, int(tuner.environment_steps)
             if not math.isfinite(metrics["learn/loss"]):
-                raise UserError(
-                    f"tune: the loss is {metrics['learn/loss']} after {done:,} steps; lower "
-                    "RLTuner.learning_rate or raise the temperature c"
-                )
+                raise UserError(_not_finite(tuner, metrics, done, run.saved_at))
             run.write_summaries(done, metrics)
             progress.update(done - before, _summary(tuner, metrics))
             if done >= evaluation:
@@ -102,9 +107,11 @@ def tune(
                 keeper.consider(done, run.evaluation_seed(done) + 1)
                 if done >= steps:
                     _take_kept(tuner)
-            if done >= steps or time.monotonic() - saved > checkpoint_seconds:
+            if done >= steps or signals.arrived or time.monotonic() - saved > checkpoint_seconds:
                 run.save()
                 saved = time.monotonic()
+            if done < steps:
+                signals.stop()
     run.close()
 
 
@@ -115,6 +122,18 @@ def _take_kept(tuner: RLTuner) -> None:
             f"tune: keeping the policy of step {int(tuner.kept_step):,}, which met the targets best among "
             "the last ones"
         )
+
+
+def _not_finite(tuner: RLTuner, metrics: dict[str, float], step: int, saved_at: int | None) -> str:
+    """Return what is said of a loss that is NaN or infinite: where it is, and what is left."""
+    names = [name for name, value in metrics.items() if not math.isfinite(value)]
+    weights = [w.path for w in tuner.online.weights if not np.isfinite(w.numpy()).all()]
+    left = f"the checkpoint of step {saved_at:,} is kept" if saved_at else "nothing was saved yet"
+    return (
+        f"tune: the loss is {metrics['learn/loss']} after {step:,} steps (not finite: "
+        f"{', '.join(names[:4])}; weights: {', '.join(weights[:2]) or 'none'}); {left}; lower "
+        "RLTuner.learning_rate or raise the temperature c"
+    )
 
 
 def _summary(tuner: RLTuner, metrics: dict[str, float]) -> str:
@@ -141,30 +160,28 @@ def check_numbers(**numbers: float) -> None:
         raise UserError(str(error)) from error
 
 
-def restore(tuner: RLTuner, run_dir: str) -> None:
-    """Restore a tuner to the state of a finished run.
+def restore(tuner: RLTuner, run_dir: str, settings: str = "") -> None:
+    """Restore a tuner to the state of a finished run, or to that of its newest checkpoint that is whole.
+
+    Args:
+        tuner: the tuner.
+        run_dir: the run's folder.
+        settings: digest of the settings that the run was made with; "" if it is not known.
 
     Raises:
         UserError: the run has no checkpoint, or the checkpoint does not fit the tuner.
     """
-    path = tf.train.latest_checkpoint(os.path.join(run_dir, CHECKPOINTS))
-    if path is None:
+    if _checkpoints(tuner, run_dir, settings).restore() is None:
         raise UserError(f"{run_dir} has no checkpoint; rerun the command that made the run")
-    _restore(_checkpoint(tuner), path)
 
 
-def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
-    try:
-        checkpoint.restore(path).assert_consumed()
-    except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
-        raise UserError(f"checkpoint {path} cannot be restored ({first_line(error)})") from error
-
-
-def _checkpoint(tuner: RLTuner) -> tf.train.Checkpoint:
+def _checkpoints(tuner: RLTuner, run_dir: str, settings: str) -> Checkpoints:
     # The parts are listed, because the objects that Keras tracks by itself may change.
     names = ("controller", "kept", "kept_score", "kept_step") if tuner.controller else ()
     control = {name: getattr(tuner, name) for name in names}
-    return tf.train.Checkpoint(
+    return Checkpoints(
+        os.path.join(run_dir, CHECKPOINTS),
+        settings,
         **control,
         online=tuner.online,
         target=tuner.target,
@@ -188,6 +205,7 @@ class _Run:
         listen_every: int,
         collapse: Collapse,
         corpus: Sequence[np.ndarray] | None,
+        settings: str,
     ) -> None:
         task = tuner.task
         self._presentation = presentation_of(task)
@@ -204,22 +222,28 @@ class _Run:
             tuner.prior.metadata.get("provenance", {}).get("class_histogram"),
             corpus,
         )
-        # One object saves and restores, so that checkpoint numbers continue after a resume.
-        checkpoint = _checkpoint(tuner)
-        self._manager = tf.train.CheckpointManager(
-            checkpoint, os.path.join(run_dir, CHECKPOINTS), max_to_keep=2
-        )
-        self.history: list[dict[str, float]] = []
-        self._journal = self._presentation.journal(run_dir)
-        if self._manager.latest_checkpoint:
-            _restore(checkpoint, self._manager.latest_checkpoint)
-            step = int(tuner.environment_steps)
-            self.history = [row for row in read_history(run_dir) if row["step"] <= step]
-            if self._journal:
-                self._journal.restore(step)
-            say(f"tune: resuming after {step:,} steps")
+        self._checkpoints = _checkpoints(tuner, run_dir, settings)
+        self.history: list[dict[str, Any]] = []
+        self.saved_at: int | None = None
         self._steps = tuner.environment_steps
-        self._writer = tf.summary.create_file_writer(os.path.join(run_dir, TENSORBOARD))
+        self._journal = self._presentation.journal(run_dir)
+        restored = self._checkpoints.restore()
+        events = os.path.join(run_dir, TENSORBOARD)
+        if restored is not None:
+            self._resume(restored[1], events)
+        self._writer = tf.summary.create_file_writer(events)
+
+    def _resume(self, notes: Any, events: str) -> None:
+        """Bring history, journal and events to the step of the checkpoint that was restored."""
+        self.saved_at = step = int(self._steps)
+        # Earlier versions did not save the history in the checkpoint.
+        self.history = notes["history"] if notes else rows_up_to(self._run_dir, step)
+        if notes:
+            mend_history(self._run_dir, self.history)
+        if self._journal:
+            self._journal.restore(step)
+        event_files.cut(events, step)
+        say(f"tune: resuming after {step:,} steps")
 
     def save(self) -> None:
         """Write history, summaries and a checkpoint."""
@@ -227,7 +251,8 @@ class _Run:
         if self._journal:
             self._journal.write()
         self._writer.flush()
-        self._manager.save()
+        self._checkpoints.save({"history": self.history})
+        self.saved_at = int(self._steps)
 
     def close(self) -> None:
         """Close the event file."""

@@ -15,8 +15,8 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner import train
-from rl_tuner.common import command_line
-from tests.tiny_job import ROOT, Job, command
+from rl_tuner.common import command_line, locks
+from tests.tiny_job import ROOT, Job, command, early_error
 
 
 def test_a_run_folder_holds_what_a_person_wants(finished):
@@ -154,28 +154,83 @@ def weights(run_dir):
     return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
 
 
-def test_a_killed_run_ends_as_if_it_had_never_stopped(finished, tmp_path):
-    job = copy_of(finished, tmp_path)
+def stopped_by(number, job, seen="checkpoints/ckpt-4.index", *extra):
+    """Starts a run from the prior on, and stops it by a signal once a file is there."""
     shutil.rmtree(job.run_dir)
     process = subprocess.Popen(
-        [sys.executable, "-m", "rl_tuner.train", *job.flags()],
+        [sys.executable, "-m", "rl_tuner.train", *job.flags(*extra)],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + 200
-    while not glob.glob(f"{job.run_dir}/checkpoints/ckpt-4.index"):
+    while not glob.glob(f"{job.run_dir}/{seen}"):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
     assert not os.path.exists(f"{job.run_dir}/metrics.txt")
-    output = job.train()
-    assert "tune: resuming after" in output.stderr
-    for name, value in weights(finished.run_dir).items():
+    return process.returncode, said
+
+
+def assert_same_run(job, other):
+    for name, value in weights(other.run_dir).items():
         np.testing.assert_array_equal(weights(job.run_dir)[name], value, err_msg=name)
     for name in ("history.csv", "metrics.json"):
-        assert_same_file(job, finished, name)
+        assert_same_file(job, other, name)
+
+
+def test_a_killed_run_ends_as_if_it_had_never_stopped(finished, tmp_path):
+    job = copy_of(finished, tmp_path)
+    assert stopped_by(signal.SIGKILL, job)[0] == -signal.SIGKILL
+    # Whatever else was damaged is mended from the last checkpoint that is whole.
+    newest = tf.train.latest_checkpoint(f"{job.run_dir}/checkpoints")
+    os.truncate(f"{newest}.data-00000-of-00001", 100)
+    for name in ("history.csv", "checkpoints/checkpoint"):
+        os.remove(f"{job.run_dir}/{name}")
+    output = job.train()
+    assert f"checkpoint {newest} is damaged" in output.stderr
+    assert "history.csv is missing or damaged; it is written again" in output.stderr
+    assert "tune: resuming after" in output.stderr
+    assert_same_run(job, finished)
+    assert points(job) == points(finished)
+
+
+def points(job):
+    """The steps of the points of every series in TensorBoard."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(f"{job.run_dir}/tensorboard", size_guidance={"tensors": 0})
+    events.Reload()
+    return {tag: [e.step for e in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
+
+
+def test_a_terminated_run_saves_and_goes_on(finished, tmp_path):
+    job = copy_of(finished, tmp_path)
+    seldom = "--gin_param=tune.checkpoint_seconds = 0.5"
+    code, said = stopped_by(signal.SIGTERM, job, "checkpoints/ckpt-1.index", seldom)
+    assert code == 143 and said.splitlines()[-1].startswith("error: interrupted; ")
+    assert "tune: finishing the current iterations and saving" in said
+    assert glob.glob(f"{job.run_dir}/checkpoints/ckpt-2.index")
+    assert "tune: resuming after" in job.train().stderr
+    assert_same_run(job, finished)
+
+
+def test_a_finished_run_with_a_torn_checkpoint_is_finished_again(finished, tmp_path):
+    job = copy_of(finished, tmp_path)
+    newest = tf.train.latest_checkpoint(f"{job.run_dir}/checkpoints")
+    os.truncate(f"{newest}.index", 10)
+    opened = command("rl_tuner.evaluate", f"--run_dir={job.run_dir}", "--count=20")
+    assert f"checkpoint {newest} is damaged" in opened.stderr
+    assert "tune: resuming after" in job.train().stderr
+    assert_same_run(job, finished)
+
+
+def test_a_second_process_on_a_run_is_refused_before_tensorflow(finished, tmp_path):
+    with locks.only_writer(finished.run_dir):
+        line = early_error("rl_tuner.train", *finished.flags())
+    assert f"{finished.run_dir} is being written by process {os.getpid()} on" in line
 
 
 @pytest.mark.parametrize(

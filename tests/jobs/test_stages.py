@@ -30,7 +30,7 @@ def test_a_stage_that_takes_long_is_told_of(tmp_path, capsys, monkeypatch):
     for name in ("_SECONDS_BETWEEN_FIRST_LINES", "_TICK"):
         monkeypatch.setattr(progress, name, 0.001)
 
-    def make(resumable):
+    def make():
         while "stage: " not in capsys.readouterr().err:
             pass
         return []
@@ -38,17 +38,29 @@ def test_a_stage_that_takes_long_is_told_of(tmp_path, capsys, monkeypatch):
     assert stage(tmp_path).run("output", make)
 
 
+def begun(tmp_path, **kwargs):
+    """Whether the start of the work clears what is there."""
+    cleared = []
+    stage(tmp_path, **kwargs).begin(lambda: cleared.append(True))
+    return bool(cleared)
+
+
 def test_unfinished_work_goes_on_only_with_the_same_settings(tmp_path):
-    assert not stage(tmp_path).begin()
-    assert stage(tmp_path).begin()
-    assert not stage(tmp_path, {"a": 2}).begin()
-    assert not stage(tmp_path, {"a": 1}).begin()
+    assert begun(tmp_path) and not begun(tmp_path)
+    assert begun(tmp_path, settings={"a": 2}) and begun(tmp_path, settings={"a": 1})
+    assert begun(tmp_path, inputs={"in": "y"})
 
 
 def test_finished_work_that_became_stale_is_not_gone_on_with(tmp_path):
-    stage(tmp_path).begin()
+    begun(tmp_path)
     stage(tmp_path).finish([])
-    assert not stage(tmp_path).begin()
+    assert begun(tmp_path)
+
+
+def test_finished_work_can_be_opened_again(tmp_path):
+    stage(tmp_path).finish([])
+    stage(tmp_path).reopen()
+    assert stage(tmp_path).why_stale() == "not made yet" and not begun(tmp_path)
 
 
 def test_a_torn_manifest_counts_as_none(tmp_path):
