@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -105,6 +107,17 @@ OWN = "import my_reward\ninclude 'psi_molecules'\nMoleculeTask.reward = @Functio
         ),
         ("own.gin", "FunctionReward.function = 'no.score'", "there is no module 'no'"),
         ("empty.gin", "job.seed = 1", "empty.gin sets no job.task; include a gin file"),
+        (
+            "paper_psi_music",
+            "FixedTemperature.c = 1e999",
+            "must be a number above 0 and at most 3.4e+38, not inf",
+        ),
+        ("paper_psi_music", "FixedTemperature.c = 1e39", "at most 3.4e+38, not 1e+39"),
+        ("psi_music", "RLTuner.collect_size = 4_294_967_297", "and at most 2147483647"),
+        ("psi_music", "tune.steps = 99999999999999999999", "and at most 9007199254740992"),
+        ("psi_music", "job.dataset_name = '../../etc'", "job.dataset_name must be a name of"),
+        ("psi_music", "job.dataset_name = '.'", "job.dataset_name must be a name of"),
+        ("psi_music", "job.dataset_name = ''", "job.dataset_name must be a name of"),
     ],
 )
 def test_a_setting_of_a_job(runs, gin, param, message):
@@ -112,6 +125,23 @@ def test_a_setting_of_a_job(runs, gin, param, message):
     (runs / "empty.gin").write_text("")
     (runs / "my_reward.py").write_text("import tensorflow\n\ndef score(smiles):\n    return []\n")
     assert message in early_error("rl_tuner.train", gin, f"--gin_param={param}", cwd=runs)
+
+
+def test_all_settings_that_are_wrong_are_told_at_once(runs):
+    params = ["tune.steps = 0", "tune.chunk = 0", "Collapse.distinct_floor = 5", "RLTuner.gama = 1"]
+    code = "import sys\nfrom rl_tuner import train\ntrain.main()\n"
+    flags = [f"--gin_param={param}" for param in params]
+    done = subprocess.run(
+        [sys.executable, "-c", code, "psi_music", *flags],
+        capture_output=True,
+        text=True,
+        cwd=runs,
+        env=os.environ | {"PYTHONPATH": ROOT},
+    )
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and len(lines) == 4
+    assert all(line.startswith("error: --gin_param=") for line in lines)
+    assert all(any(param in line for line in lines) for param in params)
 
 
 @pytest.mark.parametrize(

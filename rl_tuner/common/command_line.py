@@ -79,7 +79,7 @@ def run(
         call(values)
     except UserError as error:
         # gin appends its call stack to the message; only the first line is ours.
-        _fail(first_line(error), 1)
+        _fail("\nerror: ".join(map(first_line, error.lines)), 1)
     except KeyboardInterrupt as interruption:
         code = 128 + (signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT)
         _fail("interrupted; rerun the same command to resume", code)

@@ -5,7 +5,15 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Invalid input; the message is one line that names the file, the value and the remedy."""
+    """Invalid input; the message is one line that names the file, the value and the remedy.
+
+    Args:
+        *lines: the message; several if several things are wrong at once.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
 
 
 def first_line(error: BaseException | str) -> str:

@@ -43,20 +43,62 @@ def check(files: Sequence[str], params: Sequence[str] = ()) -> list[Statement]:
             is wrong.
     """
     found = statements(files, params)
+    if wrong := complaints(found):
+        raise UserError(*wrong)
+    return found
+
+
+def complaints(found: Sequence[Statement]) -> list[str]:
+    """Return what is wrong with the names and types of statements, in their order."""
     catalogue = read_catalogue()
     imports = [
         statement for statement in found if not statement.parameter and not statement.selector
     ]
+    own_modules = any(is_own_module(statement.value) for statement in imports)
+    wrong: list[str] = []
     for statement in imports:
         if why := missing_module(statement.value):
-            raise UserError(f"{statement.where}: {why}")
-    own_modules = any(is_own_module(statement.value) for statement in imports)
+            wrong.append(f"{statement.where}: {why}")
     for statement in found:
-        if statement.parameter:
-            _check(statement, catalogue, own_modules)
+        try:
+            if statement.parameter:
+                _check(statement, catalogue, own_modules)
+        except UserError as error:
+            wrong += error.lines
+    wrong += _of_macros(found, catalogue, own_modules)
     if imports and not own_modules:
-        _check_imported(found, {_package(statement.value) for statement in imports})
-    return found
+        wrong += _not_imported(found, {_package(statement.value) for statement in imports})
+    return list(dict.fromkeys(wrong))
+
+
+def _of_macros(
+    found: Sequence[Statement], catalogue: dict[str, dict[str, str]], own_modules: bool
+) -> list[str]:
+    """Return what is wrong with macros: those that no setting reads, and those that are nowhere set."""
+    defined = {name: statement for statement in found if (name := _macro_name(statement))}
+    used = [(s, r.macro) for s in found for r in _references(s.value) if r.macro]
+    names = {name for _, name in used}
+    wrong = []
+    for name, statement in defined.items():
+        if name not in names:
+            owners = [owner for owner, has in catalogue.items() if name in has]
+            hint = f"; did you mean {' or '.join(f'{o}.{name}' for o in owners[:3])}?"
+            if not owners:
+                hint = did_you_mean(name, names) or f"; write %{name} where it is wanted"
+            wrong.append(f"{statement.where}: no setting reads {name!r}{hint}")
+    for statement, name in used:
+        # A module of the user's own may define constants.
+        if name not in defined and not (own_modules and "." in name):
+            hint = did_you_mean(name, defined) or f"; add {name} = ..."
+            wrong.append(f"{statement.where}: %{name} is nowhere set{hint}")
+    return wrong
+
+
+def _macro_name(statement: Statement) -> str:
+    """Return the name of the macro that a statement sets; "" if it sets none."""
+    if statement.selector.rpartition(".")[2] == "macro" and statement.parameter == "value":
+        return statement.scope
+    return statement.selector if statement.selector and not statement.parameter else ""
 
 
 def mistyped(annotation: str, value: Any) -> str | None:
@@ -115,22 +157,53 @@ def _check(statement: Statement, catalogue: dict[str, dict[str, str]], own_modul
         found = reference.name
         if found and found not in catalogue and not own_modules:
             raise UserError(f"{where}: unknown name {found!r}{did_you_mean(found, catalogue)}")
-    if not isinstance(value, Reference) and (takes := mistyped(parameters[parameter], value)):
-        raise UserError(f"{where}: {name}.{parameter} must be {takes}, not {value!r}")
+    if isinstance(value, Reference):
+        _check_reference(statement, value, parameters[parameter])
+    elif takes := mistyped(parameters[parameter], value):
+        raise UserError(f"{where}: {name}.{parameter} must be {takes}, not {_written(value)}")
 
 
-def _check_imported(found: Sequence[Statement], packages: set[str]) -> None:
-    """Reject settings of what the gin files do not import, such as another kind's dataset."""
+def _check_reference(statement: Statement, reference: Reference, annotation: str) -> None:
+    """Reject an object where a number or text is wanted, and a class where an object is wanted."""
+    if reference.macro:
+        return
+    where, setting = statement.where, f"{statement.name}.{statement.parameter}"
+    kinds = annotation.split(" | ")
+    if all(kind in _TYPES for kind in kinds) or annotation in _LISTS or annotation == "Pair":
+        texts = " or ".join(_TYPES[kind][1] for kind in kinds if kind in _TYPES)
+        takes = texts or _LISTS.get(annotation, "a pair (low, high)")
+        raise UserError(f"{where}: {setting} must be {takes}, not {_written(reference)}")
+    is_object = all(_OBJECT.match(kind) and kind not in _ANYTHING for kind in kinds)
+    if is_object and not reference.is_called:
+        called = _written(reference._replace(is_called=True))
+        raise UserError(f"{where}: an object needs brackets: {setting} = {called}")
+
+
+def _written(value: Any) -> str:
+    """Return a value as it is written in gin."""
+    if isinstance(value, Reference):
+        brackets = "()" if value.is_called else ""
+        return f"%{value.macro}" if value.macro else f"@{value.selector}{brackets}"
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(map(_written, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    return repr(value)
+
+
+def _not_imported(found: Sequence[Statement], packages: set[str]) -> list[str]:
+    """Return the settings of what the gin files do not import, such as another kind's dataset."""
     homes = modules()
     absent = {name for name, home in homes.items() if _package(home) not in packages}
     there = homes.keys() - absent
+    wrong = []
     for statement in found:
         if statement.parameter and statement.name in absent:
             hint = did_you_mean(statement.name, there)
-            raise UserError(
+            wrong.append(
                 f"{statement.where}: this job has no {statement.name}{hint} (it is in"
                 f" {homes[statement.name]}, which no gin file here imports)"
             )
+    return wrong
 
 
 def _package(module: str) -> str:

@@ -26,9 +26,13 @@ class Reference(NamedTuple):
 
     Attributes:
         selector: the name after @; "" for a macro.
+        macro: the name after %; "" for anything else.
+        is_called: whether brackets follow the name after @.
     """
 
     selector: str
+    macro: str = ""
+    is_called: bool = True
 
     @property
     def name(self) -> str:
@@ -61,10 +65,10 @@ class Statement(NamedTuple):
 
 class _Delegate(config_parser.ParserDelegate):
     def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> Reference:
-        return Reference(scoped_configurable_name.rpartition("/")[2])
+        return Reference(scoped_configurable_name.rpartition("/")[2], is_called=evaluate)
 
     def macro(self, macro_name: str) -> Reference:
-        return Reference("")
+        return Reference("", macro_name)
 
 
 def find(name: str) -> str:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rl_tuner.common import gin_checks, ranges
+from rl_tuner.common import gin_checks, gin_files, ranges
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.gin_files import Reference, Statement, modules, read_catalogue
 from rl_tuner.common.own_code import is_own_module, missing_function
@@ -40,20 +40,18 @@ def check(files: Sequence[str], params: Sequence[str], work_dir: str) -> list[st
     Raises:
         UserError: a setting is missing or wrong.
     """
-    statements = gin_checks.check(files, params)
+    statements = gin_files.statements(files, params)
+    wrong = gin_checks.complaints(statements)
     bound = {(s.name, s.parameter): s for s in statements if s.parameter and not s.scope}
     if ("job", "task") not in bound:
-        raise UserError(
+        wrong.append(
             f"{files[-1]} sets no job.task; include a gin file that does, such as 'mle_music'"
         )
-    for (name, parameter), statement in bound.items():
-        if not isinstance(statement.value, Reference):
-            with _at(statement):
-                if name in _RANGES:
-                    ranges.check(_RANGES, name, **{parameter: statement.value})
-                if name == "device":
-                    rules.check_device(**{parameter: statement.value})
-                _check_function(name, parameter, statement.value)
+    # One complaint about a setting is enough.
+    told = {line.partition(": ")[0] for line in wrong}
+    wrong += [line for s in bound.values() if s.where not in told for line in _complaints(s)]
+    if wrong:
+        raise UserError(*dict.fromkeys(wrong))
     prior = bound.get(("job", "prior"))
     if prior is not None and isinstance(prior.value, str):
         with _at(prior):
@@ -61,6 +59,25 @@ def check(files: Sequence[str], params: Sequence[str], work_dir: str) -> list[st
     else:
         _check_dataset(bound, work_dir)
     return [s.value for s in statements if not s.parameter and not s.selector]
+
+
+def _complaints(statement: Statement) -> tuple[str, ...]:
+    """Return what is wrong with the value of a setting, apart from its type."""
+    name, parameter, value = statement.name, statement.parameter, statement.value
+    if isinstance(value, Reference):
+        return ()
+    try:
+        with _at(statement):
+            if name in _RANGES:
+                ranges.check(_RANGES, name, **{parameter: value})
+            if name == "device":
+                rules.check_device(**{parameter: value})
+            if name == "job":
+                rules.check_job(**{parameter: value})
+            _check_function(name, parameter, value)
+    except UserError as error:
+        return error.lines
+    return ()
 
 
 @contextlib.contextmanager

@@ -91,7 +91,8 @@ class JobSettings:
     samples: int = 8
 
     def __post_init__(self) -> None:
-        """Reject counts and seeds that are out of range."""
+        """Reject a name of a dataset, counts and seeds that cannot be used."""
+        rules.check_job(dataset_name=self.dataset_name)
         check(rules.RANGES, "job", **{name: getattr(self, name) for name in rules.RANGES["job"]})
 
 

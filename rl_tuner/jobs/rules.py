@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rl_tuner.common.errors import UserError
@@ -19,6 +20,24 @@ RANGES: Ranges = {
         "samples": _COUNT,
     }
 }
+
+
+# A name becomes part of a folder's name.
+_NAME = re.compile(r"[\w.-]*\w[\w.-]*")
+
+
+def check_job(**values: Any) -> None:
+    """Reject a name of the dataset that could lead out of the folder of datasets.
+
+    Raises:
+        UserError: the name contains more than letters, digits, dots, dashes and underscores.
+    """
+    name = values.get("dataset_name", "data")
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.startswith("."):
+        raise UserError(
+            "job.dataset_name must be a name of letters, digits, dots, dashes and underscores, such as"
+            f" 'my_tunes', not {name!r}"
+        )
 
 
 def check_device(**values: Any) -> None:

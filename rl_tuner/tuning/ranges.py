@@ -6,7 +6,7 @@ _COUNT = Range(least=1, whole=True)
 
 RANGES: Ranges = {
     "tune": {
-        "steps": _COUNT,
+        "steps": Range(least=1, whole=True, is_long=True),
         "evaluate_every": _COUNT,
         "evaluation_sequences": _COUNT,
         "chunk": _COUNT,

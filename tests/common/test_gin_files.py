@@ -65,6 +65,17 @@ def test_every_shipped_file_is_right():
         ("build_molecule_dataset.inputs = ['a']", "did you mean build_melody_dataset?"),
         ("import my_tsk", "there is no module 'my_tsk'; did you mean my_task?"),
         ("import rl_tuner.tasks.nothing", "there is no module 'rl_tuner.tasks.nothing'"),
+        ("gamma = 1.5", "no setting reads 'gamma'; did you mean RLTuner.gamma?"),
+        ("tempo = 90", "no setting reads 'tempo'; write %tempo where it is wanted"),
+        ("RLTuner.gamma = %discount", "%discount is nowhere set; add discount = ..."),
+        ("RLTuner.objective = @Psi", "an object needs brackets: RLTuner.objective = @Psi()"),
+        (
+            "RLTuner.objective = (@Psi(), @Q())",
+            "must be an object, written @NAME(), not (@Psi(), @Q())",
+        ),
+        ("RLTuner.gamma = @Psi()", "RLTuner.gamma must be a number, not @Psi()"),
+        ("pretrain.cells = @Psi()", "must be a list of whole numbers such as [100], not @Psi()"),
+        ("job.task = None", "job.task must be an object, written @NAME(), not None"),
     ],
 )
 def test_mistakes_are_named_with_the_remedy(tmp_path, monkeypatch, param, message):
@@ -73,6 +84,20 @@ def test_mistakes_are_named_with_the_remedy(tmp_path, monkeypatch, param, messag
     with pytest.raises(UserError) as error:
         gin_checks.check(["psi_music"], [param])
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_macro_that_is_set_and_read_is_right():
+    assert gin_checks.check(["psi_music"], ["discount = 1.0", "RLTuner.gamma = %discount"])
+    assert gin_checks.check(["psi_music"], ["d/macro.value = 1.0", "RLTuner.gamma = %d"])
+    with pytest.raises(UserError, match="did you mean discount"):
+        gin_checks.check(["psi_music"], ["discount = 1.0", "RLTuner.gamma = %discont"])
+
+
+def test_everything_that_is_wrong_is_told_at_once():
+    with pytest.raises(UserError) as error:
+        gin_checks.check(["psi_music"], ["RLTuner.gama = 1.0", "tune.steps = 'x'", "speed = 3"])
+    first, second, third = error.value.lines
+    assert "gama" in first and "'x'" in second and "'speed'" in third
 
 
 def test_a_mistake_in_a_file_is_told_with_its_line(tmp_path):

@@ -87,10 +87,6 @@ def test_a_change_of_an_own_configurable_changes_the_settings(own_module):
     ("binding", "message"),
     [
         ("RLTuner.gamma = 2", r"RLTuner.gamma must be a number from 0 to 1, not 2"),
-        (
-            "RLTuner.objective = @Psi",
-            r"not the class Psi; write Psi\(\)",
-        ),
         ("FixedTemperature.c = -1", "^FixedTemperature.c must be a number above 0, not -1$"),
         ("Psi.loss = @WholeSequences()", "gamma"),
         ("tune.steps = -5", "tune.steps must be a whole number of at least 1, not -5"),
