@@ -14,7 +14,10 @@ SCHEMA: dict[str, tuple[type, str]] = {
     "format": (int, "The version of this schema."),
     "kind": (str, "The kind of the sequences, equal to the kind of the task."),
     "encoding": (dict, "num_classes and the other facts needed to decode the classes."),
-    "splits": (dict, "Numbers of sequences and tokens and names of the shards, by split."),
+    "splits": (
+        dict,
+        "By split: numbers of sequences and tokens, names and checksums of the shards.",
+    ),
     "source": (list, "The inputs as they were given: files, folders and named collections."),
     "licence": (dict, "The licence, as far as known, of each named collection in the source."),
     "settings": (dict, "The settings of the pipeline that affect the output."),

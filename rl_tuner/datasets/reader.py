@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.datasets import checksums
 
 # Whole sequences are padded to a multiple of this number of tokens.
 _BUCKET = 8
@@ -22,7 +23,8 @@ class SequenceDataset:
         directory: the folder with dataset.json and the shards it names.
 
     Raises:
-        UserError: there is no readable dataset.json, or a shard that it names is missing.
+        UserError: there is no readable dataset.json, or a shard that it names is missing or is not the one
+            that was written.
     """
 
     def __init__(self, directory: str) -> None:
@@ -35,6 +37,12 @@ class SequenceDataset:
             with open(path, encoding="utf-8") as file:
                 self.description: dict[str, Any] = json.load(file)
             splits = {name: split["shards"] for name, split in self.description["splits"].items()}
+            noted = {
+                os.path.join(directory, shard): each
+                for split in self.description["splits"].values()
+                # Earlier versions wrote no checksums.
+                for shard, each in zip(split["shards"], split.get("checksums", ()))
+            }
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{path} is not a dataset's description ({error}); make it again"
@@ -48,6 +56,8 @@ class SequenceDataset:
                 raise UserError(
                     f"{shard} is missing though {path} names it; make the dataset again"
                 )
+        for shard, each in noted.items():
+            checksums.check(shard, each, path)
         self._cached: dict[str, tf.data.Dataset] = {}
 
     @property

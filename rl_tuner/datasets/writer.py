@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from rl_tuner.common import files
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.progress import warn
-from rl_tuner.datasets import descriptions, tfrecords
+from rl_tuner.datasets import checksums, descriptions, tfrecords
 
 SPLITS = ("train", "validation", "test")
 DESCRIPTION_FILE = "dataset.json"
@@ -114,10 +114,12 @@ def write_dataset(
     with whole_folder(output_dir, overwrite=overwrite) as folder:
         for split in SPLITS:
             serialised = [record for record, _ in examples[split]]
+            shards = write_shards(folder, split, serialised, num_shards)
             description["splits"][split] = {
                 "sequences": len(serialised),
                 "tokens": sum(num_tokens for _, num_tokens in examples[split]),
-                "shards": write_shards(folder, split, serialised, num_shards),
+                "shards": shards,
+                "checksums": [checksums.of_file(os.path.join(folder, name)) for name in shards],
             }
         write_rejections(folder, rejections)
         write_description(folder, description)

@@ -6,13 +6,14 @@ import importlib.metadata
 from typing import Any
 
 import keras
+import numpy as np
 
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.files import replacing
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.task import Task
 from rl_tuner.datasets.reader import SequenceDataset
-from rl_tuner.priors.locating import prior_file
+from rl_tuner.priors.locating import check_sizes, prior_file
 
 
 def save_prior(
@@ -49,9 +50,11 @@ def load_prior(path: str) -> SequenceNetwork:
         path: a .keras file, or a folder that contains prior.keras.
 
     Raises:
-        UserError: the file is missing, damaged or not a prior.
+        UserError: the file is missing, damaged or not a prior, its sizes do not fit its weights, or a
+            weight is NaN or infinite.
     """
     path = prior_file(path)
+    check_sizes(path)
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
@@ -60,6 +63,12 @@ def load_prior(path: str) -> SequenceNetwork:
         ) from error
     if not isinstance(network, SequenceNetwork):
         raise UserError(f"{path} contains a {type(network).__name__}, not a prior of this program")
+    for weight in network.weights:
+        if not np.isfinite(weight.numpy()).all():
+            raise UserError(
+                f"prior {path}: {weight.path} contains values that are NaN or infinite; train or import it"
+                " again"
+            )
     return network
 
 

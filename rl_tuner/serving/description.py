@@ -13,7 +13,7 @@ import gin
 from rl_tuner.common.run_folder import CONFIG_FILE, METRICS_JSON, OPERATIVE_CONFIG_FILE
 from rl_tuner.common.settings import named
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.serving.signatures import LONGEST
+from rl_tuner.serving.signatures import LONGEST, MOST_ROWS, MOST_STEPS, MOST_TOKENS
 
 _FORMAT = 1
 _CONFIGS = {"config": CONFIG_FILE, "operative_config": OPERATIVE_CONFIG_FILE}
@@ -51,7 +51,12 @@ def describe(tuner: RLTuner, run_dir: str | None = None) -> dict[str, Any]:
         },
         "encoding": metadata.get("encoding"),
         "start": named(tuner.start),
-        "limits": {"max_length": LONGEST * task.horizon},
+        "limits": {
+            "max_length": LONGEST * task.horizon,
+            "rows": MOST_ROWS,
+            "tokens": MOST_TOKENS,
+            "length": MOST_STEPS,
+        },
         "objective": named(tuner.objective),
         "targets": [bound._asdict() for bound in tuner.bounds],
         "tuning": {

@@ -15,8 +15,10 @@ from rl_tuner.core.stepper import State
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tasks.presentation import PADDING, presentation_of
 
-# Limit of max_length, in horizons: it protects servers and is far above the tuned length.
-LONGEST = 16
+# Limits of a request, which protect servers: of max_length, in horizons, of rows and of all their tokens.
+LONGEST, MOST_ROWS, MOST_TOKENS = 16, 100_000, 2**23
+# The steps of one sequence follow each other, so they are bounded as well.
+MOST_STEPS = 2**16
 
 _TOKENS = tf.TensorSpec([None, None], tf.int32)
 
@@ -59,6 +61,16 @@ def require(condition: tf.Tensor, message: str) -> tf.Operation:
     return tf.debugging.Assert(condition, [message])
 
 
+def _few_rows(rows: tf.Tensor) -> tf.Operation:
+    return require(rows <= MOST_ROWS, f"a request must have at most {MOST_ROWS} rows")
+
+
+def _few_tokens(rows: tf.Tensor, length: tf.Tensor) -> tf.Operation:
+    total = tf.cast(rows, tf.int64) * tf.cast(length, tf.int64)
+    message = f"rows times length must be at most {MOST_TOKENS} tokens, and length {MOST_STEPS}"
+    return require((total <= MOST_TOKENS) & (length <= MOST_STEPS), message)
+
+
 class ServedPolicy(tf.Module):
     """The tuned policy and its prior as functions of tensors of any batch size and length.
 
@@ -85,7 +97,8 @@ class ServedPolicy(tf.Module):
 
     `describe(part="")` -> `json`, a string: the whole description of the model, or one part of it.
 
-    Every function raises tf.errors.InvalidArgumentError for invalid input.
+    Every function raises tf.errors.InvalidArgumentError for invalid input, which includes more rows or
+    tokens than `MOST_ROWS` and `MOST_TOKENS`, or longer rows than `MOST_STEPS`.
 
     Args:
         tuner: a tuned policy with its prior.
@@ -171,7 +184,10 @@ class ServedPolicy(tf.Module):
         task = self._tuner.value.task
         limit = LONGEST * task.horizon
         return [
-            require(count >= 1, "count must be at least 1"),
+            require(
+                (count >= 1) & (count <= MOST_ROWS), f"count must be between 1 and {MOST_ROWS}"
+            ),
+            _few_tokens(count, tf.size(primer) + max_length),
             require(
                 (temperature > 0) & tf.math.is_finite(temperature),
                 "temperature must be a positive number",
@@ -218,10 +234,14 @@ class ServedPolicy(tf.Module):
 
     def _score_text(self, prefix: tf.Tensor, **texts: tf.Tensor) -> dict[str, tf.Tensor]:
         (strings,) = texts.values()
-        check = require(
-            tf.size(strings) > 0, f"{next(iter(texts))} must contain at least one string"
-        )
-        with tf.control_dependencies([check]):
+        name = next(iter(texts))
+        total = tf.reduce_sum(tf.cast(tf.strings.length(strings), tf.int64))
+        checks = [
+            require(tf.size(strings) > 0, f"{name} must contain at least one string"),
+            require(total <= MOST_TOKENS, f"{name} must have at most {MOST_TOKENS} bytes in all"),
+            _few_rows(tf.size(strings)),
+        ]
+        with tf.control_dependencies(checks):
             strings = tf.identity(strings)
         return self._score(self._codec.value.encode(strings), prefix)
 
@@ -260,6 +280,8 @@ class ServedPolicy(tf.Module):
         size = rows if may_be_empty else tf.size(tokens)
         given = tf.shape(prefix)[0]
         checks = [
+            _few_rows(rows),
+            _few_tokens(rows, tf.shape(tokens)[1] + tf.shape(prefix)[1]),
             require(
                 size > 0, f"tokens must contain at least one {'row' if may_be_empty else 'token'}"
             ),

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from rl_tuner.common.errors import UserError
 from rl_tuner.datasets import sequence_examples, writer
 from rl_tuner.datasets.reader import SequenceDataset
+from rl_tuner.datasets.sequences import write_sequences
 
 CLASSES = 38
 
@@ -27,6 +29,33 @@ def write(folder, train, validation=(), steps_per_bar=16):
             description["splits"][split] = {"sequences": len(rows), "shards": shards}
         writer.write_description(temporary, description)
     return SequenceDataset(str(folder))
+
+
+def test_a_shard_is_the_one_that_was_written(tmp_path):
+    folder = str(tmp_path / "data")
+    rows = [[number % 5] * 8 for number in range(60)]
+    write_sequences(folder, [[*row, k % 7] for k, row in enumerate(rows)], kind="x", num_classes=9)
+    dataset = SequenceDataset(folder)
+    train = dataset.description["splits"]["train"]["shards"]
+    path = f"{folder}/{train[0]}"
+    with open(path, "rb") as file:
+        content = file.read()
+    other = f"{folder}/{dataset.description['splits']['validation']['shards'][0]}"
+    shutil.copyfile(other, path)
+    with pytest.raises(UserError, match=rf"{train[0]} has \d+ bytes, but .*dataset.json says"):
+        SequenceDataset(folder)
+    for damaged in (b"", content[:-1]):
+        with open(path, "wb") as file:
+            file.write(damaged)
+        with pytest.raises(UserError, match=rf"{train[0]} has {len(damaged)} bytes"):
+            SequenceDataset(folder)
+    with open(path, "wb") as file:
+        file.write(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(UserError, match="as its SHA-256, but"):
+        SequenceDataset(folder)
+    with open(path, "wb") as file:
+        file.write(content)
+    SequenceDataset(folder)
 
 
 @pytest.fixture

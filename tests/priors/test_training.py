@@ -1,7 +1,10 @@
 """The prior: what it learns, what it carries, how it goes on after an interruption."""
 
+import json
 import shutil
+import zipfile
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -96,6 +99,66 @@ def test_a_prior_that_cannot_be_read_is_one_line(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as error:
         load_prior(str(path))
     assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def rewritten(path, change):
+    """The .keras file with another config."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    content = json.loads(members["config.json"])
+    change(content)
+    members["config.json"] = json.dumps(content).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cells": [100_000]}, "describes 40,"),
+        ({"num_classes": 2_000_000_000}, "cannot contain"),
+        ({"cells": [4] * 1_000_000}, "cannot contain"),
+        ({"embedding_size": 10**12}, "cannot contain"),
+        ({"cells": "many"}, "does not describe a network"),
+        ({"cells": [-4]}, "does not describe a network"),
+    ],
+)
+def test_a_prior_that_describes_more_than_it_contains_is_not_built(tmp_path, change, message):
+    path = str(tmp_path / "prior.keras")
+    SequenceNetwork(12, cells=(4,)).save(path)
+    assert load_prior(path).cells == [4]
+    rewritten(path, lambda content: content["config"].update(change))
+    with pytest.raises(UserError, match=message):
+        load_prior(path)
+
+
+def test_a_model_of_another_kind_is_not_built(tmp_path):
+    path = str(tmp_path / "prior.keras")
+    keras.Sequential([keras.Input([3]), keras.layers.Dense(2)]).save(path)
+    rewritten(path, lambda content: content["config"]["layers"][1]["config"].update(units=10**12))
+    with pytest.raises(UserError, match="contains a Sequential, not a prior"):
+        load_prior(path)
+
+
+def test_a_file_that_unpacks_to_far_more_than_its_size_is_refused(tmp_path):
+    path = str(tmp_path / "prior.keras")
+    SequenceNetwork(12, cells=(4,)).save(path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("assets/bomb", bytes(100_000_000))
+    with pytest.raises(UserError, match="unpacks to 100,"):
+        load_prior(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    network = SequenceNetwork(12, cells=(4,))
+    kernel = network.head.kernel.numpy()
+    kernel[1, 2] = value
+    network.head.kernel.assign(kernel)
+    network.save(tmp_path / "prior.keras")
+    with pytest.raises(UserError, match="head/kernel contains values that are NaN or infinite"):
+        load_prior(str(tmp_path / "prior.keras"))
 
 
 def test_a_prior_of_another_kind_is_one_line(tmp_path):

@@ -128,6 +128,12 @@ for name in sys.argv[2:]:
 
     classes = model.next([[1]])["policy"].shape[1]
     refused("count", lambda: model.generate(0))
+    refused("count high", lambda: model.generate(10**9))
+    refused("tokens", lambda: model.generate(100_000, max_length=limit))
+    refused("score rows", lambda: model.score(tf.ones([100_001, 1], tf.int32)))
+    refused("score tokens", lambda: model.score(tf.ones([10_000, 900], tf.int32)))
+    refused("next tokens", lambda: model.next(tf.ones([1, 2**16 + 1], tf.int32)))
+    refused("prefix tokens", lambda: model.score([[1]], prefix=tf.ones([1, 2**16], tf.int32)))
     for value in (0.0, -1.0, float("nan"), float("inf")):
         refused(f"temperature {value}", lambda: model.generate(1, temperature=value))
     for value in (0, limit + 1):
@@ -147,6 +153,7 @@ for name in sys.argv[2:]:
         refused("next ended", lambda: model.next([[1, 0]]))
         refused("unknown", lambda: model.score_smiles(["CCO", "CCI"]))
         refused("separator", lambda: model.score_smiles(["C\\x01C"]))
+        refused("long", lambda: model.score_smiles(["C" * (2**23 + 1)]))
         refused("no string", lambda: model.score_smiles(tf.zeros([0], tf.string)))
     with open(f"{sys.argv[1]}/{name}.json", "w") as file:
         json.dump(errors, file)
@@ -343,7 +350,13 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(served, name):
         errors = json.load(file)
     classes, horizon = tuner.task.num_classes, tuner.task.horizon
     wanted = {
-        "count": "count must be at least 1",
+        "count": "count must be between 1 and 100000",
+        "count high": "count must be between 1 and 100000",
+        "tokens": "rows times length must be at most 8388608 tokens",
+        "score rows": "a request must have at most 100000 rows",
+        "score tokens": "rows times length must be at most 8388608 tokens",
+        "next tokens": "rows times length must be at most 8388608 tokens",
+        "prefix tokens": "rows times length must be at most 8388608 tokens",
         "temperature nan": "temperature must be a positive number",
         "max_length 0": f"max_length must be between 1 and {16 * horizon}",
         "primer high": f"tokens of a primer must be between 0 and {classes - 1}",
@@ -360,6 +373,7 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(served, name):
             "next ended": "next: tokens must not contain the end token (0)",
             "unknown": "smiles: this token is not in the vocabulary of the training data:] [I]",
             "separator": "smiles: this token is not in the vocabulary of the training data",
+            "long": "smiles must have at most 8388608 bytes in all",
             "no string": "smiles must contain at least one string",
         }
     assert {key: text for key, text in wanted.items() if text not in errors[key]} == {}
