@@ -276,19 +276,24 @@ def run(
         job.Job(work_dir, run_dir).run()
     finally:
         gin.clear_config()
-    return open_run(run_dir)
+    return open_run(run_dir, trust=True)
 
 
-def open_run(run_dir: str) -> TunedPolicy:
+def open_run(run_dir: str, *, trust: bool = False) -> TunedPolicy:
     """Open the finished run of a gin file; gin's own configuration is empty afterwards.
 
     To open a run of `tune`, repeat the call of `tune`.
 
+    Args:
+        run_dir: folder of the run.
+        trust: whether the run may execute modules and functions that are not part of this program; one
+            that this user made on this machine may by itself.
+
     Raises:
-        UserError: the folder does not contain a finished run of a gin file.
+        UserError: the folder does not contain a finished run of a gin file, or a run that is not trusted.
     """
     try:
-        tuner, dataset_dir = job.open_run(run_dir)
+        tuner, dataset_dir = job.open_run(run_dir, trusted=trust)
     finally:
         gin.clear_config()
     return TunedPolicy(tuner, run_dir, dataset_dir)

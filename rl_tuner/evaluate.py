@@ -32,14 +32,16 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.common import trust
     from rl_tuner.common.run_folder import check_finished
 
     check_finished(values.run_dir)
+    trust.check(values.run_dir, values.trust)
     with loading():
         from rl_tuner import api
 
     with working("evaluate"):
-        policy = api.open_run(values.run_dir)
+        policy = api.open_run(values.run_dir, trust=values.trust)
         found = policy.evaluate(values.count, seed=values.seed, output_dir=values.output_dir)
     print(found)
 

@@ -39,16 +39,18 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.common import trust
     from rl_tuner.common.outputs import choose_version
     from rl_tuner.common.run_folder import check_finished
 
     check_finished(values.run_dir)
+    trust.check(values.run_dir, values.trust)
     choose_version(values.output_dir, values.version)
     with loading():
         from rl_tuner import api
 
     with working("export"):
-        policy = api.open_run(values.run_dir)
+        policy = api.open_run(values.run_dir, trust=values.trust)
         folder = policy.export_version(values.output_dir, values.version)
     print(folder)
 

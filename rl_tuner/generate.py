@@ -55,7 +55,7 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    from rl_tuner.common import outputs
+    from rl_tuner.common import outputs, trust
     from rl_tuner.common.run_folder import PRIOR_FILE, check_finished
     from rl_tuner.priors.locating import metadata_of
     from rl_tuner.tasks import opening
@@ -68,6 +68,7 @@ def _run(values: flags.FlagValues) -> None:
         wrong = "is a folder" if os.path.isdir(values.primer) else "does not exist"
         raise UserError(f"--primer: {values.primer} {wrong}; give a file")
     check_finished(values.run_dir)
+    trust.check(values.run_dir, values.trust)
     outputs.check_samples(values.output_dir, values.model, overwrite=values.overwrite)
     prior = metadata_of(os.path.join(values.run_dir, PRIOR_FILE))
     opening.check(prior, values.primer, values.prompt)
@@ -75,7 +76,7 @@ def _run(values: flags.FlagValues) -> None:
         from rl_tuner import api
 
     with working("generate"):
-        policy = api.open_run(values.run_dir)
+        policy = api.open_run(values.run_dir, trust=values.trust)
         paths = policy.write_samples(
             values.output_dir,
             values.count,

@@ -15,7 +15,13 @@ from tests.tiny_job import write_book
 ROOT = shell_commands.ROOT
 PAGES = {os.path.basename(path): path for path in sorted(glob.glob(f"{ROOT}/docs/*.md"))}
 # Pages for people that lie elsewhere.
-OTHERS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/results/README.md")
+OTHERS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "docs/results/README.md",
+)
 EVERY_PAGE = [*sorted(f"docs/{page}" for page in PAGES), *OTHERS]
 # Nobody but us has these, or nobody says so.
 NOT_FOR_READERS = (r"\.\./shared", r"paper\.txt", r"/work/", r"\bhangs? on\b", r"\bgo(es)? on\b")

@@ -132,6 +132,13 @@ def define_run_dir(values: flags.FlagValues) -> None:
         flag_values=values,
         required=True,
     )
+    flags.DEFINE_boolean(
+        "trust",
+        False,
+        "Whether the run may execute modules and functions that are not part of this program; runs made by"
+        " yourself on this machine need no flag.",
+        flag_values=values,
+    )
 
 
 def default_run_dir(values: flags.FlagValues) -> str:

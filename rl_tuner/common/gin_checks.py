@@ -10,6 +10,7 @@ from rl_tuner.common.errors import UserError, did_you_mean
 from rl_tuner.common.gin_files import (
     Reference,
     Statement,
+    macro_name,
     modules,
     read_catalogue,
     statements,
@@ -75,7 +76,7 @@ def _of_macros(
     found: Sequence[Statement], catalogue: dict[str, dict[str, str]], own_modules: bool
 ) -> list[str]:
     """Return what is wrong with macros: those that no setting reads, and those that are nowhere set."""
-    defined = {name: statement for statement in found if (name := _macro_name(statement))}
+    defined = {name: statement for statement in found if (name := macro_name(statement))}
     used = [(s, r.macro) for s in found for r in _references(s.value) if r.macro]
     names = {name for _, name in used}
     wrong = []
@@ -92,13 +93,6 @@ def _of_macros(
             hint = did_you_mean(name, defined) or f"; add {name} = ..."
             wrong.append(f"{statement.where}: %{name} is nowhere set{hint}")
     return wrong
-
-
-def _macro_name(statement: Statement) -> str:
-    """Return the name of the macro that a statement sets; "" if it sets none."""
-    if statement.selector.rpartition(".")[2] == "macro" and statement.parameter == "value":
-        return statement.scope
-    return statement.selector if statement.selector and not statement.parameter else ""
 
 
 def mistyped(annotation: str, value: Any) -> str | None:

@@ -114,6 +114,37 @@ def statements(files: Sequence[str], params: Sequence[str] = ()) -> list[Stateme
     return found
 
 
+def parse(text: str, name: str) -> Iterator[Statement]:
+    """Yield the statements of a gin file's text and of what it includes.
+
+    Args:
+        text: the text.
+        name: its path, for an error.
+
+    Raises:
+        UserError: a line cannot be read, or an included file does not exist.
+    """
+    return _parse(text, name, (name,))
+
+
+def included(text: str, name: str) -> Iterator[tuple[str, str]]:
+    """Yield where a gin file's text includes another file, and the name of that file.
+
+    Raises:
+        UserError: a line cannot be read.
+    """
+    for found in _parsed(text, name, True):
+        if isinstance(found, config_parser.IncludeStatement):
+            yield f"{name} line {found.location.line_num}", found.filename
+
+
+def macro_name(statement: Statement) -> str:
+    """Return the name of the macro that a statement sets; "" if it sets none."""
+    if statement.selector.rpartition(".")[2] == "macro" and statement.parameter == "value":
+        return statement.scope
+    return statement.selector if statement.selector and not statement.parameter else ""
+
+
 def read_catalogue() -> dict[str, dict[str, str]]:
     """Return every configurable of this program: name -> parameter -> type."""
     return _read_list()["configurables"]
@@ -154,22 +185,23 @@ def _included(name: str, where: str) -> str:
 
 
 def _parse(text: str, name: str, seen: tuple[str, ...] = ()) -> Iterator[Statement]:
+    for found in _parsed(text, name, bool(seen)):
+        where = f"{name} line {found.location.line_num}" if seen else name
+        if isinstance(found, config_parser.IncludeStatement):
+            yield from _read(_included(found.filename, where), seen)
+        elif isinstance(found, config_parser.ImportStatement):
+            yield Statement(where, "", "", found.module)
+        elif isinstance(found, config_parser.BindingStatement):
+            yield Statement(where, found.selector, found.arg_name, found.value, found.scope or "")
+
+
+def _parsed(text: str, name: str, has_lines: bool) -> Iterator[Any]:
+    """Yield gin's own statements."""
     try:
-        parser = config_parser.ConfigParser(text, _Delegate())
-        for found in parser:
-            line = found.location.line_num
-            where = f"{name} line {line}" if seen else name
-            if isinstance(found, config_parser.IncludeStatement):
-                yield from _read(_included(found.filename, where), seen)
-            elif isinstance(found, config_parser.ImportStatement):
-                yield Statement(where, "", "", found.module)
-            elif isinstance(found, config_parser.BindingStatement):
-                yield Statement(
-                    where, found.selector, found.arg_name, found.value, found.scope or ""
-                )
+        yield from config_parser.ConfigParser(text, _Delegate())
     except (SyntaxError, ValueError, tokenize.TokenError) as error:
         # Python's tokenizer and literal reader raise errors of their own.
         told = getattr(error, "lineno", None)
         line, sentence = gin_syntax.explain(text, told, read_catalogue())
-        where = f"{name} line {line}" if seen else name
+        where = f"{name} line {line}" if has_lines else name
         raise UserError(f"{where}: {sentence}") from error

@@ -17,6 +17,7 @@ from rl_tuner.datasets import checksums, descriptions, tfrecords
 SPLITS = ("train", "validation", "test")
 DESCRIPTION_FILE = "dataset.json"
 REJECTED_FILE = "rejected.csv"
+_FORMULAS = "=+-@\t\r"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -152,7 +153,13 @@ def write_rejections(
     with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "reason", "detail"])
-        writer.writerows(dataclasses.astuple(rejection) for rejection in sorted(rejections))
+        for rejection in sorted(rejections):
+            writer.writerow([_as_text(cell) for cell in dataclasses.astuple(rejection)])
+
+
+def _as_text(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula: a file's name is anyone's text."""
+    return f"'{cell}" if cell[:1] in _FORMULAS and cell else cell
 
 
 def prepare_output(output_dir: str, *, overwrite: bool) -> str:

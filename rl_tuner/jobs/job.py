@@ -14,7 +14,7 @@ from typing import Any
 import gin
 import tensorflow as tf
 
-from rl_tuner.common import locks
+from rl_tuner.common import locks, trust
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import replacing, write_text
 from rl_tuner.common.progress import say, working
@@ -200,6 +200,7 @@ class Job:
         """Write the configuration, a copy of the prior, and the location of the dataset."""
         os.makedirs(self._run_dir, exist_ok=True)
         write_text(os.path.join(self._run_dir, CONFIG_FILE), gin.config_str())
+        trust.remember(gin.config_str())
         own_prior = os.path.join(self._run_dir, PRIOR_FILE)
         if os.path.abspath(own_prior) != os.path.abspath(prior_path):
             with replacing(own_prior) as temporary:
@@ -324,15 +325,20 @@ def run_point(
         return json.load(file)
 
 
-def open_run(run_dir: str) -> tuple[RLTuner, str | None]:
+def open_run(run_dir: str, *, trusted: bool = False) -> tuple[RLTuner, str | None]:
     """Return the tuner of a finished run, and the folder of its dataset if that still exists.
 
     A run made on a GPU also opens on a machine without that GPU.
 
+    Args:
+        run_dir: folder of the run.
+        trusted: whether its settings may execute code that is not part of this program.
+
     Raises:
-        UserError: the folder does not contain a finished run.
+        UserError: the folder does not contain a finished run, or a run that is not trusted.
     """
     check_finished(run_dir)
+    trust.check(run_dir, trusted)
     older_runs.configure(run_dir)
     settings: JobSettings = configuration.build("job")
     with working(f"opening {run_dir}"):

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import pathlib
@@ -173,3 +174,12 @@ def test_description_and_rejections(tmp_path):
     lines = (tmp_path / "rejected.csv").read_text().splitlines()
     assert lines == ["file,reason,detail", "a\\udcff,x,y", '"b,c",x,']
     assert writer.why([*rejections, writer.Rejection("d", "w")]) == " (rejected: 2 x, 1 w)"
+
+
+@pytest.mark.parametrize("beginning", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_file_name_is_no_formula_in_a_spreadsheet(tmp_path, beginning):
+    name = f"{beginning}cmd|' /C calc'!A0"
+    writer.write_rejections(str(tmp_path), [writer.Rejection(name, "x", name)])
+    with open(tmp_path / "rejected.csv", newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row == {"file": f"'{name}", "reason": "x", "detail": f"'{name}"}

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from rl_tuner import train
 from rl_tuner.common import command_line, locks
-from tests.tiny_job import ROOT, Job, command, early_error
+from tests.tiny_job import ROOT, Job, command, early_error, error_of
 
 
 def test_a_run_folder_holds_what_a_person_wants(finished):
@@ -225,6 +225,26 @@ def test_a_finished_run_with_a_torn_checkpoint_is_finished_again(finished, tmp_p
     assert f"checkpoint {newest} is damaged" in opened.stderr
     assert "tune: resuming after" in job.train().stderr
     assert_same_run(job, finished)
+
+
+def test_a_run_with_code_of_ones_own_opens_here_and_elsewhere_only_if_it_is_trusted(
+    finished, tmp_path, monkeypatch
+):
+    run_dir, own = str(tmp_path / "run"), str(tmp_path / "own")
+    os.makedirs(own)
+    with open(f"{own}/my_code.py", "w", encoding="utf-8") as file:
+        file.write("def nothing():\n    pass\n")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{own}")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "here"))
+    job = copy_of(finished, tmp_path)
+    command("rl_tuner.train", *job.flags("--gin_param=import my_code", f"--run_dir={run_dir}"))
+    flags = [f"--run_dir={run_dir}", "--count=5"]
+    assert "Leaps resolved" in command("rl_tuner.evaluate", *flags).stdout
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    refused = command("rl_tuner.evaluate", *flags, check=False)
+    assert refused.returncode == 1 and "module my_code" in error_of(refused)
+    assert "Leaps resolved" in command("rl_tuner.evaluate", "--trust", *flags).stdout
+    assert "Leaps resolved" in command("rl_tuner.evaluate", *flags).stdout
 
 
 def test_a_second_process_on_a_run_is_refused_before_tensorflow(finished, tmp_path):
