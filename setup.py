@@ -39,6 +39,8 @@ setup(
         "absl-py>=2.1",
         # note-seq and pydub import audioop, which Python 3.13 no longer has.
         "audioop-lts>=0.2; python_version >= '3.13'",
+        # Functions of a notebook run in processes of their own.
+        "cloudpickle>=3,<4",
         # One writer per folder.
         "filelock>=3.13,<4",
         "gin-config>=0.5,<0.6",

@@ -4,15 +4,13 @@ A worker that exceeds the time limit, even in C code that ignores signals, or th
 only its item is lost.
 """
 
-import collections
 import functools
 import importlib
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from multiprocessing import connection
 from typing import Any
 
-from rl_tuner.common.workers import Outcome, Worker
+from rl_tuner.common.worker_pool import WorkerPool
+from rl_tuner.common.workers import Outcome
 
 
 def map_isolated(
@@ -37,21 +35,9 @@ def map_isolated(
     Raises:
         RuntimeError: if a worker cannot start.
     """
-    waiting = collections.deque(enumerate(items))
-    num_items = len(waiting)
-    done: dict[int, Outcome] = {}
     prepare = functools.partial(_import_all, tuple(preload)) if preload else None
-    start = functools.partial(Worker, function, prepare, memory_mb)
-    workers: list[Worker] = []
-    try:
-        workers += [start() for _ in range(min(num_processes, num_items))]
-        for wanted in range(num_items):
-            while wanted not in done:
-                _step(workers, waiting, done, timeout_seconds, start)
-            yield done.pop(wanted)
-    finally:
-        for worker in workers:
-            worker.kill()
+    with WorkerPool(function, num_processes, prepare, memory_mb) as pool:
+        yield from pool.outcomes(items, timeout_seconds)
 
 
 def map_in_chunks(
@@ -88,35 +74,6 @@ def map_in_chunks(
 
 def _call_on_all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     return [function(item) for item in items]
-
-
-def _step(
-    workers: list[Worker],
-    waiting: collections.deque[tuple[int, Any]],
-    done: dict[int, Outcome],
-    timeout_seconds: float,
-    start: Callable[[], Worker],
-) -> None:
-    """Wait for the next event of a worker and handle it."""
-    deadline = min(worker.deadline for worker in workers)
-    pipes = [worker.pipe for worker in workers]
-    ready = connection.wait(pipes, timeout=max(0.0, deadline - time.monotonic()))
-    for worker in list(workers):
-        if worker.pipe in ready:
-            index, outcome = worker.collect()
-        elif worker.deadline <= time.monotonic():
-            index, outcome = worker.expire()
-        else:
-            continue
-        if index is not None and outcome is not None:
-            done[index] = outcome
-        if not worker.is_alive:
-            workers.remove(worker)
-            if waiting:
-                workers.append(start())
-        elif waiting:
-            index, item = waiting.popleft()
-            worker.assign(index, item, timeout_seconds)
 
 
 def _import_all(modules: Sequence[str]) -> None:

@@ -118,5 +118,6 @@ def _counts(item: Any) -> bool:
 
 def _attributes(value: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        names = {field.name for field in dataclasses.fields(value)} - cosmetic_names(type(value))
+        return {name: getattr(value, name) for name in sorted(names)}
     return {name: item for name, item in getattr(value, "__dict__", {}).items() if name[0] != "_"}

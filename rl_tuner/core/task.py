@@ -82,6 +82,10 @@ class Task(abc.ABC):
         del sums
         return {}
 
+    def remarks(self) -> list[str]:
+        """Return what is to be said at the end of a run, such as how often a reward failed."""
+        return []
+
 
 def check_reward_parts(task: Task) -> None:
     """Compute a task's reward once, to check its names and shapes.

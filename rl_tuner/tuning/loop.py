@@ -113,6 +113,8 @@ def tune(
             if done < steps:
                 signals.stop()
     run.close()
+    for line in tuner.task.remarks():
+        warn(line)
 
 
 def _take_kept(tuner: RLTuner) -> None:

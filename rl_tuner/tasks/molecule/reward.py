@@ -10,9 +10,12 @@ from collections.abc import Callable, Sequence
 import gin
 import numpy as np
 
+from rl_tuner.common.ranges import check
+from rl_tuner.common.settings import Cosmetic
 from rl_tuner.tasks.molecule import chemistry, tokens
 from rl_tuner.tasks.molecule.chemistry import Probe, Properties
 from rl_tuner.tasks.molecule.components import Component, ring_penalty
+from rl_tuner.tasks.molecule.ranges import RANGES
 from rl_tuner.tasks.molecule.tokens import Encoding
 from rl_tuner.tasks.molecule.user_function import UserFunction
 
@@ -58,6 +61,10 @@ class MoleculeReward(abc.ABC):
     def part_names(self) -> tuple[str, ...]:
         """The names of the parts, in the order in which they are shown."""
         return (*self._own_names(), "invalid", "short", "carbon")
+
+    def remarks(self) -> list[str]:
+        """Return what is to be said at the end of a run; by default nothing."""
+        return []
 
     def parts(
         self,
@@ -251,10 +258,11 @@ class ComponentReward(MoleculeReward):
 class FunctionReward(MoleculeReward):
     """A reward computed by a user's own function from a list of SMILES to a list of floats.
 
-    The function is called with the canonical SMILES of the distinct valid molecules of a batch. If it
-    raises or returns a wrong number of values, it is called again for each molecule alone; if a value
-    is not finite, it is called again for that molecule. A molecule that fails again counts as invalid,
-    with a warning; a function that fails on all molecules of a batch stops the run.
+    The function is called with the canonical SMILES of the distinct valid molecules of a batch that it has
+    not seen before, in a process of its own; what it prints is not shown. If it raises, takes too long,
+    ends its process or returns a wrong number of values, it is called again for each molecule alone; if
+    a value is not a finite float32, it is called again for that molecule. A molecule that fails again
+    counts as invalid, with a warning; a function that fails on all molecules of a batch stops the run.
 
     A file `my_reward.py` on the Python path with `def score(smiles): ...` does not need to use gin:
     `--gin_param="FunctionReward.function = 'my_reward.score'"`. If the function is decorated with
@@ -266,17 +274,29 @@ class FunctionReward(MoleculeReward):
         invalid: reward of an invalid string, and of a molecule on which the function fails.
         w_short: penalty for a string that is too short.
         w_carbon: penalty for too long a run of aliphatic C.
+        num_processes: number of processes among which a batch is divided; 0 calls the function in this
+            process, without limits.
+        timeout_seconds: time limit for one molecule.
+        memory_mb: limit on the address space of a process in MiB; 0 for no limit, which libraries for GPUs
+            need.
+        max_failures: largest share of molecules on which the function may fail, once there are 100.
 
     Raises:
-        ValueError: there is no such function.
+        ValueError: there is no such function, or a number is out of range.
     """
 
     function: Callable[[list[str]], Sequence[float]] | str | None = None
     invalid: float = 0.0
+    num_processes: Cosmetic[int] = 1
+    timeout_seconds: float = 60.0
+    memory_mb: int = 8_192
+    max_failures: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        guarded = UserFunction(self.function)
+        numbers = ("num_processes", "timeout_seconds", "memory_mb", "max_failures")
+        check(RANGES, "FunctionReward", **{name: getattr(self, name) for name in numbers})
+        guarded = UserFunction(self.function, *(getattr(self, name) for name in numbers))
         object.__setattr__(self, "_guarded", guarded)
         # The function itself is the setting, so that a change of its source is noticed.
         object.__setattr__(self, "function", guarded.function)
@@ -290,6 +310,14 @@ class FunctionReward(MoleculeReward):
 
     def _invalid_reward(self) -> float:
         return self.invalid
+
+    def remarks(self) -> list[str]:
+        """Return on how many molecules the function failed, if on any."""
+        return self._guarded.remarks()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """End the processes of the function."""
+        self._guarded.close()  # type: ignore[attr-defined]
 
 
 def _is_short(smiles: str, limits: Encoding) -> bool:

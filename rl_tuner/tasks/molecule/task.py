@@ -188,6 +188,11 @@ class MoleculeTask(HostTask):
         ended = np.cumsum(sequences == tokens.END, axis=1) - (sequences == tokens.END)
         return (ended == 0).astype(np.float32)
 
+    def remarks(self) -> list[str]:
+        """Return what the reward says at the end of a run."""
+        # A reward may also be an object of another class with the same parts.
+        return self.reward.remarks() if hasattr(self.reward, "remarks") else []
+
     def _scoring(self) -> ScoringPool:
         if self._pool is None:
             wanted = (

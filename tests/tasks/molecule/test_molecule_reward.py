@@ -1,5 +1,8 @@
 import math
+import os
 import sys
+import threading
+import time
 
 import gin
 import numpy as np
@@ -179,7 +182,7 @@ def test_a_users_function_sees_distinct_canonical_smiles():
         calls.append(smiles)
         return [len(s) for s in smiles]
 
-    made = reward.FunctionReward(function=lengths, invalid=-2.0)
+    made = reward.FunctionReward(function=lengths, invalid=-2.0, num_processes=0)
     found = [molecule("CCO"), None, molecule("CCO"), molecule("CO"), molecule("N")]
     parts = parts_of(made, ["OCC", "C(", "CCO", "CO", "N"], found, [1, 1, 1, 1, 0])
     assert parts["function"].tolist() == [3, 0, 3, 2, 0]
@@ -227,6 +230,132 @@ def test_a_wrong_number_of_values_is_a_failure():
     made = reward.FunctionReward(function=first_only)
     parts = parts_of(made, ["C", "CC"], [molecule("C"), molecule("CC")])
     assert parts["function"].tolist() == [1, 2]
+
+
+def sleeps(smiles):
+    if "CI" in smiles:
+        time.sleep(600)
+    return [float(len(s)) for s in smiles]
+
+
+def leaves(smiles):
+    if "CI" in smiles:
+        sys.exit(0)
+    return [float(len(s)) for s in smiles]
+
+
+def crashes(smiles):
+    if "CI" in smiles:
+        os._exit(3)
+    return [float(len(s)) for s in smiles]
+
+
+def hoards(smiles):
+    if "CI" in smiles:
+        bytearray(10 * 2**30)
+    return [float(len(s)) for s in smiles]
+
+
+def floods(smiles):
+    for stream in (sys.stdout, sys.stderr):
+        stream.write("x" * 10**7)
+    return [math.nan if s == "CI" else float(len(s)) for s in smiles]
+
+
+def answers(value):
+    """A function that answers with `value` for one of the molecules."""
+    return lambda smiles: [value if s == "CI" else float(len(s)) for s in smiles]
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (sleeps, "it exceeded FunctionReward.timeout_seconds"),
+        (leaves, "it ended its process (exit code 0)"),
+        (crashes, "it ended its process (exit code 3)"),
+        (hoards, "MemoryError"),
+        (floods, "it returned nan"),
+        (answers(None), "it returned nan"),
+        (answers(math.inf), "it returned inf"),
+        (answers(1e39), "it returned 1e+39"),
+        (answers("much"), "ValueError: could not convert string to float"),
+    ],
+)
+def test_whatever_a_function_does_costs_its_molecule(capfd, function, reason):
+    made = reward.FunctionReward(function=function, invalid=-1.0, timeout_seconds=2.0)
+    found = [molecule(s) for s in ("CC", "CI", "CCC")]
+    parts = parts_of(made, ["CCO"] * 3, found)
+    assert parts["function"].tolist() == [2, 0, 3] and parts["invalid"].tolist() == [0, -1, 0]
+    output = capfd.readouterr()
+    (warning,) = output.err.splitlines()
+    assert f"fails on 1 of 3 molecules, which count as invalid; on CI: {reason}" in warning
+    assert output.out == "" and "failed on 1 of 3 molecules" in made.remarks()[0]
+    made.close()
+
+
+def test_one_number_for_a_whole_batch_is_an_error():
+    made = reward.FunctionReward(function=lambda smiles: 1.0)
+    with pytest.raises(UserError, match="fails on all 2 molecules of a batch; on CC: TypeError"):
+        parts_of(made, ["CCO"] * 2, [molecule("CC"), molecule("CCC")])
+
+
+def test_a_slow_program_keeps_all_processes_busy():
+    def slow(smiles):
+        time.sleep(0.5 * len(smiles))
+        return [1.0] * len(smiles)
+
+    made = reward.FunctionReward(function=slow, num_processes=8)
+    parts_of(made, ["CCO"] * 8, [molecule("C" * n) for n in range(1, 9)])
+    start = time.monotonic()
+    parts_of(made, ["CCO"] * 16, [molecule("C" * n) for n in range(9, 25)])
+    # One after another, it would take 8 seconds; in eight processes, 1.
+    assert time.monotonic() - start < 4
+    made.close()
+
+
+def test_scores_are_remembered_and_do_not_depend_on_the_number_of_processes():
+    found = [molecule("C" * n) for n in (3, 1, 4, 1, 5, 9, 2, 6)]
+    seen = []
+    for processes in (1, 3):
+        made = reward.FunctionReward(function=lengths_and_time, num_processes=processes)
+        first = parts_of(made, ["CCO"] * 8, found)["function"]
+        assert parts_of(made, ["CCO"] * 8, found)["function"].tolist() == first.tolist()
+        seen.append([int(value) for value in first])
+        made.close()
+    assert seen[0] == seen[1] == [3, 1, 4, 1, 5, 9, 2, 6]
+
+
+def lengths_and_time(smiles):
+    return [len(s) + 0.5 * (time.monotonic() % 1) for s in smiles]
+
+
+def test_too_many_failures_end_the_run():
+    made = reward.FunctionReward(
+        function=lambda smiles: [math.nan if len(s) % 2 else 1.0 for s in smiles],
+        num_processes=0,
+        max_failures=0.4,
+    )
+    with pytest.raises(UserError, match=r"failed on 60 of 120 molecules, more than .* = 0\.4"):
+        parts_of(made, ["CCO"] * 120, [molecule("C" * n) for n in range(1, 121)])
+
+
+def test_what_cannot_be_sent_to_another_process_runs_here_with_a_warning(capsys):
+    lock = threading.Lock()
+
+    def locked(smiles):
+        with lock:
+            return [1.0] * len(smiles)
+
+    made = reward.FunctionReward(function=locked)
+    assert parts_of(made, ["CCO"], [molecule("CC")])["function"].tolist() == [1]
+    assert "runs in this process, without limits of time and memory" in capsys.readouterr().err
+
+
+def test_a_function_is_not_named_if_its_module_leaves(tmp_path, monkeypatch):
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match="SystemExit"):
+        reward.FunctionReward(function="leaving.score")
 
 
 def test_a_users_function_is_named_from_gin(tmp_path, monkeypatch):
