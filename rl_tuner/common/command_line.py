@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import os
 import re
@@ -15,7 +16,7 @@ from typing import NoReturn
 from absl import flags, logging
 
 from rl_tuner.common import flag_errors
-from rl_tuner.common.errors import UserError, first_line
+from rl_tuner.common.errors import UserError, class_and_message, first_line
 from rl_tuner.common.extras import PACKAGE
 from rl_tuner.common.interruption import Terminated, raise_terminated
 from rl_tuner.common.outputs import check_folder
@@ -86,9 +87,7 @@ def run(
     except Exception as error:
         if values.log == "DEBUG":
             raise
-        if isinstance(error, (FileExistsError, NotADirectoryError)) and error.filename:
-            _fail(f"{error.filename} needs a folder where there is a file; choose another name", 1)
-        _fail(f"{type(error).__name__}: {first_line(error)} (--log=DEBUG shows where)", 1)
+        _fail(_of_files(error) or f"{class_and_message(error)} (--log=DEBUG shows where)", 1)
     sys.exit(0)
 
 
@@ -196,6 +195,20 @@ def _check_outputs(values: flags.FlagValues, names: Sequence[str]) -> None:
                 check_folder(values[name].value)
             except UserError as error:
                 raise UserError(f"--{name}: {error}") from error
+
+
+def _of_files(error: Exception) -> str | None:
+    """Return what is said of an error of the file system; None if it is another error."""
+    # TensorFlow has errors of its own, which contain the system's words.
+    full = re.search(r"(/[^\s;:]+)?[;:]? *No space left on device", str(error))
+    if full or getattr(error, "errno", None) == errno.ENOSPC:
+        path = getattr(error, "filename", None) or (full and full[1]) or "the disk"
+        return f"{path}: no space is left; what was finished is kept: free some and rerun the same command"
+    if not isinstance(error, OSError) or not error.filename:
+        return None
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return f"{error.filename} needs a folder where there is a file; choose another name"
+    return f"{error.filename}: {error.strerror}; correct it, or choose another path"
 
 
 def _flag_help(values: flags.FlagValues) -> str:

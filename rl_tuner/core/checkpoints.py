@@ -43,10 +43,19 @@ class Checkpoints:
 
         Args:
             notes: JSON-serialisable facts that belong to this state; `restore` returns them.
+
+        Raises:
+            UserError: it cannot be written; the one before is kept.
         """
         self._settings.assign(self._digest)
         self._notes.assign(json.dumps(notes))
-        self._checkpoint.save(os.path.join(self._folder, _PREFIX))
+        try:
+            self._checkpoint.save(os.path.join(self._folder, _PREFIX))
+        except tf.errors.OpError as error:
+            raise UserError(
+                f"{self._folder}: a checkpoint cannot be written ({_reason(error)}); the one before is kept:"
+                " make room for it and rerun the same command"
+            ) from error
         for path in _newest_first(self._folder)[_KEPT:]:
             # Without its index, a checkpoint that is deleted in part is none.
             for file in [f"{path}.index", *sorted(glob.glob(f"{glob.escape(path)}.data-*"))]:
@@ -154,6 +163,11 @@ def _newest_first(folder: str) -> list[str]:
     found = glob.glob(os.path.join(glob.escape(folder), f"{_PREFIX}-*.index"))
     paths = [path.removesuffix(".index") for path in found if _NUMBER.search(path)]
     return sorted(paths, key=_number, reverse=True)
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Return the end of a message of TensorFlow, without the operation and the file before it."""
+    return first_line(error).rpartition(";")[2].partition(" [Op:")[0].strip() or first_line(error)
 
 
 def _number(path: str) -> int:

@@ -1,5 +1,6 @@
 """Flags that contradict each other, and folders without a name."""
 
+import errno
 import os
 
 import pytest
@@ -95,3 +96,46 @@ def test_a_binding_without_its_flag_is_told(capsys):
             command_line.define_gin_flags, None, usage=None, argv=argv, positional="gin_file"
         )
     assert '; write --gin_param="FixedTemperature.c=1"' in capsys.readouterr().err
+
+
+def failing(error, capsys, monkeypatch):
+    """The line with which a command ends whose call raises `error`."""
+    monkeypatch.setattr(command_line.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(command_line.logging, "set_verbosity", lambda _: None)
+
+    def call(values):
+        raise error
+
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run(lambda values: None, call, usage=None, argv=["train"])
+    (line,) = capsys.readouterr().err.splitlines()
+    return stopped.value.code, line
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "runs/history.csv"),
+            "error: runs/history.csv: no space is left; what was finished is kept: free some",
+        ),
+        (
+            RuntimeError(
+                "{{node Save}} /runs/ckpt-3.tempstate1; No space left on device [Op:Save]"
+            ),
+            "error: /runs/ckpt-3.tempstate1: no space is left; what was finished is kept",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory", "/proc/nowhere"),
+            "error: /proc/nowhere: No such file or directory; correct it, or choose another path",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/root/x"),
+            "error: /root/x: Permission denied; correct it, or choose another path",
+        ),
+        (KeyError("a"), "error: KeyError: 'a' (--log=DEBUG shows where)"),
+    ],
+)
+def test_an_error_is_one_line_with_its_remedy(capsys, monkeypatch, error, message):
+    code, line = failing(error, capsys, monkeypatch)
+    assert code == 1 and line.startswith(message)
