@@ -45,7 +45,7 @@ from .results import Scores as Scores
 from .tasks.melody.reward import MusicTheoryReward as MusicTheoryReward
 from .tasks.melody.targets import MusicTargets as MusicTargets
 from .tasks.melody.task import MelodyTask as MelodyTask
-from .tasks.molecule.reward import ComponentReward as ComponentReward
+from .tasks.molecule.component_reward import ComponentReward as ComponentReward
 from .tasks.molecule.reward import FunctionReward as FunctionReward
 from .tasks.molecule.reward import PaperReward as PaperReward
 from .tasks.molecule.targets import ComponentTargets as ComponentTargets

@@ -115,6 +115,12 @@ OWN = "import my_reward\ninclude 'psi_molecules'\nMoleculeTask.reward = @Functio
         ("paper_psi_music", "FixedTemperature.c = 1e39", "at most 3.4e+38, not 1e+39"),
         ("psi_music", "RLTuner.collect_size = 4_294_967_297", "and at most 2147483647"),
         ("psi_music", "tune.steps = 99999999999999999999", "and at most 9007199254740992"),
+        (
+            "paper_psi_music",
+            "low/FixedTemperature.c = -1",
+            "FixedTemperature.c must be a number above 0",
+        ),
+        ("score_molecules", "a/Similarity.radus = 3", "Similarity has no setting 'radus'"),
         ("psi_music", "job.dataset_name = '../../etc'", "job.dataset_name must be a name of"),
         ("psi_music", "job.dataset_name = '.'", "job.dataset_name must be a name of"),
         ("psi_music", "job.dataset_name = ''", "job.dataset_name must be a name of"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 import gin
@@ -104,15 +104,27 @@ def check_types(selector: str) -> None:
     Raises:
         UserError: a value has the wrong type, such as a string where a number is expected.
     """
-    parameters = inspect.signature(gin.get_configurable(selector)).parameters
+    parameters = inspect.signature(_unscoped(selector)).parameters
     for name, value in gin.get_bindings(selector, resolve_references=False).items():
-        if isinstance(value, gin.config.ConfigurableReference):
-            if value.selector != "gin.macro":
-                check_types(value.scoped_selector)
+        references = list(_references(value))
+        for reference in references:
+            if reference.selector != "gin.macro":
+                check_types(reference.scoped_selector)
+        if references and value is references[0]:
             continue
         takes = gin_checks.mistyped(annotated_type(parameters[name].annotation), value)
         if takes:
             raise UserError(f"{selector}.{name} must be {takes}, not {value!r}")
+
+
+def _references(value: Any) -> Iterator[gin.config.ConfigurableReference]:
+    """Yield the references in a value, which may be a list or a dictionary of them."""
+    if isinstance(value, gin.config.ConfigurableReference):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        yield from (found for item in value for found in _references(item))
+    elif isinstance(value, dict):
+        yield from (found for item in value.values() for found in _references(item))
 
 
 def settings(selector: str) -> dict[str, Any]:
@@ -125,7 +137,7 @@ def settings(selector: str) -> dict[str, Any]:
         JSON-serialisable values by parameter name, without cosmetic parameters; a reference is followed
         and becomes {"@name": its settings}, with a digest of the source if it is the user's own code.
     """
-    function = gin.get_configurable(selector)
+    function = _unscoped(selector)
     cosmetic = cosmetic_names(function) | getattr(function, "cosmetic_settings", frozenset())
     parameters = inspect.signature(function).parameters
     found = {
@@ -155,7 +167,7 @@ def arguments(selector: str, names: Iterable[str] | None = None) -> dict[str, An
         selector: name of a configurable.
         names: names of the parameters; None is all.
     """
-    values = _values(gin.get_configurable(selector), selector)
+    values = _values(_unscoped(selector), selector)
     return {name: _macro(value) for name, value in values.items() if names is None or name in names}
 
 
@@ -166,9 +178,14 @@ def built_arguments(selector: str) -> dict[str, Any]:
         UserError: a reference cannot be built, because one of its own settings is invalid or missing.
     """
     try:
-        return _values(gin.get_configurable(selector), selector) | gin.get_bindings(selector)
+        return _values(_unscoped(selector), selector) | gin.get_bindings(selector)
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(_naming(selector, gin_sentence(error))) from error
+
+
+def _unscoped(selector: str) -> Any:
+    """Return a configurable by its name; what gin returns for one in a scope has no signature."""
+    return gin.get_configurable(selector.rpartition("/")[2])
 
 
 def _values(function: Any, selector: str) -> dict[str, Any]:

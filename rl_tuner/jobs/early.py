@@ -43,13 +43,15 @@ def check(files: Sequence[str], params: Sequence[str], work_dir: str) -> list[st
     statements = gin_files.statements(files, params)
     wrong = gin_checks.complaints(statements)
     bound = {(s.name, s.parameter): s for s in statements if s.parameter and not s.scope}
+    scoped = {(s.scope, s.name, s.parameter): s for s in statements if s.parameter and s.scope}
     if ("job", "task") not in bound:
         wrong.append(
             f"{files[-1]} sets no job.task; include a gin file that does, such as 'mle_music'"
         )
     # One complaint about a setting is enough.
     told = {line.partition(": ")[0] for line in wrong}
-    wrong += [line for s in bound.values() if s.where not in told for line in _complaints(s)]
+    last = (*bound.values(), *scoped.values())
+    wrong += [line for s in last if s.where not in told for line in _complaints(s)]
     if wrong:
         raise UserError(*dict.fromkeys(wrong))
     prior = bound.get(("job", "prior"))

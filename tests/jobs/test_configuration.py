@@ -117,6 +117,21 @@ def test_what_does_not_suit_targets_is_told_before_any_stage(tmp_path, binding, 
     assert os.listdir(tmp_path) == []
 
 
+def test_settings_of_a_scope_and_of_objects_in_a_list_are_checked_and_count():
+    scored = ["ComponentReward.components = [@QED(), @tpsa/Descriptor()]"]
+    scored += ["tpsa/Descriptor.name = 'TPSA'"]
+    configuration.configure(["score_molecules"], scored)
+    configuration.check_types("MoleculeTask")
+    found = configuration.settings("MoleculeTask")
+    parts = found["reward"]["@ComponentReward"]["components"]
+    assert [list(part) for part in parts] == [["@QED"], ["@tpsa/Descriptor"]]
+    assert parts[1]["@tpsa/Descriptor"]["name"] == "TPSA"
+    text = ["include 'gin/score_molecules.gin'", *scored, "tpsa/Descriptor.weight = 'x'"]
+    configuration.configure_text("\n".join(text), "config.gin")
+    with pytest.raises(UserError, match=r"tpsa/Descriptor.weight must be a number, not 'x'"):
+        configuration.check_types("MoleculeTask")
+
+
 def test_a_file_without_an_objective_is_told_before_any_stage(tmp_path):
     configuration.configure(["mle_music"], [])
     with pytest.raises(UserError, match=r"no RLTuner.objective is set; train .* psi_music"):

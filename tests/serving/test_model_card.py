@@ -11,8 +11,9 @@ from rl_tuner.serving import model_card
 from rl_tuner.serving.description import describe
 from rl_tuner.tasks.melody import rendering
 from rl_tuner.tasks.melody.task import MelodyTask
+from rl_tuner.tasks.molecule.component_reward import ComponentReward
 from rl_tuner.tasks.molecule.presentation import MoleculePresentation
-from rl_tuner.tasks.molecule.reward import ComponentReward, FunctionReward
+from rl_tuner.tasks.molecule.reward import FunctionReward
 from rl_tuner.tasks.presentation import CardNotes, Presentation
 from tests.core.enumerated import TinyTask, random_network
 

@@ -1,69 +1,25 @@
-"""Components of a molecule's score, to be combined in gin."""
+"""Components of a molecule's score, to be combined in gin; those of one property each are here."""
 
 from __future__ import annotations
 
-import abc
-import dataclasses
-import math
 from collections.abc import Sequence
 
 import gin
 import numpy as np
-from rdkit import Chem, rdBase
 
 from rl_tuner.tasks.molecule import chemistry
-from rl_tuner.tasks.molecule.chemistry import Probe, Properties
-from rl_tuner.tasks.molecule.probes import SimilarityProbe, SubstructureProbe
-from rl_tuner.tasks.molecule.transforms import Transform
+from rl_tuner.tasks.molecule.chemistry import Properties
+from rl_tuner.tasks.molecule.component import Component as Component
+from rl_tuner.tasks.molecule.component import array
+from rl_tuner.tasks.molecule.descriptors import Descriptor as Descriptor
+from rl_tuner.tasks.molecule.descriptors import Formula as Formula
+from rl_tuner.tasks.molecule.similarity import Similarity as Similarity
+from rl_tuner.tasks.molecule.substructures import Alerts as Alerts
+from rl_tuner.tasks.molecule.substructures import Scaffold as Scaffold
+from rl_tuner.tasks.molecule.substructures import Substructure as Substructure
+from rl_tuner.tasks.molecule.substructures import SubstructureCount as SubstructureCount
 
 USUAL_RING = 6
-
-
-@dataclasses.dataclass(frozen=True)
-class Component(abc.ABC):
-    """One number of a valid molecule, with its weight and transform.
-
-    Attributes:
-        weight: weight among the components, above 0.
-        transform: converts the number into a desirability; None uses the number itself.
-        name: name in summaries and tables; empty is the usual name of the component.
-
-    Raises:
-        ValueError: the weight is not positive, or the transform is not callable.
-    """
-
-    weight: float = 1.0
-    transform: Transform | None = None
-    name: str = ""
-
-    usual_name = ""
-    wanted = frozenset[str]()
-
-    def __post_init__(self) -> None:
-        kind = type(self).__name__
-        is_number = isinstance(self.weight, (int, float)) and not isinstance(self.weight, bool)
-        if not is_number or not 0 < self.weight < math.inf:
-            raise ValueError(f"{kind}.weight must be a number above 0, not {self.weight!r}")
-        if self.transform is not None and not callable(self.transform):
-            raise ValueError(
-                f"{kind}.transform must be a transform such as @Sigmoid(), not {self.transform!r}"
-            )
-        if not self.name:
-            object.__setattr__(self, "name", self.usual_name)
-
-    @property
-    def probe(self) -> Probe | None:
-        """The probe that the component needs in addition to `wanted`; None for none."""
-        return None
-
-    @abc.abstractmethod
-    def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """Return the number of each of N valid molecules, before the transform: float64 [N]."""
-
-    def desirability(self, properties: Sequence[Properties]) -> np.ndarray:
-        """Return the number of each of N valid molecules after the transform: float64 [N]."""
-        values = self.values(properties)
-        return values if self.transform is None else self.transform(values)
 
 
 @gin.configurable(module="rl_tuner")
@@ -85,7 +41,7 @@ class LogP(Component):
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
         """Return the logP."""
-        return _array(p.logp for p in properties)
+        return array(p.logp for p in properties)
 
 
 @gin.configurable(module="rl_tuner")
@@ -96,7 +52,7 @@ class QED(Component):
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
         """Return the QED."""
-        return _array(p.qed for p in properties)
+        return array(p.qed for p in properties)
 
 
 @gin.configurable(module="rl_tuner")
@@ -107,7 +63,7 @@ class SyntheticAccessibility(Component):
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
         """Return the SA score."""
-        return _array(p.sa for p in properties)
+        return array(p.sa for p in properties)
 
 
 @gin.configurable(module="rl_tuner")
@@ -118,7 +74,7 @@ class NormalisedSA(Component):
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
         """Return the normalised score."""
-        return (10.0 - _array(p.sa for p in properties)) / 9.0
+        return (10.0 - array(p.sa for p in properties)) / 9.0
 
 
 @gin.configurable(module="rl_tuner")
@@ -140,96 +96,9 @@ class MolecularWeight(Component):
 
     def values(self, properties: Sequence[Properties]) -> np.ndarray:
         """Return the weight."""
-        return _array(p.molecular_weight for p in properties)
-
-
-@gin.configurable(module="rl_tuner")
-@dataclasses.dataclass(frozen=True)
-class Similarity(Component):
-    """Tanimoto similarity of Morgan fingerprints to a given molecule, 0 .. 1.
-
-    Attributes:
-        reference: SMILES of the molecule.
-        radius: radius of the fingerprint's environments, in bonds.
-        bits: length of the fingerprint.
-
-    Raises:
-        ValueError: `reference` is not a molecule.
-    """
-
-    reference: str = ""
-    radius: int = 2
-    bits: int = 2048
-
-    usual_name = "similarity"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        with rdBase.BlockLogs():
-            if not isinstance(self.reference, str) or chemistry.parse(self.reference) is None:
-                raise ValueError(f"Similarity.reference must be a SMILES, not {self.reference!r}")
-        if self.radius < 0 or self.bits < 1:
-            raise ValueError(
-                f"Similarity.radius must be at least 0 and Similarity.bits at least 1, not {self.radius}"
-                f" and {self.bits}"
-            )
-
-    @property
-    def probe(self) -> Probe | None:
-        """The probe by which a worker measures the similarity."""
-        return SimilarityProbe(self.reference, self.radius, self.bits)
-
-    def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """Return the similarity."""
-        return _probed(self.probe, properties)
-
-
-@gin.configurable(module="rl_tuner")
-@dataclasses.dataclass(frozen=True)
-class Substructure(Component):
-    """The number 1 if a molecule has a required substructure, or lacks a forbidden one, else 0.
-
-    Attributes:
-        smarts: the substructure as a SMARTS pattern.
-        required: whether the substructure is required; otherwise it is forbidden.
-
-    Raises:
-        ValueError: `smarts` is not a pattern.
-    """
-
-    smarts: str = ""
-    required: bool = True
-
-    usual_name = "substructure"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        with rdBase.BlockLogs():
-            pattern = Chem.MolFromSmarts(self.smarts) if isinstance(self.smarts, str) else None
-        if pattern is None or not pattern.GetNumAtoms():
-            raise ValueError(f"Substructure.smarts must be a SMARTS, not {self.smarts!r}")
-
-    @property
-    def probe(self) -> Probe | None:
-        """The probe by which a worker matches the pattern."""
-        return SubstructureProbe(self.smarts)
-
-    def values(self, properties: Sequence[Properties]) -> np.ndarray:
-        """Return 1 or 0."""
-        found = _probed(self.probe, properties)
-        return found if self.required else 1.0 - found
-
-
-def _probed(probe: Probe | None, properties: Sequence[Properties]) -> np.ndarray:
-    if probe is None:
-        raise ValueError("a component without a probe has no probed values")
-    return _array(p.probed[probe.key] for p in properties)
+        return array(p.molecular_weight for p in properties)
 
 
 def ring_penalty(properties: Sequence[Properties]) -> np.ndarray:
     """Return max(0, L - 6) for the L atoms of each molecule's largest ring: float64 [N]."""
-    return _array(max(0, p.largest_ring - USUAL_RING) for p in properties)
-
-
-def _array(values) -> np.ndarray:
-    return np.array(list(values), np.float64)
+    return array(max(0, p.largest_ring - USUAL_RING) for p in properties)

@@ -27,9 +27,9 @@ _PROPERTIES = ("logp", "qed", "sa", "largest_ring", "molecular_weight", "heavy_a
 class MoleculeJournal:
     """Record of molecules.csv, one row per distinct valid molecule, and learning.csv, one per batch.
 
-    The row of a molecule describes the first time it was sampled: its scores, the negative
-    log-likelihoods of its string under the prior and under the policy of that time (nats), and the
-    numbers of sequences and environment steps until then.
+    The row of a molecule describes the first time it was sampled: its scores, the number and the
+    desirability of every component, the negative log-likelihoods of its string under the prior and under
+    the policy of that time (nats), and the numbers of sequences and environment steps until then.
 
     Args:
         run_dir: folder of both files.
@@ -55,6 +55,8 @@ class MoleculeJournal:
                 "smiles": one.canonical,
                 "reward": float(totals[index]),
                 **{f"reward_{n}": float(found.rewards[n][index]) for n in self._part_names},
+                **{f"value_{n}": float(column[index]) for n, column in found.values.items()},
+                **{f"desirability_{n}": float(c[index]) for n, c in found.desirabilities.items()},
                 **{name: getattr(one, name) for name in _PROPERTIES},
                 "nll_prior": float(nll_prior[index]),
                 "nll_policy": float(nll_policy[index]),

@@ -95,7 +95,10 @@ class MoleculePresentation(Presentation):
         best = {name: self._best(rows) for name, rows in columns.items()}
         return {
             "samples": rendering.grid_figure(some),
-            "best": rendering.grid_figure(best),
+            "best": rendering.grid_figure(
+                {name: list(found) for name, found in best.items()},
+                legends={name: list(found.values()) for name, found in best.items()},
+            ),
             "properties": rendering.histogram_figure(found, self.task.training_histograms),
         }
 
@@ -112,16 +115,19 @@ class MoleculePresentation(Presentation):
         """Return the codec between classes and strings."""
         return MoleculeCodec(self.task.vocabulary)
 
-    def _best(self, sequences: np.ndarray) -> list[str]:
+    def _best(self, sequences: np.ndarray) -> dict[str, str]:
+        """Return the best-rewarded molecules, best first, each with what is written below its drawing."""
         scored = self.task.result(self.task.submit(sequences, self.task.mask_of(sequences)))
-        totals = sum(scored.details.rewards.values())
-        ranked: dict[str, None] = {}
+        found = scored.details
+        totals = sum(found.rewards.values())
+        ranked: dict[str, str] = {}
         for index in np.argsort(-totals, kind="stable"):
-            if (one := scored.details.properties[index]) is not None:
-                ranked.setdefault(one.canonical)
+            if (one := found.properties[index]) is not None and one.canonical not in ranked:
+                parts = {name: column[index] for name, column in found.desirabilities.items()}
+                ranked[one.canonical] = rendering.reward_legend(one, float(totals[index]), parts)
             if len(ranked) == _SHOWN:
                 break
-        return list(ranked)
+        return ranked
 
     def sample_lines(self, path: str) -> list[str] | None:
         """Return the lines of a .smi file; None for an .sdf file."""

@@ -35,6 +35,21 @@ def legend(smiles: str) -> str:
     return f"QED {found.qed:.2f}  logP {found.logp:.1f}  SA {found.sa:.1f}" if found else smiles
 
 
+def reward_legend(found: Properties, reward: float, desirabilities: Mapping[str, float]) -> str:
+    """Return a molecule's reward, and below it what it is made of.
+
+    Args:
+        found: properties of the molecule.
+        reward: its reward.
+        desirabilities: component name -> desirability; without any, QED, logP and SA are shown.
+    """
+    if not desirabilities:
+        return f"reward {reward:.3g}\nQED {found.qed:.2f}  logP {found.logp:.1f}  SA {found.sa:.1f}"
+    parts = [f"{name} {value:.2f}" for name, value in desirabilities.items()]
+    lines = ["  ".join(parts[first : first + 2]) for first in range(0, len(parts), 2)]
+    return "\n".join([f"reward {reward:.3g}", *lines])
+
+
 def grid_png(
     smiles: Sequence[str], legends: Sequence[str] | None = None, columns: int = 4
 ) -> bytes:
@@ -61,6 +76,8 @@ def grid_png(
     width, height = _PANEL
     drawer = rdMolDraw2D.MolDraw2DCairo(columns * width, rows * height, width, height)
     drawer.drawOptions().legendFontSize = 14
+    lines = max((text.count("\n") + 1 for text in legends), default=1)
+    drawer.drawOptions().legendFraction = min(0.5, 0.1 * lines)
     if mols:
         drawer.DrawMolecules(mols, legends=legends)
     else:
@@ -79,12 +96,17 @@ def grid_image(
         return np.array(image.convert("RGB"))
 
 
-def grid_figure(columns: Mapping[str, Sequence[str]], title: str = "") -> Figure:
+def grid_figure(
+    columns: Mapping[str, Sequence[str]],
+    title: str = "",
+    legends: Mapping[str, Sequence[str]] | None = None,
+) -> Figure:
     """Draw some molecules of each model, one column per model.
 
     Args:
         columns: name -> valid SMILES.
         title: title of the figure; empty for none.
+        legends: name -> text below each molecule; None shows QED, logP and SA.
 
     Returns:
         a matplotlib Figure without global state.
@@ -94,7 +116,10 @@ def grid_figure(columns: Mapping[str, Sequence[str]], title: str = "") -> Figure
     """
     if not columns:
         raise ValueError("A figure needs at least one column.")
-    images = {name: grid_image(smiles, columns=2) for name, smiles in columns.items()}
+    images = {
+        name: grid_image(smiles, legends[name] if legends else None, columns=2)
+        for name, smiles in columns.items()
+    }
     height = max(image.shape[0] for image in images.values()) / 100
     figure = new_figure(5.0 * len(images), height + 0.6)
     if title:

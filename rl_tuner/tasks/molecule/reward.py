@@ -14,7 +14,7 @@ from rl_tuner.common.ranges import check
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.tasks.molecule import chemistry, tokens
 from rl_tuner.tasks.molecule.chemistry import Probe, Properties
-from rl_tuner.tasks.molecule.components import Component, ring_penalty
+from rl_tuner.tasks.molecule.components import ring_penalty
 from rl_tuner.tasks.molecule.ranges import RANGES
 from rl_tuner.tasks.molecule.tokens import Encoding
 from rl_tuner.tasks.molecule.user_function import UserFunction
@@ -56,6 +56,11 @@ class MoleculeReward(abc.ABC):
             if field.type == "float" and not (is_number and math.isfinite(value)):
                 name = f"{type(self).__name__}.{field.name}"
                 raise ValueError(f"{name} must be a finite number, not {value!r}")
+
+    def columns(self, molecules: Sequence[Properties]) -> dict[str, np.ndarray]:
+        """Return further numbers of M valid molecules for tables: column name -> float64 [M]."""
+        del molecules
+        return {}
 
     @property
     def part_names(self) -> tuple[str, ...]:
@@ -170,87 +175,6 @@ class PaperReward(MoleculeReward):
 
     def _invalid_reward(self) -> float:
         return -self.w_invalid
-
-
-@gin.configurable(module="rl_tuner")
-@dataclasses.dataclass(frozen=True)
-class ComponentReward(MoleculeReward):
-    """A weighted mean of components, which is within 0 .. 1 times `scale` if all desirabilities are.
-
-    With x_i the desirability of component i, that is, its number after its transform, the reward of a
-    valid molecule is, depending on the aggregation,
-    "sum": scale sum_i w_i x_i / sum_i w_i, one part per component;
-    "geometric_mean": scale exp(sum_i w_i ln x_i / sum_i w_i), one part; 0 if any x_i <= 0.
-
-    Attributes:
-        components: the components.
-        aggregation: "sum" or "geometric_mean".
-        scale: reward of a molecule whose desirabilities are all 1.
-        invalid: reward of an invalid string.
-        w_short: penalty for a string that is too short.
-        w_carbon: penalty for too long a run of aliphatic C.
-
-    Raises:
-        ValueError: there are no components, two have the same name, or the aggregation is unknown.
-    """
-
-    components: Sequence[Component] = ()
-    aggregation: str = "sum"
-    scale: float = 1.0
-    invalid: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "components", tuple(self.components))
-        if not self.components:
-            raise ValueError("ComponentReward.components is empty: bind it to [@QED(), ...]")
-        for component in self.components:
-            if not isinstance(component, Component):
-                raise ValueError(
-                    f"ComponentReward.components: {component!r} is not a component; write it as @Name()"
-                )
-        if self.aggregation not in ("sum", "geometric_mean"):
-            raise ValueError(
-                "ComponentReward.aggregation must be 'sum' or 'geometric_mean', "
-                f"not {self.aggregation!r}"
-            )
-        names = [component.name for component in self.components]
-        taken = {"invalid", "short", "carbon"} | {n for n in names if names.count(n) > 1}
-        if clashes := taken.intersection(names):
-            raise ValueError(
-                f"ComponentReward.components: names {sorted(clashes)} are taken; give each component its"
-                " own name"
-            )
-
-    @property
-    def wanted(self) -> frozenset[str]:
-        """The properties that the components need."""
-        return frozenset().union(*(component.wanted for component in self.components))
-
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        """The probes that the components need in addition to `wanted`."""
-        found = [component.probe for component in self.components if component.probe is not None]
-        return tuple(dict.fromkeys(found))
-
-    def _own_names(self) -> tuple[str, ...]:
-        if self.aggregation == "geometric_mean":
-            return ("score",)
-        return tuple(component.name for component in self.components)
-
-    def _own_parts(self, molecules: list[Properties]) -> dict[str, np.ndarray]:
-        weights = np.array([component.weight for component in self.components], np.float64)
-        weights /= weights.sum()
-        scores = [component.desirability(molecules) for component in self.components]
-        if self.aggregation == "geometric_mean":
-            with np.errstate(divide="ignore"):
-                logs = np.log(np.maximum(scores, 0.0))
-            return {"score": self.scale * np.exp(weights @ logs)}
-        parts = self.scale * weights[:, np.newaxis] * scores
-        return dict(zip(self._own_names(), parts))
-
-    def _invalid_reward(self) -> float:
-        return self.invalid
 
 
 @gin.configurable(module="rl_tuner")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gin
@@ -12,9 +12,13 @@ import numpy as np
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.features import Feature
 from rl_tuner.core.task import HostTask, Scored
-from rl_tuner.tasks.molecule import metrics, tokens
+from rl_tuner.tasks.molecule import (
+    component_reward,  # noqa: F401  (gin knows `ComponentReward` by importing it)
+    metrics,
+    tokens,
+)
 from rl_tuner.tasks.molecule.chemistry import Properties
-from rl_tuner.tasks.molecule.components import Component
+from rl_tuner.tasks.molecule.component import Component
 from rl_tuner.tasks.molecule.presentation import MoleculePresentation
 from rl_tuner.tasks.molecule.reward import PaperReward
 from rl_tuner.tasks.molecule.scoring import ScoringPool
@@ -28,11 +32,22 @@ class ScoredMolecules:
         strings: the SMILES of each sequence, valid or not.
         properties: the properties of each molecule; None for an invalid one.
         rewards: part name -> float32 [B].
+        values: component name -> its number, float64 [B]; NaN for an invalid molecule.
+        desirabilities: component name -> its desirability, float64 [B]; NaN for an invalid molecule.
     """
 
     strings: list[str]
     properties: list[Properties | None]
     rewards: dict[str, np.ndarray]
+    values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    desirabilities: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def means(self) -> dict[str, float]:
+        """Return the mean number and desirability of each component over the valid molecules, 0 for none."""
+        columns = {f"value/{name}": column for name, column in self.values.items()}
+        columns |= {f"desirability/{name}": c for name, c in self.desirabilities.items()}
+        finite = {name: column[np.isfinite(column)] for name, column in columns.items()}
+        return {name: float(np.mean(some)) if len(some) else 0.0 for name, some in finite.items()}
 
 
 @gin.configurable(module="rl_tuner")
@@ -112,16 +127,35 @@ class MoleculeTask(HostTask):
             parts[name] = np.zeros(mask.shape, np.float32)
             parts[name][np.arange(len(last)), last] = rewards[name]
         valid = [found.canonical for found in properties if found]
+        details = ScoredMolecules(strings, properties, rewards, *self._columns(properties))
         return Scored(
             parts,
             metrics.table2_sums(properties),
             {
                 "valid": len(valid) / max(1, len(properties)),
                 "unique": len(set(valid)) / max(1, len(valid)),
+                **details.means(),
             },
-            ScoredMolecules(strings, properties, rewards),
+            details,
             self._features(properties, finished, mask, last),
         )
+
+    def _columns(
+        self, properties: list[Properties | None]
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Return the numbers and the desirabilities of the components, NaN for an invalid molecule."""
+        valid = np.array([found is not None for found in properties], bool)
+        molecules = [found for found in properties if found is not None]
+
+        def placed(columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+            result = {name: np.full(len(valid), np.nan) for name in columns}
+            for name, column in columns.items():
+                result[name][valid] = column
+            return result
+
+        # A reward may also be an object of another class with the same parts.
+        desirabilities = self.reward.columns(molecules) if hasattr(self.reward, "columns") else {}
+        return placed({c.name: c.values(molecules) for c in self.measured}), placed(desirabilities)
 
     def _features(
         self,

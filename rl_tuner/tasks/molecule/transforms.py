@@ -138,6 +138,105 @@ class Step:
         return ((self.low <= x) & (x <= self.high)).astype(np.float64)
 
 
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class Gaussian:
+    """Transform for which one value is best: t(x) = exp(-((x - mu) / sigma)^2 / 2).
+
+    Attributes:
+        mu: the best x.
+        sigma: distance from `mu` at which t has fallen to 0.61.
+
+    Raises:
+        ValueError: `mu` is not finite, or `sigma` is not positive.
+    """
+
+    mu: float
+    sigma: float
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "mu")
+        _check_positive(self, "sigma")
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """t(x)."""
+        return np.exp(-0.5 * np.square((np.asarray(x, np.float64) - self.mu) / self.sigma))
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class MinGaussian(Gaussian):
+    """Transform for which less is better: 1 up to `mu`, and from there `Gaussian(mu, sigma)`."""
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """t(x)."""
+        return super().__call__(np.maximum(np.asarray(x, np.float64), self.mu))
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class MaxGaussian(Gaussian):
+    """Transform for which more is better: `Gaussian(mu, sigma)` up to `mu`, and from there 1."""
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """t(x)."""
+        return super().__call__(np.minimum(np.asarray(x, np.float64), self.mu))
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class Clipped:
+    """Transform that is 0 up to `low`, 1 from `high`, and a straight line in between.
+
+    With `high` below `low`, less is better.
+
+    Attributes:
+        high: x at which t is 1.
+        low: x at which t is 0.
+
+    Raises:
+        ValueError: a number is not finite, or both are equal.
+    """
+
+    high: float
+    low: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "high")
+        _check_finite(self, "low")
+        if self.high == self.low:
+            raise ValueError(f"Clipped: high and low must differ, but both are {self.low}")
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """t(x)."""
+        return np.clip((np.asarray(x, np.float64) - self.low) / (self.high - self.low), 0.0, 1.0)
+
+
+@gin.configurable(module="rl_tuner")
+@dataclasses.dataclass(frozen=True)
+class Linear:
+    """Transform t(x) = intercept + slope x, without limits.
+
+    Attributes:
+        slope: the slope.
+        intercept: t at x = 0.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_finite(self, "slope")
+        _check_finite(self, "intercept")
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """t(x)."""
+        return self.intercept + self.slope * np.asarray(x, np.float64)
+
+
 def _rise(decades: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + 10^-decades) without overflow."""
     return (1 + np.tanh(decades * (math.log(10) / 2))) / 2
@@ -158,3 +257,12 @@ def _check_positive(transform: object, field: str) -> None:
     value = getattr(transform, field)
     if not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise ValueError(f"{type(transform).__name__}.{field} must be positive, not {value!r}")
+
+
+def _check_finite(transform: object, field: str) -> None:
+    value = getattr(transform, field)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value):
+        raise ValueError(
+            f"{type(transform).__name__}.{field} must be a finite number, not {value!r}"
+        )

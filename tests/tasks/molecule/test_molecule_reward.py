@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rl_tuner.common.errors import UserError
-from rl_tuner.tasks.molecule import chemistry, components, reward, tokens
+from rl_tuner.tasks.molecule import chemistry, component_reward, components, reward, tokens
 from rl_tuner.tasks.molecule.chemistry import Properties
 from rl_tuner.tasks.molecule.transforms import Sigmoid, Step
 
@@ -69,7 +69,7 @@ def test_the_papers_exploits_are_closed():
 
 def test_a_weighted_mean_of_components():
     # 2 * 3/4 * 0.8, and 2 * 1/4 * (10 - 5.5) / 9.
-    made = reward.ComponentReward(
+    made = component_reward.ComponentReward(
         components=[
             components.QED(weight=3.0),
             components.NormalisedSA(weight=1.0, name="easy"),
@@ -89,7 +89,7 @@ def test_a_weighted_mean_of_components():
 
 
 def test_a_weighted_geometric_mean_of_components():
-    made = reward.ComponentReward(
+    made = component_reward.ComponentReward(
         components=[components.QED(weight=3.0), components.LogP(transform=Step(0, 2))],
         aggregation="geometric_mean",
     )
@@ -126,7 +126,7 @@ def test_the_values_of_components():
     rise = Sigmoid(100, 200)
     weighed = components.MolecularWeight(transform=rise)
     np.testing.assert_allclose(weighed.desirability(found), rise(weighed.values(found)))
-    both = reward.ComponentReward(
+    both = component_reward.ComponentReward(
         components=[
             similar,
             acid,
@@ -147,19 +147,26 @@ def test_the_values_of_components():
         (lambda: components.QED(weight=0), "QED.weight must be a number above 0"),
         (lambda: components.QED(weight="1"), "QED.weight must be a number above 0"),
         (lambda: components.QED(transform=3), "QED.transform"),
-        (lambda: reward.ComponentReward(), "components is empty"),
-        (lambda: reward.ComponentReward(components=[components.QED]), "write it as @Name"),
+        (lambda: component_reward.ComponentReward(), "components is empty"),
         (
-            lambda: reward.ComponentReward(components=[components.QED(), components.QED()]),
+            lambda: component_reward.ComponentReward(components=[components.QED]),
+            "write it as @Name",
+        ),
+        (
+            lambda: component_reward.ComponentReward(
+                components=[components.QED(), components.QED()]
+            ),
             "its own name",
         ),
         (
-            lambda: reward.ComponentReward(components=[components.QED(name="short")]),
+            lambda: component_reward.ComponentReward(components=[components.QED(name="short")]),
             "its own name",
         ),
         (
-            lambda: reward.ComponentReward(components=[components.QED()], aggregation="max"),
-            "'sum' or 'geometric_mean'",
+            lambda: component_reward.ComponentReward(
+                components=[components.QED()], aggregation="max"
+            ),
+            "'arithmetic_mean', 'geometric_mean'",
         ),
         (lambda: reward.PaperReward(w_qed=math.nan), "PaperReward.w_qed must be a finite number"),
         (lambda: reward.FunctionReward(), "FunctionReward.function"),
@@ -393,7 +400,7 @@ def test_components_are_bound_from_gin():
             """
         )
         made = gin.get_configurable("ComponentReward")()
-        assert [c.name for c in made.components] == ["qed", "molecular_weight", "similarity"]
+        assert [c.name for c in made.components] == ["qed", "heavy", "similarity"]
         assert made.components[1].weight == 2.0
         gin.bind_parameter("Similarity.reference", "C(")
         with pytest.raises(ValueError, match=r"Similarity\.reference"):
@@ -410,7 +417,9 @@ def test_arguments_of_different_lengths_are_refused():
 def test_no_molecules():
     for made in (
         reward.PaperReward(),
-        reward.ComponentReward(components=[components.QED()], aggregation="geometric_mean"),
+        component_reward.ComponentReward(
+            components=[components.QED()], aggregation="geometric_mean"
+        ),
         reward.FunctionReward(function=len),
     ):
         parts_of(made, [], [])

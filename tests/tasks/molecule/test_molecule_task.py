@@ -6,9 +6,10 @@ import pytest
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.rollout import Rollout
 from rl_tuner.tasks.molecule import metrics, tokens
+from rl_tuner.tasks.molecule.component_reward import ComponentReward
 from rl_tuner.tasks.molecule.components import QED, MolecularWeight, NormalisedSA
 from rl_tuner.tasks.molecule.journal import read_learning
-from rl_tuner.tasks.molecule.reward import ComponentReward, PaperReward
+from rl_tuner.tasks.molecule.reward import PaperReward
 from rl_tuner.tasks.molecule.targets import ComponentTargets
 from rl_tuner.tasks.molecule.task import MoleculeTask
 

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl_tuner.tasks.molecule.transforms import DoubleSigmoid, ReverseSigmoid, Sigmoid, Step
+from rl_tuner.tasks.molecule.transforms import (
+    Clipped,
+    DoubleSigmoid,
+    Gaussian,
+    Linear,
+    MaxGaussian,
+    MinGaussian,
+    ReverseSigmoid,
+    Sigmoid,
+    Step,
+)
 
 NUMBERS = st.floats(-1e6, 1e6)
 BOUNDS = st.tuples(NUMBERS, st.floats(1e-3, 1e6)).map(lambda pair: (pair[0], pair[0] + pair[1]))
@@ -70,3 +80,28 @@ def test_a_step_may_have_one_value_but_not_none():
 def test_gin_names():
     for kind in (Sigmoid, ReverseSigmoid, DoubleSigmoid, Step):
         assert gin.get_configurable(f"rl_tuner.{kind.__name__}")
+
+
+def test_gaussians_and_lines_by_hand():
+    one = math.exp(-0.5)
+    np.testing.assert_allclose(Gaussian(2, 3)([-1, 2, 5]), [one, 1, one])
+    np.testing.assert_allclose(MinGaussian(2, 3)([-1, 2, 5]), [1, 1, one])
+    np.testing.assert_allclose(MaxGaussian(2, 3)([-1, 2, 5]), [one, 1, 1])
+    np.testing.assert_allclose(Clipped(0.8)([-1, 0.2, 0.8, 3]), [0, 0.25, 1, 1])
+    np.testing.assert_allclose(Clipped(high=1, low=3)([0, 1, 2.5, 4]), [1, 1, 0.25, 0])
+    np.testing.assert_allclose(Linear(2, -1)([0, 3]), [-1, 5])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Gaussian(math.inf, 1), "Gaussian.mu must be a finite number"),
+        (lambda: MinGaussian(0, 0), "MinGaussian.sigma must be positive"),
+        (lambda: MaxGaussian("0", 1), "MaxGaussian.mu"),
+        (lambda: Clipped(0.0), "high and low must differ"),
+        (lambda: Linear(True), "Linear.slope"),
+    ],
+)
+def test_bad_gaussians_and_lines(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
