@@ -69,7 +69,8 @@ class Range:
         if self.least is not None and self.most is not None:
             texts = [f"from {self.least} to {self.most}"]
         kind = "a whole number" if self.whole else "a number"
-        return f"{kind} {' and '.join(texts)}{' or None' if self.optional else ''}"
+        bounds = f" {' and '.join(texts)}" if texts else ""
+        return f"{kind}{bounds}{' or None' if self.optional else ''}"
 
 
 Ranges = Mapping[str, Mapping[str, Range]]

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from rl_tuner.common.errors import UserError
 from rl_tuner.core.features import Feature, per_sequence
+from rl_tuner.core.ledger import Ledger
 
 
 class Task(abc.ABC):
@@ -117,6 +119,8 @@ class Scored(NamedTuple):
         sums: sums and counts as in `Task.metric_sums`.
         metrics: scalars for TensorBoard.
         details: further results for the task's own journal.
+        rows: int [B], the submitted sequence that each row is; None if they are the same. Sequences beyond
+            the budget of a ledger are replaced by others of the batch.
         features: feature name -> its numerator and denominator, float32 [B, T]; empty for those of
             `Task.features` by default.
     """
@@ -126,6 +130,7 @@ class Scored(NamedTuple):
     metrics: dict[str, float]
     details: Any = None
     features: Mapping[str, Feature] = {}
+    rows: np.ndarray | None = None
 
 
 class HostTask(Task):
@@ -146,6 +151,19 @@ class HostTask(Task):
     @abc.abstractmethod
     def result(self, ticket: Any) -> Scored:
         """Wait for a submitted batch and return its rewards."""
+
+    def counted_result(self, ticket: Any, ledger: Ledger) -> Scored:
+        """Return the rewards of a submitted batch, of which new sequences are calls in the ledger.
+
+        Raises:
+            UserError: the ledger is limited, and the task does not count calls.
+        """
+        if ledger.is_limited:
+            raise UserError(
+                f"tune.budget, tune.patience and tune.enough need a task that counts its calls; "
+                f"{type(self).__name__} has no method counted_result"
+            )
+        return self.result(ticket)
 
     def reward_parts(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the task reward; works only outside a graph."""

@@ -15,6 +15,7 @@ from rl_tuner.core.checks import asked_of, check_features, check_settings
 from rl_tuner.core.controller import DualController
 from rl_tuner.core.exploration import Boltzmann
 from rl_tuner.core.features import LOG_PRIOR, Feature, Pair, bounds_of, per_step
+from rl_tuner.core.ledger import Ledger
 from rl_tuner.core.losses import masked_mean
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.objectives import Objective
@@ -155,6 +156,7 @@ class RLTuner(keras.Model):
             self.kept.trainable = False
             self.kept_score = tf.Variable(-math.inf, trainable=False, name="kept_score")
             self.kept_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="kept_step")
+        self.ledger = Ledger()
         self.seed = seed
         self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False, name="iteration")
         self.environment_steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
@@ -344,7 +346,7 @@ class RLTuner(keras.Model):
     def train_iterations(
         self, count: int, observer: Callable[[Rollout, Scored], None] | None = None
     ) -> dict[str, float]:
-        """Run `count` >= 1 iterations; return their mean scalar metrics.
+        """Run `count` >= 1 iterations, or until the ledger says that the run is over; return mean metrics.
 
         With a reward in the graph, training does not return to Python between iterations. A `HostTask`
         scores each batch while the networks learn from earlier batches. Learning is always one batch
@@ -359,10 +361,12 @@ class RLTuner(keras.Model):
             metrics = self._train_in_graph(tf.constant(count))
             return {name: float(value) for name, value in metrics.items()}
         totals: dict[str, float] = {}
-        for _ in range(count):
+        done = 0
+        while done < count and not (done and self.ledger.why_over()):
             for name, value in self._train_with_host(task, observer).items():
                 totals[name] = totals.get(name, 0.0) + float(value)
-        return {name: value / count for name, value in totals.items()}
+            done += 1
+        return {name: value / done for name, value in totals.items()}
 
     @tf.function(reduce_retracing=True)
     def _train_in_graph(self, count: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -378,7 +382,9 @@ class RLTuner(keras.Model):
         episode = self.act()
         ticket = task.submit(episode.tokens.numpy(), episode.mask.numpy())
         learned = self.learn_from_replay() if int(self.replay.added) else None
-        scored = task.result(ticket)
+        scored = task.counted_result(ticket, self.ledger)
+        if scored.rows is not None:
+            episode = Rollout(*(tf.gather(column, scored.rows) for column in episode))
         parts = {name: tf.constant(part) for name, part in scored.parts.items()}
         features = task.scored_features(scored, episode.mask) if self.bounds else None
         metrics = self.store(episode, parts, features)

@@ -262,6 +262,7 @@ class Job:
             columns, sequences = evaluation.compare(
                 tuner, job.evaluation_sequences, job.evaluation_batch, job.seed, corpus, collapse
             )
+            columns[evaluation.TUNED] |= presentation_of(job.task).run_metrics(run_dir)
             with working("evaluate: writing table, samples and pictures"):
                 report.write_metrics(run_dir, job.task, columns)
                 paths = report.write_samples(run_dir, job.task, sequences, job.samples)

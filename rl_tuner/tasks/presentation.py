@@ -79,6 +79,10 @@ class Journal(Protocol):
         """Write everything recorded so far."""
         ...
 
+    def calls(self) -> list[tuple[str, float]]:
+        """Return what was sent to the reward, in this order, each with its reward; see `core.ledger`."""
+        ...
+
 
 class Presentation:
     """Presentation of a task's sequences; subclasses override the methods for their kind.
@@ -187,6 +191,10 @@ class Presentation:
 
     def run_figures(self, run_dir: str) -> dict[str, Figure]:
         """Return matplotlib figures of a finished run's `run_files`, by file name."""
+        return {}
+
+    def run_metrics(self, run_dir: str) -> dict[str, float]:
+        """Return metrics of a finished run's `run_files`, for the table's column of the tuned model."""
         return {}
 
     def images(self, sequences: np.ndarray) -> np.ndarray | None:

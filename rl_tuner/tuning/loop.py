@@ -20,9 +20,10 @@ from rl_tuner.common.run_folder import CHECKPOINTS, TENSORBOARD
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core import event_files
 from rl_tuner.core.checkpoints import Checkpoints
+from rl_tuner.core.ledger import Ledger
 from rl_tuner.core.rollout import Rollout
 from rl_tuner.core.sampling import prior_policy
-from rl_tuner.core.task import Scored
+from rl_tuner.core.task import HostTask, Scored
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tasks.presentation import presentation_of
 from rl_tuner.tuning.collapse import COMMONEST, Collapse, Diversity
@@ -46,6 +47,9 @@ def tune(
     checkpoint_seconds: Cosmetic[float] = 20.0,
     listen_every: Cosmetic[int] = 10,
     collapse: Cosmetic[Collapse | None] = None,
+    budget: int | None = None,
+    patience: int | None = None,
+    enough: float | None = None,
     corpus: Sequence[np.ndarray] | None = None,
     settings: str = "",
 ) -> None:
@@ -64,6 +68,10 @@ def tune(
         checkpoint_seconds: shortest time between two checkpoints.
         listen_every: evaluations between two sets of pictures and sounds in TensorBoard.
         collapse: criterion for a collapsed policy; None is `Collapse()`.
+        budget: calls of the reward, that is, distinct molecules that it rewards in training, after which
+            the run ends, even before `steps`; evaluations do not count. None for no limit.
+        patience: calls without a better mean reward of the ten best molecules after which the run ends.
+        enough: mean reward of the ten best molecules at which the run ends.
         corpus: tokens of training sequences in which the policy's n-grams are looked up; None for none.
         settings: digest of the settings of the work: a checkpoint with another one is refused.
 
@@ -78,7 +86,12 @@ def tune(
         chunk=chunk,
         checkpoint_seconds=checkpoint_seconds,
         listen_every=listen_every,
+        budget=budget,
+        patience=patience,
+        enough=enough,
     )
+    tuner.ledger = Ledger(budget, patience, enough)
+    _check_ledger(tuner)
     with working("tune: compiling and measuring the prior"):
         collapse = collapse or Collapse()
         run = _Run(tuner, run_dir, evaluation_sequences, listen_every, collapse, corpus, settings)
@@ -88,33 +101,62 @@ def tune(
     per_iteration = tuner.collect_size * tuner.task.horizon
     done = int(tuner.environment_steps)
     saved = time.monotonic()
-    with Progress(steps, "tune", "steps", initial=done) as progress, Deferred("tune") as signals:
-        while done < steps:
+    ledger = tuner.ledger
+    bar = (steps, "steps", done) if budget is None else (budget, "molecules", ledger.calls)
+    with Progress(bar[0], "tune", bar[1], initial=bar[2]) as progress, Deferred("tune") as signals:
+        while done < steps and not ledger.why_over():
             run.stop_if_collapsed()
             evaluation = min(steps, (done // evaluate_every + 1) * evaluate_every)
             candidate = keeper.after(done) if keeper else steps
             boundary = min(evaluation, candidate)
             count = min(chunk, math.ceil((boundary - done) / per_iteration))
+            calls = ledger.calls
             metrics = tuner.train_iterations(count, run.observe)
             before, done = done, int(tuner.environment_steps)
+            is_last = done >= steps or ledger.why_over() is not None
             if not math.isfinite(metrics["learn/loss"]):
                 raise UserError(_not_finite(tuner, metrics, done, run.saved_at))
+            if ledger.calls:
+                metrics |= {f"calls/{name}": value for name, value in ledger.numbers().items()}
             run.write_summaries(done, metrics)
-            progress.update(done - before, _summary(tuner, metrics))
-            if done >= evaluation:
+            moved = done - before if budget is None else ledger.calls - calls
+            progress.update(moved, _summary(tuner, metrics))
+            if done >= evaluation or is_last:
                 run.evaluate(done)
             if keeper and done >= candidate:
                 keeper.consider(done, run.evaluation_seed(done) + 1)
                 if done >= steps:
                     _take_kept(tuner)
-            if done >= steps or signals.arrived or time.monotonic() - saved > checkpoint_seconds:
+            if is_last or signals.arrived or time.monotonic() - saved > checkpoint_seconds:
                 run.save()
                 saved = time.monotonic()
-            if done < steps:
+            if not is_last:
                 signals.stop()
     run.close()
+    if why := ledger.why_over():
+        say(f"tune: {why}")
+    elif budget is not None:
+        warn(
+            f"tune: {ledger.calls:,} of {budget:,} calls of the reward were made in {steps:,} steps; raise "
+            "tune.steps"
+        )
     for line in tuner.task.remarks():
         warn(line)
+
+
+def _check_ledger(tuner: RLTuner) -> None:
+    """Reject a limit of calls where there are none, or where the run must not end before its steps."""
+    if not tuner.ledger.is_limited:
+        return
+    names = "tune.budget, tune.patience and tune.enough"
+    if not isinstance(tuner.task, HostTask):
+        raise UserError(
+            f"{names} count molecules; {type(tuner.task).__name__} has none, use tune.steps"
+        )
+    if tuner.controller:
+        raise UserError(
+            f"{names} do not suit targets, which need all of tune.steps; remove one of both"
+        )
 
 
 def _take_kept(tuner: RLTuner) -> None:
@@ -141,6 +183,9 @@ def _not_finite(tuner: RLTuner, metrics: dict[str, float], step: int, saved_at: 
 def _summary(tuner: RLTuner, metrics: dict[str, float]) -> str:
     """Return what the progress line says: how the targets stand, or the reward and the likelihood."""
     kl = metrics["collect/kl"]
+    if tuner.ledger.budget is not None:
+        numbers = tuner.ledger.numbers()
+        return f"top 1 {numbers['top_1']:.3f}, top 10 {numbers['top_10']:.3f}, KL {kl:.2f}"
     if tuner.controller:
         met: dict[str, bool] = {}
         for standing in tuner.controller.standings():
@@ -150,7 +195,7 @@ def _summary(tuner: RLTuner, metrics: dict[str, float]) -> str:
     return f"r_T {metrics['collect/task_reward']:.1f}, log p {metrics['collect/log_prior']:.2f}, KL {kl:.2f}"
 
 
-def check_numbers(**numbers: float) -> None:
+def check_numbers(**numbers: float | None) -> None:
     """Reject settings of `tune` that are out of range.
 
     Raises:
@@ -232,10 +277,10 @@ class _Run:
         restored = self._checkpoints.restore()
         events = os.path.join(run_dir, TENSORBOARD)
         if restored is not None:
-            self._resume(restored[1], events)
+            self._resume(restored[1], events, tuner.ledger)
         self._writer = tf.summary.create_file_writer(events)
 
-    def _resume(self, notes: Any, events: str) -> None:
+    def _resume(self, notes: Any, events: str, ledger: Ledger) -> None:
         """Bring history, journal and events to the step of the checkpoint that was restored."""
         self.saved_at = step = int(self._steps)
         # Earlier versions did not save the history in the checkpoint.
@@ -244,6 +289,7 @@ class _Run:
             mend_history(self._run_dir, self.history)
         if self._journal:
             self._journal.restore(step)
+            ledger.restore(self._journal.calls())
         event_files.cut(events, step)
         say(f"tune: resuming after {step:,} steps")
 

@@ -12,6 +12,9 @@ RANGES: Ranges = {
         "chunk": _COUNT,
         "checkpoint_seconds": Range(least=0),
         "listen_every": _COUNT,
+        "budget": Range(least=1, whole=True, optional=True),
+        "patience": Range(least=1, whole=True, optional=True),
+        "enough": Range(optional=True),
     },
     "Collapse": {
         "distinct_floor": Range(least=0, most=1),

@@ -93,7 +93,7 @@ def test_generate_goes_on_from_a_prompt(job, tmp_path):
     assert wrong.stderr.strip().splitlines()[-1].startswith("error: prompt '[Xe]'")
 
 
-def tune(folder, steps):
+def tune(folder, steps, **limits):
     gin.clear_config()
     vocabulary = tokens.Vocabulary.of(SMILES, "atom")
     encoding = tokens.Encoding.measure(vocabulary, [vocabulary.encode(s) for s in SMILES])
@@ -114,8 +114,35 @@ def tune(folder, steps):
         evaluate_every=600,
         evaluation_sequences=10,
         chunk=3,
+        **limits,
     )
     return tuner
+
+
+def test_a_budget_ends_exactly_even_after_a_resume(tmp_path, capsys):
+    whole = tune(tmp_path / "whole", 100_000, budget=30)
+    assert whole.ledger.calls == 30
+    assert "all 30 calls of the reward are made" in capsys.readouterr().err
+    rows = rows_of(tmp_path / "whole" / "molecules.csv")
+    learning = rows_of(tmp_path / "whole" / "learning.csv")
+    assert len(rows) == len({row["smiles"] for row in rows}) == 30
+    assert int(learning[-1]["calls"]) == 30
+    best = sorted((float(row["reward"]) for row in rows), reverse=True)[:10]
+    assert float(learning[-1]["top_10"]) == pytest.approx(np.mean(best), rel=1e-5)
+    tune(tmp_path / "stopped", 100_000, budget=14)
+    resumed = tune(tmp_path / "stopped", 100_000, budget=30)
+    assert resumed.ledger.calls == 30
+    assert len(rows_of(tmp_path / "stopped" / "molecules.csv")) == 30
+
+
+def test_too_few_steps_for_a_budget_are_told(tmp_path, capsys):
+    tune(tmp_path, 600, budget=10_000)
+    assert "calls of the reward were made in 600 steps; raise tune.steps" in capsys.readouterr().err
+
+
+def test_enough_ends_a_run(tmp_path):
+    tuner = tune(tmp_path, 100_000, enough=-1e3)
+    assert 0 < tuner.ledger.calls < 30
 
 
 def test_a_resumed_run_equals_one_that_never_stopped(tmp_path):

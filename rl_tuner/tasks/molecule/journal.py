@@ -13,8 +13,10 @@ import numpy as np
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.figures import new_figure
 from rl_tuner.common.files import write_text
+from rl_tuner.core.ledger import BEST
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from rl_tuner.core.rollout import Rollout
@@ -74,6 +76,7 @@ class MoleculeJournal:
                 "molecules": len(self._molecules),
                 "nll_prior": float(np.mean(nll_prior)),
                 "nll_policy": float(np.mean(nll_policy)),
+                **found.calls,
             }
         )
 
@@ -86,6 +89,10 @@ class MoleculeJournal:
         molecules = [row for row in self._read(MOLECULES_FILE) if row["step"] <= step]
         self._molecules = {row["smiles"]: row for row in molecules}
         self._batches = [row for row in self._read(LEARNING_FILE) if row["step"] <= step]
+
+    def calls(self) -> list[tuple[str, float]]:
+        """Return the molecules in the order in which they were first rewarded, with their rewards."""
+        return [(row["smiles"], row["reward"]) for row in self._molecules.values()]
 
     def write(self) -> None:
         """Write both files atomically."""
@@ -124,14 +131,16 @@ def read_learning(run_dir: str) -> list[dict[str, Any]]:
 
 
 def learning_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """Draw reward, validity and uniqueness against the molecules scored.
+    """Draw reward, validity and uniqueness against the molecules scored, and the best against the calls.
 
     Args:
         runs: rows of learning.csv by model.
     """
-    figure = new_figure(11, 4)
+    figure = new_figure(14, 4)
     panels = (("reward", "mean reward"), ("valid", "share valid"), ("unique", "share unique"))
-    for axes, (name, label) in zip(figure.subplots(1, len(panels)), panels):
+    *others, last = figure.subplots(1, len(panels) + 1)
+    _draw_best(last, runs)
+    for axes, (name, label) in zip(others, panels):
         for model, rows in runs.items():
             axes.plot([row["sequences"] for row in rows], [row[name] for row in rows], label=model)
         axes.set_xlabel("molecules scored")
@@ -142,8 +151,32 @@ def learning_figure(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     return figure
 
 
+def _draw_best(axes: Axes, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    for model, rows in runs.items():
+        # Earlier versions did not count calls.
+        counted = [row for row in rows if "calls" in row]
+        for count in BEST:
+            label = f"top {count}" if len(runs) == 1 else f"{model}, top {count}"
+            calls = [row["calls"] for row in counted]
+            axes.plot(calls, [row[f"top_{count}"] for row in counted], label=label)
+    axes.set_xlabel("distinct molecules rewarded")
+    axes.set_title("mean reward of the best", fontsize=10)
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def read_best(run_dir: str, count: int) -> list[dict[str, Any]]:
+    """Return the rows of molecules.csv with the `count` largest rewards, best first.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    rows = MoleculeJournal(run_dir, ())._read(MOLECULES_FILE)
+    return sorted(rows, key=lambda row: -row["reward"])[:count]
+
+
 def _number(key: str, value: str) -> Any:
     if key == "smiles":
         return value
-    whole = {"step", "sequences", "sequence", "molecules", "largest_ring", "heavy_atoms"}
+    whole = {"step", "sequences", "sequence", "molecules", "largest_ring", "heavy_atoms", "calls"}
     return int(value) if key in whole else float(value)

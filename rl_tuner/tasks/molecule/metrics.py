@@ -33,6 +33,16 @@ SET_ROWS = (
     Row("scaffolds", "Scaffolds", "count"),
     Row("commonest_scaffold", "Commonest scaffold", "share"),
 )
+# Of the molecules rewarded in training, not of samples; empty for the prior.
+CALL_ROWS = (
+    Row("calls", "Distinct molecules rewarded", "count"),
+    Row("top_1", "Reward of the best", "score"),
+    Row("top_10", "Mean reward of the 10 best", "score"),
+    Row("top_100", "Mean reward of the 100 best", "score"),
+    Row("auc_1", "Area under the best, per call", "score"),
+    Row("auc_10", "Area under the 10 best, per call", "score"),
+    Row("auc_100", "Area under the 100 best, per call", "score"),
+)
 TABLE2_METRICS = tuple(metric for metric, _, _ in TABLE2_ROWS)
 
 # Jaques et al. (2017), Table 2: 100,000 samples per model.

@@ -15,6 +15,7 @@ from rl_tuner.tasks.molecule.journal import (
     MOLECULES_FILE,
     MoleculeJournal,
     learning_figure,
+    read_best,
     read_learning,
 )
 from rl_tuner.tasks.presentation import CardNotes, Presentation
@@ -35,7 +36,7 @@ class MoleculePresentation(Presentation):
         task: the molecule task.
     """
 
-    rows = (*metrics.TABLE2_ROWS, *metrics.SET_ROWS)
+    rows = (*metrics.TABLE2_ROWS, *metrics.SET_ROWS, *metrics.CALL_ROWS)
     published = metrics.PAPER_TABLE2
     corpus_feature = "smiles"
     run_files = (MOLECULES_FILE, LEARNING_FILE)
@@ -103,8 +104,20 @@ class MoleculePresentation(Presentation):
         }
 
     def run_figures(self, run_dir: str) -> dict[str, Figure]:
-        """Return the curves of reward, validity and uniqueness against molecules scored."""
-        return {"learning": learning_figure({"tuned": read_learning(run_dir)})}
+        """Return the curves of learning against molecules scored, and drawings of the best molecules."""
+        best = read_best(run_dir, _SHOWN)
+        legends = [_legend(row) for row in best]
+        drawn = {"best of the run": [row["smiles"] for row in best]}
+        return {
+            "learning": learning_figure({"tuned": read_learning(run_dir)}),
+            "best_of_run": rendering.grid_figure(drawn, legends={"best of the run": legends}),
+        }
+
+    def run_metrics(self, run_dir: str) -> dict[str, float]:
+        """Return the calls of the reward, the means of the best molecules and their areas."""
+        rows = read_learning(run_dir)
+        last = rows[-1] if rows else {}
+        return {row.metric: last[row.metric] for row in metrics.CALL_ROWS if row.metric in last}
 
     def images(self, sequences: np.ndarray) -> np.ndarray:
         """Return one picture with some of the molecules."""
@@ -135,3 +148,8 @@ class MoleculePresentation(Presentation):
             return None
         with open(path, encoding="utf-8") as file:
             return file.read().splitlines()
+
+
+def _legend(row: Mapping[str, Any]) -> str:
+    """Return what is written below a molecule of molecules.csv: its reward, and when it was found."""
+    return f"reward {row['reward']:.3g}\nQED {row['qed']:.2f}  logP {row['logp']:.1f}  SA {row['sa']:.1f}"

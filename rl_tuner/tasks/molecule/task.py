@@ -11,6 +11,7 @@ import numpy as np
 
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.features import Feature
+from rl_tuner.core.ledger import Ledger
 from rl_tuner.core.task import HostTask, Scored
 from rl_tuner.tasks.molecule import (
     component_reward,  # noqa: F401  (gin knows `ComponentReward` by importing it)
@@ -34,6 +35,7 @@ class ScoredMolecules:
         rewards: part name -> float32 [B].
         values: component name -> its number, float64 [B]; NaN for an invalid molecule.
         desirabilities: component name -> its desirability, float64 [B]; NaN for an invalid molecule.
+        calls: the ledger's numbers after this batch, see `Ledger.numbers`.
     """
 
     strings: list[str]
@@ -41,6 +43,7 @@ class ScoredMolecules:
     rewards: dict[str, np.ndarray]
     values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     desirabilities: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    calls: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def means(self) -> dict[str, float]:
         """Return the mean number and desirability of each component over the valid molecules, 0 for none."""
@@ -119,7 +122,36 @@ class MoleculeTask(HostTask):
     def result(self, ticket: Any) -> Scored:
         """Return the reward at the step that ends each sequence, Table 2's sums and the molecules."""
         strings, finished, mask, work = ticket
+        return self._scored(strings, self._scoring().result(work), finished, mask)
+
+    def counted_result(self, ticket: Any, ledger: Ledger) -> Scored:
+        """Return what `result` does; every distinct molecule that is new to the ledger is a call.
+
+        Molecules beyond its budget are not rewarded: other sequences of the batch take their places.
+        """
+        strings, finished, mask, work = ticket
         properties = self._scoring().result(work)
+        keys = [found.canonical if found else "" for found in properties]
+        admitted = ledger.admit(keys)
+        rows = None
+        if not admitted.all():
+            rows = np.resize(np.flatnonzero(admitted), len(keys))
+            strings, keys = [strings[row] for row in rows], [keys[row] for row in rows]
+            properties = [properties[row] for row in rows]
+            finished, mask = np.asarray(finished)[rows], mask[rows]
+        scored = self._scored(strings, properties, finished, mask)
+        ledger.record(zip(keys, sum(scored.details.rewards.values())))
+        details = dataclasses.replace(scored.details, calls=ledger.numbers())
+        return scored._replace(rows=rows, details=details)
+
+    def _scored(
+        self,
+        strings: list[str],
+        properties: list[Properties | None],
+        finished: np.ndarray,
+        mask: np.ndarray,
+    ) -> Scored:
+        """Return the reward of measured molecules."""
         rewards = self.reward.parts(strings, properties, finished, self.encoding)
         last = np.maximum(mask.sum(axis=1).astype(int) - 1, 0)
         parts = {}
