@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: run test test-slow lint format bench scaling table1 table2 clean
+.PHONY: run test test-slow lint format bench scaling reliability soak table1 table2 clean
 
 run: $(INSTALLED)
 	$(BIN)/python -m rl_tuner.train --gin_file=gin/psi_music.gin
@@ -34,6 +34,14 @@ bench: $(INSTALLED)
 
 scaling: $(INSTALLED)
 	$(BIN)/python -m benchmarks.speed.scaling
+
+reliability: $(INSTALLED)
+	$(BIN)/python -m benchmarks.reliability
+
+# An hour; five minutes: make soak MINUTES=2.5
+MINUTES ?= 30
+soak: $(INSTALLED)
+	$(BIN)/python -m benchmarks.reliability --kills=0 --hostile=0 --fuzz=0 --soak_minutes=$(MINUTES)
 
 table1: $(INSTALLED)
 	$(BIN)/python -m benchmarks.paper.table1

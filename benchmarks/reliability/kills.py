@@ -67,7 +67,7 @@ def kill_runs(job: SmallJob, count: int, folder: str, seed: int = 0) -> Outcome:
     rng = random.Random(seed)
     whole = os.path.join(folder, "whole")
     start = time.monotonic()
-    process = _start(job, whole)
+    process = start_job(job, whole)
     if process.wait() != 0:
         raise RuntimeError(f"{job.name} fails without any kill; see {whole}.log")
     seconds = time.monotonic() - start
@@ -97,7 +97,7 @@ def _until_done(
 ) -> Iterator[tuple[int, str]]:
     """Start a job until it ends by itself; yield its exit codes, and what it was doing."""
     while True:
-        process = _start(job, own)
+        process = start_job(job, own)
         try:
             code = process.wait(timeout=rng.uniform(0.1, 0.9) * seconds)
         except subprocess.TimeoutExpired:
@@ -108,7 +108,7 @@ def _until_done(
             return
 
 
-def _start(job: SmallJob, own: str) -> subprocess.Popen[bytes]:
+def start_job(job: SmallJob, own: str) -> subprocess.Popen[bytes]:
     """Start a job in a folder of its own; its output goes to a file beside."""
     flags = [f"--gin_param={param}" for param in job.params]
     command = [sys.executable, "-m", "rl_tuner.train", f"--gin_file={job.gin_file}", *flags]

@@ -33,6 +33,8 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _TIMES = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
+# ABC has at most three marks of broken rhythm; many more would leave no length.
+_MOST_BROKEN = 6
 _MAX_REST_BARS = 1_000
 
 
@@ -188,10 +190,14 @@ class VoiceReader:
                 self._tie(note, name)
             return
         # A>B: the first note is dotted, and the second is shortened; A<B is the reverse.
-        if not self._last_length:
+        if not self._last_length or self._broken:
             return
+        mark = mark[:_MOST_BROKEN]
         part = self._last_length >> len(mark)
         change = self._last_length - part if mark[0] == ">" else part - self._last_length
+        # Shortened from both sides, as in A>B<C, or twice, nothing would be left of a note.
+        if any(note.end + change <= note.start for note in self._last):
+            return
         self._now += change
         for note in self._last:
             note.end += change

@@ -77,7 +77,10 @@ def list_tunes(
                 raise UserError(f"{given} has an unknown file type; use one of {known}")
         for file in files:
             try:
-                tunes += _tunes_of(file, max_bytes)
+                found = _tunes_of(file, max_bytes)
+                if not found:
+                    raise RejectedError("no tune")
+                tunes += found
             except RejectedError as error:
                 rejections.append(Rejection(file.name, error.reason, error.detail))
             except OSError as error:

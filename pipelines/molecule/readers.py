@@ -43,12 +43,14 @@ def list_entries(
         max_bytes: Size, uncompressed, above which a file is rejected.
 
     Raises:
-        UserError: if an input does not exist or has an unknown type, or a table has no such column.
+        UserError: if an input does not exist or has an unknown type, or a table that is itself an input
+            has no such column.
     """
     entries: list[Entry] = []
     rejections: list[Rejection] = []
     for given in dict.fromkeys(inputs):
         for file in _list_files(given, recursive):
+            before = len(entries) + len(rejections)
             try:
                 for found in _entries_of(file, column, max_bytes):
                     if isinstance(found, Rejection):
@@ -62,6 +64,13 @@ def list_entries(
                 rejections.append(Rejection(file.name, error.reason, error.detail))
             except OSError as error:
                 rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
+            except UserError as error:
+                # One table of a folder must not cost the others.
+                if not os.path.isdir(given):
+                    raise
+                rejections.append(Rejection(file.name, "unknown columns", str(error)))
+            if len(entries) + len(rejections) == before:
+                rejections.append(Rejection(file.name, "no molecule"))
     return entries, rejections
 
 

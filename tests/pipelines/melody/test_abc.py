@@ -307,3 +307,9 @@ def test_what_cannot_be_read_is_rejected(body):
 def test_nested_parts_are_not_played_for_ever():
     with pytest.raises(RejectedError, match="too long"):
         heard(tune("P:A\nC|", f"P:((((A99)99)99)99)99\n{HEADER}"))
+
+
+@pytest.mark.parametrize("body", ["A>B<C", "A<VA<B", "A>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>>B"])
+def test_broken_rhythm_leaves_a_length_of_every_note(body):
+    (notes,) = heard(tune(body))
+    assert len(notes) >= 2 and all(start < end for start, end, _ in notes)

@@ -100,3 +100,19 @@ def test_folders_within_folders_are_optional(tmp_path):
     (tmp_path / "in" / "deep" / "b.smi").write_text("CCN\n")
     assert make([tmp_path / "in"], tmp_path / "d", **ALL_TRAIN)["inputs"] == 2
     assert make([tmp_path / "in"], tmp_path / "e", recursive=False, **ALL_TRAIN)["inputs"] == 1
+
+
+def test_one_table_of_a_folder_does_not_cost_the_others(tmp_path):
+    (tmp_path / "a.csv").write_text("id,what\n1,x\n2,y\n")
+    (tmp_path / "b.smi").write_text("CCO\nCCN\n")
+    (tmp_path / "c.smi").write_text("\n\n")
+    entries, rejections = readers.list_entries(
+        [str(tmp_path)], recursive=False, column="", max_bytes=10**6
+    )
+    assert len(entries) == 2
+    assert [(os.path.basename(r.file), r.reason) for r in rejections] == [
+        ("a.csv", "unknown columns"),
+        ("c.smi", "empty file"),
+    ]
+    with pytest.raises(UserError, match="column"):
+        readers.list_entries([str(tmp_path / "a.csv")], recursive=False, column="", max_bytes=10**6)
