@@ -33,7 +33,7 @@ setup(
     package_dir={"rl_tuner.gin": "gin"},
     package_data={
         "rl_tuner": ["py.typed", "__init__.pyi", "common/*.json"],
-        "rl_tuner.gin": ["*.gin"],
+        "rl_tuner.gin": ["*.gin", "pmo/*.gin"],
     },
     install_requires=[
         "absl-py>=2.1",

@@ -1,5 +1,7 @@
 """gin files: where they are found, and mistakes that are told of before anything heavy is imported."""
 
+import glob
+import os
 import subprocess
 import sys
 import time
@@ -31,7 +33,9 @@ def test_shipped_files_are_found_by_their_names(tmp_path, monkeypatch):
 
 
 def test_every_shipped_file_is_right():
-    for name in gin_files.shipped():
+    pmo = glob.glob(os.path.join(ROOT, "gin", "pmo", "*.gin"))
+    assert len(pmo) == 21
+    for name in (*gin_files.shipped(), *pmo):
         assert gin_checks.check([name])
 
 
