@@ -3,6 +3,7 @@
 import functools
 import re
 
+from pipelines.melody.keys import KeyName
 from pipelines.melody.score import Metre
 
 # Order of the sharps in a signature; flats have the reverse order.
@@ -16,6 +17,7 @@ _KEY = re.compile(
 _TONIC = re.compile("([A-G])([#b♯♭]?)()")  # in capitals, whatever follows
 _ACCIDENTAL = re.compile(r"(\^{1,2}|_{1,2}|=)([A-Ga-g])")
 _PROPERTY = re.compile(r"\b[A-Za-z]{3,}=\S+")
+_PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ALTERS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2, "": 0}
 
 Fraction = tuple[int, int]
@@ -52,6 +54,36 @@ def parse_key(value: str) -> dict[str, int] | None:
         alters = {}
     own = {letter.upper(): alter_of(sign) for sign, letter in _ACCIDENTAL.findall(rest)}
     return alters | own
+
+
+_MODES = {
+    "": "major",
+    "maj": "major",
+    "ion": "major",
+    "m": "minor",
+    "min": "minor",
+    "aeo": "minor",
+    "mix": "mixolydian",
+    "dor": "dorian",
+    "phr": "phrygian",
+    "lyd": "lydian",
+    "loc": "locrian",
+}
+
+
+@functools.lru_cache(maxsize=256)
+def key_name(value: str) -> KeyName | None:
+    """Return the key that a field names; None if it names none."""
+    rest = _PROPERTY.sub("", value.strip())
+    if rest[:2].upper() == "HP":
+        return _PITCH_CLASSES["A"], "mixolydian"
+    match = None if rest.lower().startswith("none") else _KEY.match(rest) or _TONIC.match(rest)
+    if not match:
+        return None
+    tonic, accidental, mode = match.groups()
+    alter = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}[accidental.lower()]
+    mode = "" if mode in (None, "M") else mode[:3].lower()
+    return (_PITCH_CLASSES[tonic.upper()] + alter) % 12, _MODES[mode]
 
 
 def _signature(sharps: int) -> dict[str, int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pipelines.melody import abc_fields, abc_ornaments
 from pipelines.melody.abc_book import Line
+from pipelines.melody.keys import KeyName
 from pipelines.melody.play_order import MAX_PLAYS, Mark, merge, parse_endings
 from pipelines.melody.score import TICKS_PER_WHOLE, Bar, Metre, Note, bar_ticks
 from rl_tuner.datasets.writer import RejectedError
@@ -47,6 +48,7 @@ class VoiceReader:
 
     def __init__(self, header: Iterable[Line]):
         self._key: dict[str, int] = {}
+        self._key_name: KeyName | None = None
         self._metre: Metre | None = None
         self._unit: abc_fields.Fraction | None = None
         self._ticks = 0  # the ticks of the unit length, once a note needs it
@@ -111,7 +113,7 @@ class VoiceReader:
         if letter == "K":
             key = abc_fields.parse_key(value)
             if key is not None and (value.strip() or not self._ticks):
-                self._key = key
+                self._key, self._key_name = key, abc_fields.key_name(value)
         elif letter == "M":
             self._metre = abc_fields.parse_metre(value, self._metre)
         elif letter == "L":
@@ -151,7 +153,7 @@ class VoiceReader:
         """Add notes that start together, or a rest."""
         if not self._has_notes:
             self._has_notes = True
-            self._bar.metre = self._metre
+            self._bar.metre, self._bar.key = self._metre, self._key_name
         written = self._duration(lengths)
         start = self._now
         self._now += self._broken_off(written)
@@ -219,7 +221,7 @@ class VoiceReader:
             raise RejectedError("too long", f"a rest of {number} bars")
         for i in range(number):
             self._has_notes = True
-            self._bar.metre = self._metre
+            self._bar.metre, self._bar.key = self._metre, self._key_name
             self._now += bar_ticks(self._metre)
             self._last, self._last_length, self._tied = [], 0, {}
             if i < number - 1:

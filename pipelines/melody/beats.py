@@ -4,20 +4,19 @@ import bisect
 import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from rl_tuner.tasks.melody import encoding
+from rl_tuner.tasks.melody.grid import COMMON_TIME, Metre
 
 if TYPE_CHECKING:
     import note_seq
 
 _DEFAULT_QPM = 120.0
-_COMMON_TIME = (4, 4)
 
 
-def to_step(quarters: float) -> int:
+def to_step(quarters: float, steps_per_quarter: int) -> int:
     """Return the nearest step; the later one if two are equally near."""
-    return int(quarters * encoding.STEPS_PER_QUARTER + 0.5)
+    return int(quarters * steps_per_quarter + 0.5)
 
 
 def quarters_of(sequence: "note_seq.NoteSequence") -> Callable[[float], float]:
@@ -54,18 +53,19 @@ class Metres:
 
     Attributes:
         changes: (step, steps per bar), by step, the first at step 0.
+        names: (step, time signature), by step.
     """
 
     changes: tuple[tuple[int, float], ...]
+    names: tuple[tuple[int, Metre], ...] = ((0, COMMON_TIME),)
 
     def prevailing(self, end_step: int) -> float:
         """Return the steps per bar in effect for the longest time before a step, the earliest of equals."""
-        lengths: dict[float, int] = {}
-        ends = [step for step, _ in self.changes[1:]] + [end_step]
-        for (step, steps_per_bar), end in zip(self.changes, ends):
-            lasts = max(0, min(end, end_step) - step)
-            lengths[steps_per_bar] = lengths.get(steps_per_bar, 0) + lasts
-        return max(lengths, key=lambda steps_per_bar: lengths[steps_per_bar])
+        return _longest(self.changes, end_step)
+
+    def prevailing_name(self, end_step: int) -> Metre:
+        """Return the time signature in effect for the longest time before a step."""
+        return _longest(self.names, end_step)
 
     def bar_line(self, step: int) -> int:
         """Return the last bar line that is not after a step."""
@@ -73,22 +73,39 @@ class Metres:
         return first + int((step - first) // steps_per_bar * steps_per_bar)
 
 
-def metres_of(sequence: "note_seq.NoteSequence", quarters: Callable[[float], float]) -> Metres:
+_Value = TypeVar("_Value", float, Metre)
+
+
+def _longest(changes: Sequence[tuple[int, _Value]], end_step: int) -> _Value:
+    lengths: dict[_Value, int] = {}
+    ends = [step for step, _ in changes[1:]] + [end_step]
+    for (step, value), end in zip(changes, ends):
+        lengths[value] = lengths.get(value, 0) + max(0, min(end, end_step) - step)
+    return max(lengths, key=lambda value: lengths[value])
+
+
+def metres_of(
+    sequence: "note_seq.NoteSequence", quarters: Callable[[float], float], steps_per_quarter: int
+) -> Metres:
     """Return the metres of a sequence, without invalid time signatures."""
-    changes = [(0, _steps_per_bar(*_COMMON_TIME))]
+    changes = [(0, _steps_per_bar(*COMMON_TIME, steps_per_quarter))]
+    names = [(0, COMMON_TIME)]
     for signature in sorted(sequence.time_signatures, key=lambda s: s.time):
         numerator, denominator = signature.numerator, signature.denominator
         if numerator <= 0 or denominator <= 0 or denominator & (denominator - 1):
             continue
         step, steps_per_bar = (
-            to_step(quarters(signature.time)),
-            _steps_per_bar(numerator, denominator),
+            to_step(quarters(signature.time), steps_per_quarter),
+            _steps_per_bar(numerator, denominator, steps_per_quarter),
         )
+        if step <= names[-1][0]:
+            names.pop()
+        names.append((max(step, 0) if names else 0, (numerator, denominator)))
         if step <= changes[-1][0]:
             changes[-1] = (changes[-1][0], steps_per_bar)
         elif steps_per_bar != changes[-1][1]:
             changes.append((step, steps_per_bar))
-    return Metres(tuple(_merged(changes)))
+    return Metres(tuple(_merged(changes)), tuple(names))
 
 
 def _merged(changes: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -99,5 +116,5 @@ def _merged(changes: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     return merged
 
 
-def _steps_per_bar(numerator: int, denominator: int) -> float:
-    return numerator * 4 * encoding.STEPS_PER_QUARTER / denominator
+def _steps_per_bar(numerator: int, denominator: int, steps_per_quarter: int) -> float:
+    return numerator * 4 * steps_per_quarter / denominator

@@ -11,14 +11,14 @@ import gin
 
 from pipelines import parallel
 from pipelines.inputs import check_inputs
-from pipelines.melody import extraction, readers, tunes
+from pipelines.melody import extraction, keys, readers, tunes
 from pipelines.melody.settings import MelodySettings
 from pipelines.settings import builder
 from rl_tuner.common.progress import track
 from rl_tuner.common.workers import Outcome, available_processors
 from rl_tuner.datasets import descriptions, sequence_examples, writer
 from rl_tuner.datasets.writer import RejectedError
-from rl_tuner.tasks.melody import encoding
+from rl_tuner.tasks.melody.grid import Grid
 
 _PACKAGES = ("note-seq", "music21", "tensorflow", "numpy", "protobuf")
 
@@ -89,15 +89,17 @@ def build_melody_dataset(
         writer.refuse(output_dir, f"no melody in {len(found)} tunes", rejections)
     description = descriptions.describe(
         kind="melody",
-        encoding=encoding.MELODY_ENCODING,
+        encoding=settings.grid().to_json(),
         source=inputs,
         settings=settings.to_json(),
         inputs=len(found),
         inputs_with_melody=collection.num_yielding,
         melodies=len(examples),
+        metres=descriptions.count("{}/{}".format(*e.melody.metre) for e in examples),
+        modes=descriptions.count(example.melody.key[1] for example in examples),
         changes=dict(sorted(collection.changes.items())),
         reasons=(rejection.reason for rejection in rejections),
-        class_histogram=_histogram(examples),
+        class_histogram=_histogram(examples, settings.grid()),
         packages=_PACKAGES,
     )
     writer.write_dataset(
@@ -113,8 +115,9 @@ def build_melody_dataset(
 
 def _read(found: list[tunes.Tune], settings: MelodySettings, max_bytes: int) -> Iterable[Outcome]:
     """Yield the outcome of `read_melodies` for every tune."""
-    names = [field.name for field in dataclasses.fields(extraction.ExtractionSettings)]
-    wanted = extraction.ExtractionSettings(**{name: getattr(settings, name) for name in names})
+    fields = dataclasses.fields(extraction.ExtractionSettings)
+    values = {f.name: getattr(settings, f.name) for f in fields if f.name != "grid"}
+    wanted = extraction.ExtractionSettings(**values, grid=settings.grid())
     return parallel.map_isolated(
         functools.partial(read_melodies, settings=wanted, max_bytes=max_bytes),
         found,
@@ -208,14 +211,16 @@ def _serialise(examples: list[_Example], split: str) -> list[tuple[bytes, int]]:
                 "source": example.source,
                 "length": len(example.melody.classes),
                 "steps_per_bar": example.melody.steps_per_bar,
+                "metre": "{}/{}".format(*example.melody.metre),
+                "key": keys.name_of(example.melody.key),
             }
             record = sequence_examples.serialise(context, example.melody.classes)
             serialised.append((record, len(example.melody.classes)))
     return serialised
 
 
-def _histogram(examples: list[_Example]) -> list[int]:
-    counts = [0] * encoding.NUM_CLASSES
+def _histogram(examples: list[_Example], grid: Grid) -> list[int]:
+    counts = [0] * grid.num_classes
     for example in examples:
         for melody_class in example.melody.classes:
             counts[melody_class] += 1

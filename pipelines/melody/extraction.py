@@ -1,4 +1,4 @@
-"""Extraction of melodies from NoteSequences: quantised on beats, monophonic, in C, as classes."""
+"""Extraction of melodies from NoteSequences: quantised on beats, monophonic, transposed, as classes."""
 
 import collections
 import dataclasses
@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.melody import beats
+from pipelines.melody import beats, keys
 from pipelines.melody.lines import POLYPHONY_CHOICES, StepNote, one_line
 from rl_tuner.datasets.writer import RejectedError
 from rl_tuner.tasks.melody import encoding
+from rl_tuner.tasks.melody.grid import COMMON_TIME, DEFAULT_GRID, Grid, Metre
 
 if TYPE_CHECKING:
     import note_seq
@@ -46,14 +47,27 @@ class ExtractionSettings:
     max_steps: int
     split: str = "none"
     max_moved: float = 0.03
+    grid: Grid = DEFAULT_GRID
+    metre: str = ""
+    mode: str = ""
+    transpose: str = "major"
 
 
 @dataclasses.dataclass(frozen=True)
 class Melody:
-    """A melody in C: the class of each step, one byte per step, and the number of steps per bar."""
+    """A melody.
+
+    Attributes:
+        classes: The class of each step, one byte per step.
+        steps_per_bar: Number of steps per bar.
+        metre: The time signature.
+        key: The key of the tune before it was transposed.
+    """
 
     classes: bytes
     steps_per_bar: int
+    metre: Metre = COMMON_TIME
+    key: keys.KeyName = (0, "major")
 
 
 @dataclasses.dataclass
@@ -80,19 +94,23 @@ class _Candidate:
         start: The bar line at the beginning, in steps.
         steps_per_bar: Number of steps per bar.
         cause: Why the notes are separated from the rest of their tune; "" if they are the whole tune.
+        metre: The prevailing time signature.
+        stated: The key that the file states; None for none.
     """
 
     notes: list[StepNote]
     start: int
     steps_per_bar: int
     cause: str
+    metre: Metre = COMMON_TIME
+    stated: keys.KeyName | None = None
 
 
 def extract_melodies(sequence: "note_seq.NoteSequence", settings: ExtractionSettings) -> Extraction:
     """Return the melodies of a score, in order; each instrument is searched separately."""
     result = Extraction()
     quarters = beats.quarters_of(sequence)
-    instruments = _instruments(sequence, quarters, result.counts)
+    instruments = _instruments(sequence, quarters, settings.grid.steps_per_quarter, result.counts)
     if not instruments:
         result.rejections.append(RejectedError("no notes"))
         return result
@@ -100,12 +118,14 @@ def extract_melodies(sequence: "note_seq.NoteSequence", settings: ExtractionSett
     if last > _MAX_TUNE_STEPS:
         result.rejections.append(RejectedError("too long", f"{last} steps"))
         return result
-    metres = beats.metres_of(sequence, quarters)
-    for stretch, stretch_metres, cause in _stretches(instruments, metres, settings.split):
+    metres = beats.metres_of(sequence, quarters, settings.grid.steps_per_quarter)
+    stated = _stated_keys(sequence, quarters, settings.grid.steps_per_quarter)
+    for first, stretch, stretch_metres, cause in _stretches(instruments, metres, settings):
         for _, notes in sorted(stretch.items()):
             try:
                 line = one_line(notes, settings.polyphony, result.counts)
                 candidates = list(_between_gaps(line, stretch_metres, settings.gap_bars, cause))
+                candidates = [_with_key(candidate, first, stated) for candidate in candidates]
             except RejectedError as error:
                 result.rejections.append(error)
                 continue
@@ -120,6 +140,7 @@ def extract_melodies(sequence: "note_seq.NoteSequence", settings: ExtractionSett
 def _instruments(
     sequence: "note_seq.NoteSequence",
     quarters: Callable[[float], float],
+    steps_per_quarter: int,
     counts: collections.Counter[str],
 ) -> dict[int, list[StepNote]]:
     """Return the quantised notes of each instrument, without drums and silent notes."""
@@ -132,22 +153,26 @@ def _instruments(
             counts[SILENT] += 1
         else:
             start, end = quarters(start_time), quarters(end_time)
-            first = beats.to_step(start)
-            step_note = StepNote(start, end, note.pitch, first, max(first + 1, beats.to_step(end)))
+            first = beats.to_step(start, steps_per_quarter)
+            last = max(first + 1, beats.to_step(end, steps_per_quarter))
+            step_note = StepNote(start, end, note.pitch, first, last)
             instruments.setdefault(note.instrument, []).append(step_note)
     return instruments
 
 
 def _stretches(
-    instruments: dict[int, list[StepNote]], metres: beats.Metres, split: str
-) -> Iterator[tuple[dict[int, list[StepNote]], beats.Metres, str]]:
-    """Yield the whole score, or the notes between changes of metre, cut off at the changes."""
-    if split == "none" or len(metres.changes) == 1:
-        yield instruments, metres, ""
+    instruments: dict[int, list[StepNote]], metres: beats.Metres, settings: ExtractionSettings
+) -> Iterator[tuple[int, dict[int, list[StepNote]], beats.Metres, str]]:
+    """Yield the whole score, or the notes between changes of metre, cut off at the changes.
+
+    Each has the step at which it begins; its notes and metres count from there.
+    """
+    if settings.split == "none" or len(metres.changes) == 1:
+        yield 0, instruments, metres, ""
         return
     ends = [step for step, _ in metres.changes[1:]] + [_MAX_TUNE_STEPS + 1]
     for (start, steps_per_bar), end in zip(metres.changes, ends):
-        shift = start / encoding.STEPS_PER_QUARTER
+        shift = start / settings.grid.steps_per_quarter
         stretch = {
             instrument: [
                 StepNote(
@@ -163,7 +188,28 @@ def _stretches(
             for instrument, notes in instruments.items()
         }
         stretch = {instrument: notes for instrument, notes in stretch.items() if notes}
-        yield stretch, beats.Metres(((0, steps_per_bar),)), "between changes of metre"
+        name = next(metre for step, metre in reversed(metres.names) if step <= start)
+        own = beats.Metres(((0, steps_per_bar),), ((0, name),))
+        yield start, stretch, own, "between changes of metre"
+
+
+def _stated_keys(
+    sequence: "note_seq.NoteSequence", quarters: Callable[[float], float], steps_per_quarter: int
+) -> list[tuple[int, keys.KeyName]]:
+    return [
+        (beats.to_step(quarters(time), steps_per_quarter), key)
+        for time, key in keys.signatures_of(sequence)
+    ]
+
+
+def _with_key(
+    candidate: _Candidate, first: int, stated: list[tuple[int, keys.KeyName]]
+) -> _Candidate:
+    """Return a candidate with the key in effect at its first note, or else the first of the file."""
+    start = first + candidate.notes[0].start_step
+    before = [key for step, key in stated if step <= start]
+    found = before[-1] if before else next((key for _, key in stated), None)
+    return dataclasses.replace(candidate, stated=found)
 
 
 def _between_gaps(
@@ -187,7 +233,9 @@ def _between_gaps(
     if len(groups) > 1:
         cause = "between silences"
     for notes in groups:
-        yield _Candidate(notes, metres.bar_line(notes[0].start_step), int(steps_per_bar), cause)
+        start = metres.bar_line(notes[0].start_step)
+        metre = metres.prevailing_name(line[-1].end_step)
+        yield _Candidate(notes, start, int(steps_per_bar), cause, metre)
 
 
 def _events(candidate: _Candidate) -> list[int]:
@@ -211,21 +259,66 @@ def _encode(
     if len(events) < settings.min_bars * steps_per_bar:
         reason = f"too few bars {candidate.cause}".rstrip()
         raise RejectedError(reason, f"{len(events) // steps_per_bar} bars")
-    if settings.max_steps and len(events) > settings.max_steps:
+    key = _check_kind(candidate, settings)
+    grid = settings.grid
+    max_steps = settings.max_steps * grid.steps_per_quarter // encoding.STEPS_PER_QUARTER
+    if max_steps and len(events) > max_steps:
         counts[CUT] += 1
-        del events[max(1, settings.max_steps // steps_per_bar) * steps_per_bar :]
+        del events[max(1, max_steps // steps_per_bar) * steps_per_bar :]
     pitches = [event for event in events if event >= 0]
     unique = len({pitch % 12 for pitch in pitches})
     if unique < settings.min_unique_pitches:
         raise RejectedError("too few unique pitches", f"{unique} pitch classes")
     melody = note_seq.Melody(
-        events, steps_per_bar=steps_per_bar, steps_per_quarter=encoding.STEPS_PER_QUARTER
+        events, steps_per_bar=steps_per_bar, steps_per_quarter=grid.steps_per_quarter
     )
-    shift = melody.squash(encoding.MIN_NOTE, encoding.MAX_NOTE, encoding.TRANSPOSE_TO_KEY)
-    moved = sum(not encoding.MIN_NOTE <= p + shift < encoding.MAX_NOTE for p in pitches)
+    shift = _transpose(melody, key, settings)
+    moved = sum(not grid.min_pitch <= p + shift <= grid.max_pitch for p in pitches)
     if moved > settings.max_moved * len(pitches):
-        raise RejectedError(
-            "range too wide", f"{moved} of {len(pitches)} notes outside three octaves in C"
-        )
+        where = "" if settings.transpose == "none" else " in C"
+        detail = f"{moved} of {len(pitches)} notes outside {_size(grid)}{where}"
+        raise RejectedError("range too wide", detail)
     counts[FOLDED] += moved
-    return Melody(bytes(encoding.encode_events(melody)), steps_per_bar)
+    return Melody(bytes(grid.encode_events(melody)), steps_per_bar, candidate.metre, key)
+
+
+def _size(grid: Grid) -> str:
+    return "three octaves" if grid.num_pitches == 36 else f"{grid.num_pitches} semitones"
+
+
+def _check_kind(candidate: _Candidate, settings: ExtractionSettings) -> keys.KeyName:
+    """Return the key of a candidate.
+
+    Raises:
+        RejectedError: if it is not in the metre or the mode that the settings ask for.
+    """
+    metre = "{}/{}".format(*candidate.metre)
+    if settings.metre and metre != settings.metre:
+        raise RejectedError("in another metre", metre)
+    durations = [0] * 12
+    for note in candidate.notes:
+        durations[note.pitch % 12] += note.end_step - note.start_step
+    key = keys.choose(candidate.stated, durations)
+    if settings.mode and key[1] != settings.mode:
+        raise RejectedError("in another mode", keys.name_of(key))
+    return key
+
+
+def _transpose(melody: "note_seq.Melody", key: keys.KeyName, settings: ExtractionSettings) -> int:
+    """Transpose a melody in place, as near as possible to the middle of the range; return the semitones.
+
+    Notes outside the range are moved by octaves.
+    """
+    low, high = settings.grid.min_pitch, settings.grid.max_pitch
+    if settings.transpose == "major":
+        return int(melody.squash(low, high + 1, encoding.TRANSPOSE_TO_KEY))
+    pitches = [event for event in melody if event >= 0]
+    shift = 0
+    if settings.transpose != "none":
+        shift = keys.target_tonic(key[1], settings.transpose) - key[0]
+    is_inside = settings.transpose == "none" and all(low <= p <= high for p in pitches)
+    if not is_inside:
+        middle = (min(pitches) + max(pitches)) / 2 + shift
+        shift += 12 * round(((low + high) / 2 - middle) / 12)
+    melody.transpose(shift, low, high + 1)
+    return shift

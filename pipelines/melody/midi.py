@@ -1,7 +1,7 @@
 """Reading of standard MIDI files into songs in ticks, with every note even in damaged files.
 
-Only notes and time signatures are read. Tempo does not affect the beat of a note, so tempo events
-cannot move, cut or lose a tune.
+Only notes, time signatures and key signatures are read. Tempo does not affect the beat of a note, so
+tempo events cannot move, cut or lose a tune.
 """
 
 import bisect
@@ -9,6 +9,7 @@ import collections
 import dataclasses
 from collections.abc import Iterator
 
+from pipelines.melody.keys import KeyName, key_of_signature
 from rl_tuner.datasets.writer import RejectedError
 
 _DRUMS = 9
@@ -16,7 +17,7 @@ _DRUMS = 9
 _DATA_BYTES = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 _NOTE_ON, _NOTE_OFF, _META = 0x9, 0x8, 0xFF
-_SET_TEMPO, _TIME_SIGNATURE, _END_OF_TRACK = 0x51, 0x58, 0x2F
+_SET_TEMPO, _TIME_SIGNATURE, _KEY_SIGNATURE, _END_OF_TRACK = 0x51, 0x58, 0x59, 0x2F
 _DEFAULT_TEMPO = 500_000  # microseconds per quarter
 
 CUT_SHORT = "tracks cut short"
@@ -33,11 +34,13 @@ class Song:
         ticks_per_quarter: Number of ticks per quarter; may be fractional for files with time code.
         notes: (line, start, end, pitch); a line is one channel of one track.
         metres: (tick, numerator, denominator), sorted by tick.
+        keys: (tick, key), sorted by tick.
     """
 
     ticks_per_quarter: float
     notes: list[tuple[int, int, int, int]]
     metres: list[tuple[int, int, int]]
+    keys: list[tuple[int, KeyName]] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -45,6 +48,7 @@ class _Track:
     notes: list[tuple[int, int, int, int]]  # (channel, start, end, pitch)
     metres: list[tuple[int, int, int]]
     tempos: list[int]
+    keys: list[tuple[int, KeyName]] = dataclasses.field(default_factory=list)
 
 
 def read_songs(data: bytes) -> tuple[list[Song], collections.Counter[str]]:
@@ -126,6 +130,8 @@ def _read_track(chunk: bytes, is_exact: bool, counts: collections.Counter[str]) 
         elif status == _META and data[0] == _TIME_SIGNATURE and len(data) >= 3:
             if data[1] and data[2] <= 6:
                 track.metres.append((now, data[1], 1 << data[2]))
+        elif status == _META and data[0] == _KEY_SIGNATURE and len(data) >= 3:
+            track.keys += [(now, key) for key in _key(data)]
         elif status == _META and data[0] == _SET_TEMPO and len(data) == 4:
             track.tempos.append(int.from_bytes(data[1:], "big"))
     unclosed += [(channel, start, pitch) for (channel, pitch), (start, _) in struck_again.items()]
@@ -235,7 +241,16 @@ def _song(tracks: list[_Track], division: int, counts: collections.Counter[str])
             line = lines.setdefault((number, channel), len(lines))
             notes.append((line, start, end, pitch))
     metres = sorted(metre for track in tracks for metre in track.metres)
-    return Song(_ticks_per_quarter(division, tempos), notes, metres)
+    keys = sorted(key for track in tracks for key in track.keys)
+    return Song(_ticks_per_quarter(division, tempos), notes, metres, keys)
+
+
+def _key(data: bytes) -> list[KeyName]:
+    """Return the key of a key signature, [] for none: programs write C major if they know no key."""
+    fifths = data[1] - 256 if data[1] > 127 else data[1]
+    if abs(fifths) > 7 or data[2] > 1 or (fifths, data[2]) == (0, 0):
+        return []
+    return [key_of_signature(fifths, "minor" if data[2] else "major")]
 
 
 def _ticks_per_quarter(division: int, tempos: list[int]) -> float:

@@ -4,6 +4,7 @@ import collections
 import re
 from xml.etree import ElementTree
 
+from pipelines.melody.keys import KeyName, key_of_signature
 from pipelines.melody.play_order import MAX_PLAYS, Mark, merge, parse_endings, play_order, share
 from pipelines.melody.score import TICKS_PER_QUARTER, Bar, Metre, Note, Part, bar_ticks, perform
 
@@ -44,6 +45,7 @@ class _PartReader:
     def __init__(self, counts: collections.Counter[str]):
         self._counts = counts
         self._divisions = 1.0
+        self._key: KeyName | None = None
         self._metre: Metre | None = None
         self._transpose = 0
         self._is_percussion = False
@@ -92,6 +94,8 @@ class _PartReader:
                 bar.mark, after = merge(bar.mark, before_it), merge(after, after_it)
             bar.length = max(bar.length, now)
         bar.metre = self._metre
+        if self._key is not None:
+            bar.key = (self._key[0] + self._transpose) % 12, self._key[1]
         if not bar.length:
             bar.length = bar_ticks(self._metre)
         return bar, after
@@ -134,6 +138,11 @@ class _PartReader:
         time = attributes.find("time")
         if time is not None:
             self._metre = _metre(time)
+        fifths = _number(attributes.findtext("key/fifths"))
+        if fifths is not None:
+            mode = attributes.findtext("key/mode", "").strip().lower()
+            mode = {"ionian": "major", "aeolian": "minor"}.get(mode, mode)
+            self._key = key_of_signature(round(fifths), mode)
         sign = attributes.findtext("clef/sign")
         if sign is not None:
             self._is_percussion = sign.strip().lower() == "percussion"

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pipelines.melody import abc_tune, midi, musicxml, tunes, xml_files
+from pipelines.melody.keys import UNSTATED, KeyName
 from pipelines.melody.score import TICKS_PER_QUARTER, Part
 from rl_tuner.common.errors import class_and_message
 from rl_tuner.datasets import tfrecords
@@ -64,7 +65,9 @@ def _read_midi(tune: tunes.Tune, max_bytes: int) -> Reading:
     del max_bytes
     with open(tune.path, "rb") as file:
         songs, counts = midi.read_songs(file.read())
-    return Reading([_sequence(s.notes, s.metres, s.ticks_per_quarter) for s in songs], counts)
+    return Reading(
+        [_sequence(s.notes, s.metres, s.keys, s.ticks_per_quarter) for s in songs], counts
+    )
 
 
 def _read_notesequence(tune: tunes.Tune, max_bytes: int) -> Reading:
@@ -95,15 +98,17 @@ def _sequence_of_parts(parts: list[Part]) -> "note_seq.NoteSequence":
         for note in part.notes
     ]
     metres = next((part.metres for part in parts if part.metres), [])
-    return _sequence(notes, [(tick, *metre) for tick, metre in metres], TICKS_PER_QUARTER)
+    keys = next((part.keys for part in parts if part.keys), [])
+    return _sequence(notes, [(tick, *metre) for tick, metre in metres], keys, TICKS_PER_QUARTER)
 
 
 def _sequence(
     notes: Iterable[tuple[int, int, int, int]],
     metres: Iterable[tuple[int, int, int]],
+    keys: Iterable[tuple[int, KeyName]],
     ticks_per_quarter: float,
 ) -> "note_seq.NoteSequence":
-    """Make a NoteSequence of notes (instrument, start, end, pitch) and metres (tick, num., denom.)."""
+    """Make a NoteSequence of notes (instrument, start, end, pitch), metres (tick, n, d) and keys."""
     from note_seq.protobuf import music_pb2
 
     sequence = music_pb2.NoteSequence()
@@ -112,6 +117,13 @@ def _sequence(
             time=tick / ticks_per_quarter * _SECONDS_PER_QUARTER,
             numerator=numerator,
             denominator=denominator,
+        )
+    modes = music_pb2.NoteSequence.KeySignature.Mode
+    for tick, (tonic, mode) in keys:
+        sequence.key_signatures.add(
+            time=tick / ticks_per_quarter * _SECONDS_PER_QUARTER,
+            key=tonic,
+            mode=modes.Value("NOT_SPECIFIED" if mode == UNSTATED else mode.upper()),
         )
     add = sequence.notes.add
     for instrument, start, end, pitch in notes:

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from pipelines.melody import play_order
+from pipelines.melody.keys import KeyName
 from rl_tuner.datasets.writer import RejectedError
 
 # Divisible by every note length down to 128ths and by the usual tuplets.
@@ -45,12 +46,14 @@ class Bar:
     Attributes:
         mark: Mark of its first bar line for the order of play.
         metre: Time signature; None for none.
+        key: Key, as it sounds; None for none.
         length: Length in ticks, which may differ from that of the metre.
         notes: Notes of the bar.
     """
 
     mark: play_order.Mark = dataclasses.field(default_factory=play_order.Mark)
     metre: Metre | None = None
+    key: KeyName | None = None
     length: int = 0
     notes: list[Note] = dataclasses.field(default_factory=list)
 
@@ -62,10 +65,12 @@ class Part:
     Attributes:
         notes: Notes with times from the beginning of the part; tied notes are joined.
         metres: Time signatures with the ticks at which they begin.
+        keys: Keys with the ticks at which they begin.
     """
 
     notes: list[Note]
     metres: list[tuple[int, Metre]]
+    keys: list[tuple[int, KeyName]] = dataclasses.field(default_factory=list)
 
 
 def bar_ticks(metre: Metre | None) -> int:
@@ -82,6 +87,7 @@ def perform(bars: Iterable[Bar]) -> Part:
     """
     notes: list[Note] = []
     metres: list[tuple[int, Metre]] = []
+    keys: list[tuple[int, KeyName]] = []
     tied: dict[int, Note] = {}
     now = 0
     for number, bar in enumerate(bars):
@@ -89,6 +95,8 @@ def perform(bars: Iterable[Bar]) -> Part:
             raise RejectedError("too long", f"more than {_MAX_BARS} bars as played")
         if bar.metre and (not metres or metres[-1][1] != bar.metre):
             metres.append((now, bar.metre))
+        if bar.key and (not keys or keys[-1][1] != bar.key):
+            keys.append((now, bar.key))
         for note in bar.notes:
             start, end = now + note.start, now + note.end
             sounding = tied.get(note.pitch) if tied else None
@@ -102,4 +110,4 @@ def perform(bars: Iterable[Bar]) -> Part:
             elif tied and tied.get(note.pitch) is sounding:
                 del tied[note.pitch]
         now += bar.length
-    return Part(notes, metres)
+    return Part(notes, metres, keys)

@@ -3,7 +3,10 @@
 import dataclasses
 
 from pipelines.melody.extraction import POLYPHONY_CHOICES, SPLIT_CHOICES
+from pipelines.melody.keys import TRANSPOSE_CHOICES
 from pipelines.settings import DatasetSettings, setting
+from rl_tuner.tasks.melody.grid import COMMON_TIME, DEFAULT_GRID, Grid, parse_metre
+from rl_tuner.tasks.melody.key import MODES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,29 @@ class MelodySettings(DatasetSettings):
         "Where to cut a tune: 'none' keeps it whole, 'metre' cuts it at changes of metre.",
         choices=SPLIT_CHOICES,
     )
+    steps_per_quarter: int = setting(
+        DEFAULT_GRID.steps_per_quarter,
+        "Steps per quarter note: 4 for sixteenths, 6 for triplets of sixteenths, 12 for both, 24 for swing.",
+    )
+    min_pitch: int = setting(DEFAULT_GRID.min_pitch, "Lowest MIDI pitch of the melodies.")
+    max_pitch: int = setting(DEFAULT_GRID.max_pitch, "Highest MIDI pitch of the melodies.")
+    metre: str = setting(
+        "",
+        "The metre of the melodies, such as 6/8: tunes in another one are rejected. '' keeps all; rules and"
+        " pictures then count bars of 4/4.",
+    )
+    mode: str = setting(
+        "",
+        "The mode of the melodies, such as minor: tunes in another one are rejected. '' keeps all.",
+        choices=("", *MODES),
+    )
+    transpose: str = setting(
+        "major",
+        "Where melodies are moved: 'major' to C by the notes of their major scale, 'relative' to the mode on"
+        " the white keys (C major, A minor, D dorian), 'mode' to C with the mode kept, 'none' only by"
+        " octaves, if they are outside the range.",
+        choices=TRANSPOSE_CHOICES,
+    )
     gap_bars: float = setting(1.0, "Length in bars of a silence that ends a melody.", least=0)
     min_bars: int = setting(
         7,
@@ -35,12 +61,12 @@ class MelodySettings(DatasetSettings):
     min_unique_pitches: int = setting(5, "Minimum number of pitch classes of a melody.", least=0)
     max_steps: int = setting(
         512,
-        "Maximum number of steps of a melody; longer ones are cut to whole bars. 0 for no limit.",
+        "Maximum length of a melody in sixteenths; longer ones are cut to whole bars. 0 for no limit.",
         least=0,
     )
     max_moved: float = setting(
         0.03,
-        "Maximum share of notes of a melody outside three octaves. These notes are moved by octaves;"
+        "Maximum share of notes of a melody outside the range. These notes are moved by octaves;"
         " melodies with more of them are rejected.",
         least=0,
     )
@@ -57,6 +83,16 @@ class MelodySettings(DatasetSettings):
     allow_any_music21_collection: bool = setting(
         False, "Accept collections whose licence is not known to be free."
     )
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        super().__post_init__()
+        self.grid()
+
+    def grid(self) -> Grid:
+        """Return the grid of the melodies."""
+        metre = parse_metre(self.metre) if self.metre else COMMON_TIME
+        return Grid(self.steps_per_quarter, self.min_pitch, self.max_pitch, metre)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

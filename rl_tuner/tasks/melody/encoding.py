@@ -1,4 +1,4 @@
-"""Encoding of melodies in 38 classes, one class per sixteenth-note step.
+"""Encoding of melodies, one class per step: by default 38 classes and steps of a sixteenth note.
 
 | class | meaning |
 |---|---|
@@ -6,7 +6,8 @@
 | 1 | NOTE_OFF: the sounding note ends |
 | 2 .. 37 | a note begins at MIDI pitch 46 + class (48 = C3 .. 83 = B5) |
 
-These are the classes of note-seq's `MelodyOneHotEncoding(min_note=48, max_note=84)`.
+These are the classes of note-seq's `MelodyOneHotEncoding(min_note=48, max_note=84)`. A `grid.Grid` may
+have another range of pitches and other steps.
 """
 
 from collections.abc import Iterable
@@ -82,14 +83,21 @@ def encode_events(events: Iterable[int]) -> list[int]:
     return [specials[e] if e in specials else pitch_to_class(e) for e in events]
 
 
-def notes_from_classes(classes: Iterable[int]) -> list[tuple[int, int, int]]:
+def notes_from_classes(
+    classes: Iterable[int], min_pitch: int = MIN_NOTE, num_classes: int = NUM_CLASSES
+) -> list[tuple[int, int, int]]:
     """Return the notes of a melody as (pitch, start_step, end_step), end exclusive.
 
     A note sounds until NOTE_OFF, the next note or the end of the melody. NO_EVENT and NOTE_OFF
     before the first note are silence.
 
+    Args:
+        classes: the classes of one melody.
+        min_pitch: MIDI pitch of the first class of a pitch.
+        num_classes: number of classes.
+
     Raises:
-        ValueError: if a class is not in 0..NUM_CLASSES - 1.
+        ValueError: if a class is not in 0..num_classes - 1.
     """
     notes = []
     sounding = None
@@ -97,7 +105,10 @@ def notes_from_classes(classes: Iterable[int]) -> list[tuple[int, int, int]]:
     for step, melody_class in enumerate(classes):
         if melody_class == NO_EVENT:
             continue
-        pitch = None if melody_class == NOTE_OFF else class_to_pitch(melody_class)
+        if not 0 <= melody_class < num_classes:
+            raise ValueError(f"class {melody_class} is unknown: expected 0..{num_classes - 1}")
+        is_note = melody_class != NOTE_OFF
+        pitch = int(melody_class) - NUM_SPECIAL_CLASSES + min_pitch if is_note else None
         if sounding is not None:
             notes.append((*sounding, step))
         sounding = None if pitch is None else (pitch, step)

@@ -9,20 +9,30 @@ from rl_tuner.tasks.presentation import GraphCodec
 
 
 class MelodyCodec(GraphCodec):
-    """Codec that adds the notes of melodies."""
+    """Codec that adds the notes of melodies.
+
+    Args:
+        pitch_offset: difference between the MIDI pitch of a class and the class.
+    """
+
+    def __init__(self, pitch_offset: int = PITCH_OFFSET) -> None:
+        self._pitch_offset = pitch_offset
 
     def decode(self, tokens: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return `pitches`, `starts` and `ends`, see `notes`."""
-        pitches, starts, ends = notes(tokens, lengths)
+        pitches, starts, ends = notes(tokens, lengths, self._pitch_offset)
         return {"pitches": pitches, "starts": starts, "ends": ends}
 
 
-def notes(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def notes(
+    tokens: tf.Tensor, lengths: tf.Tensor, pitch_offset: int = PITCH_OFFSET
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return the notes of melodies, as `encoding.notes_from_classes` does for a single melody.
 
     Args:
         tokens: int32 [B, T] classes.
         lengths: int32 [B], number of steps of each melody.
+        pitch_offset: difference between the MIDI pitch of a class and the class.
 
     Returns:
         MIDI pitches, first steps and last steps (exclusive) of the notes in their order, int32 [B, T]
@@ -42,4 +52,4 @@ def notes(tokens: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, 
     def in_order(values: tf.Tensor) -> tf.Tensor:
         return tf.gather(tf.where(sounds, values, -1), order, batch_dims=1)
 
-    return in_order(classes + PITCH_OFFSET), in_order(starts), in_order(ends)
+    return in_order(classes + pitch_offset), in_order(starts), in_order(ends)

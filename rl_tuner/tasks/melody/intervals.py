@@ -3,16 +3,14 @@
 See `rules` for the terms used here and for the source.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner.tasks.melody.encoding import (
-    NO_EVENT,
-    NOTE_OFF,
-    NUM_CLASSES,
-    NUM_SPECIAL_CLASSES,
-)
-from rl_tuner.tasks.melody.rules import pitch_class
+from rl_tuner.tasks.melody.encoding import NO_EVENT, NOTE_OFF, NUM_SPECIAL_CLASSES
+from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
+from rl_tuner.tasks.melody.grid import MAX_PITCHES
 from rl_tuner.tasks.melody.timeline import (
     delay,
     latest_pitch,
@@ -23,28 +21,29 @@ from rl_tuner.tasks.melody.timeline import (
 )
 
 LEAP_SEMITONES = 7
-QUICK_STEPS = 6
+QUICK_SIXTEENTHS = 6
 
 _OCTAVE = 12
 _FIFTH = 7
-_MAJOR_THIRD = 4
-_BEYOND = float(NUM_CLASSES)  # further from zero than any class
+_BEYOND = float(NUM_SPECIAL_CLASSES + MAX_PITCHES)  # further from zero than any class
 
 
-def _interval_table() -> np.ndarray:
+@functools.lru_cache
+def _interval_table(frame: Frame) -> np.ndarray:
     """Return the weights as `[latest pitch, class]`; latest pitch 0 means none."""
     by_size = {2: 0.08, 4: 0.09, 5: 0.07, 7: 0.02, 9: 0.05, 11: -0.3}
-    table = np.zeros((NUM_CLASSES, NUM_CLASSES), np.float32)
-    for latest in range(NUM_SPECIAL_CLASSES, NUM_CLASSES):
-        degree = pitch_class(latest)
+    num_classes, third = frame.grid.num_classes, frame.key.third
+    table = np.zeros((num_classes, num_classes), np.float32)
+    for latest in range(NUM_SPECIAL_CLASSES, num_classes):
+        degree = frame.degree(latest)
         stable = degree in (0, _FIFTH)
         table[latest, NO_EVENT] = 0.3 if stable else 0.075
         table[latest, NOTE_OFF] = 0.15 if stable else 0.05
-        for pitch in range(NUM_SPECIAL_CLASSES, NUM_CLASSES):
+        for pitch in range(NUM_SPECIAL_CLASSES, num_classes):
             size = abs(pitch - latest)
             if size == _FIFTH and stable:
                 weight = 0.1
-            elif size == _MAJOR_THIRD and degree in (0, _MAJOR_THIRD):
+            elif size == third and degree in (0, third):
                 weight = 0.15
             elif size > _OCTAVE:
                 weight = -1.0
@@ -54,14 +53,12 @@ def _interval_table() -> np.ndarray:
     return table
 
 
-_INTERVAL_TABLE = _interval_table()
-
-
-def interval_weight(melody: tf.Tensor) -> tf.Tensor:
+def interval_weight(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
     """Return the weight of the interval from the latest pitch before each step.
 
     Args:
         melody: integer `[B, T]`.
+        frame: grid and key.
 
     Returns:
         float32 `[B, T]`; 0 where no pitch came before.
@@ -72,20 +69,21 @@ def interval_weight(melody: tf.Tensor) -> tf.Tensor:
     """
     x = to_timeline(melody)
     latest, _ = latest_pitch(x)
-    place = tf.cast(latest * NUM_CLASSES + x, tf.int32)
-    return tf.transpose(tf.gather(_INTERVAL_TABLE.ravel(), place))
+    place = tf.cast(latest * frame.grid.num_classes + x, tf.int32)
+    return tf.transpose(tf.gather(_interval_table(frame).ravel(), place))
 
 
-def leaps(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def leaps(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the steps at which a leap is resolved, and those at which it is doubled.
 
     A leap is a move of 7 semitones or more from the latest pitch, its origin. It opens if no leap
     is open. While a leap is open, a further leap in the same direction doubles it; a leap in the
-    other direction closes it, and resolves it if there are more than 6 steps between it and the
+    other direction closes it, and resolves it if there are more than 6 sixteenths between it and the
     latest leap; any other pitch at the origin or beyond it resolves and closes it.
 
     Args:
         melody: integer `[B, T]`.
+        frame: grid and key.
 
     Returns:
         resolved and doubled, each bool `[B, T]`.
@@ -109,7 +107,7 @@ def leaps(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     closed = tf.where(before > 0, floor, -ceiling) <= before
     step = steps(x)
     latest_leap = delay(running_max(tf.where(is_leap, step, 0)), 1)
-    slow = step - 1 - latest_leap > QUICK_STEPS
+    slow = step - 1 - latest_leap > frame.sixteenths * QUICK_SIXTEENTHS
     resolved = (before != 0) & closed & (slow | ~is_leap)
     doubled = before * leap > 0
     return tf.transpose(resolved), tf.transpose(doubled)

@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from rl_tuner.common.tables import Row
 from rl_tuner.tasks.melody import intervals, rules
-from rl_tuner.tasks.melody.encoding import is_pitch
+from rl_tuner.tasks.melody.encoding import NUM_SPECIAL_CLASSES
+from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
 
 # The rows in the paper's order: metric, label and number format.
 TABLE1_ROWS = (
@@ -52,13 +53,14 @@ PAPER_TABLE1 = {
 
 
 @tf.function(reduce_retracing=True, autograph=False)
-def table1_sums(melody: tf.Tensor) -> dict[str, tf.Tensor]:
+def table1_sums(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> dict[str, tf.Tensor]:
     """Return the sums and counts from which `table1` computes its metrics.
 
     They are additive: the entries for two batches add up to the entries for both together.
 
     Args:
         melody: integer `[B, T]`, whole melodies.
+        frame: grid and key.
 
     Returns:
         float64 scalars: the counts `melodies`, `steps` and `leaps_doubled`, and for every metric of
@@ -68,20 +70,20 @@ def table1_sums(melody: tf.Tensor) -> dict[str, tf.Tensor]:
         ValueError: if `melody` is not of rank 2.
         TypeError: if it is not of an integer type.
     """
-    is_motif, _ = rules.motif(melody)
-    resolved, doubled = intervals.leaps(melody)
+    is_motif, _ = rules.motif(melody, frame)
+    resolved, doubled = intervals.leaps(melody, frame)
     counts = {
         "melodies": tf.ones_like(melody[:, 0]),
         "steps": tf.ones_like(melody),
-        "repeated_notes": rules.excessively_repeated(melody),
-        "not_in_key": ~rules.in_key(melody),
-        "starts_with_tonic": melody[:, 0] == rules.TONIC,
+        "repeated_notes": rules.excessively_repeated(melody, frame),
+        "not_in_key": ~rules.in_key(melody, frame),
+        "starts_with_tonic": melody[:, 0] == frame.tonic_class,
         "leaps_resolved": resolved,
         "leaps_doubled": doubled,
         "unique_max": rules.unique_max(melody),
         "unique_min": rules.unique_min(melody),
         "motif": is_motif,
-        "repeated_motif": rules.repeated_motif(melody),
+        "repeated_motif": rules.repeated_motif(melody, frame),
     }
     sums = {name: tf.cast(tf.math.count_nonzero(x), tf.float64) for name, x in counts.items()}
     for lag in rules.AUTOCORRELATION_LAGS:
@@ -95,14 +97,14 @@ def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
 
     - `repeated_notes`: the share of steps whose class is excessively repeated.
     - `autocorrelation_lag_1`, `_2`, `_3`: the mean coefficient of whole melodies.
-    - `not_in_key`: the share of steps that are pitches outside C major.
-    - `starts_with_tonic`: the share of melodies whose first class is middle C.
+    - `not_in_key`: the share of steps that are pitches outside the key.
+    - `starts_with_tonic`: the share of melodies whose first class is the tonic.
     - `leaps_resolved`: the share of resolved leaps among those resolved or doubled; None if there
       are none.
     - `unique_max`: the share of melodies whose highest class occurs once.
     - `unique_min`: the share of melodies whose lowest pitch occurs once.
-    - `motif`: the share of steps at the end of an 8-step motif.
-    - `repeated_motif`: the share of steps at the end of an 8-step motif that occurred before.
+    - `motif`: the share of steps at the end of a motif, two beats long.
+    - `repeated_motif`: the share of steps at the end of a motif that occurred before.
 
     Args:
         sums: result of `table1_sums`, or its sums over several batches.
@@ -126,26 +128,27 @@ def table1(sums: Mapping[str, tf.Tensor]) -> dict[str, float | None]:
     return metrics
 
 
-def variety(melodies: np.ndarray) -> dict[str, float]:
+def variety(melodies: np.ndarray, steps_per_bar: int = BAR_STEPS) -> dict[str, float]:
     """Return how a set of melodies begins, where a policy loses its variety first.
 
     - `commonest_opening_4`, `_5`, `_8`: the share of melodies with the commonest first 4, 5 or 8 notes
       (their pitches, whatever their lengths); a melody with fewer notes has all of them.
-    - `first_bar_entropy`: the entropy of the first 16 steps among the melodies, in nats; it is at most
+    - `first_bar_entropy`: the entropy of the first bar among the melodies, in nats; it is at most
       the logarithm of their number, so only compare sets of equal size.
 
     Args:
         melodies: integer `[N, T]`.
+        steps_per_bar: steps of a bar.
 
     Raises:
         ValueError: if `melodies` is not of rank 2, or empty.
     """
-    rows = [bytes(step for step in row if is_pitch(step)) for row in _rows(melodies)]
+    rows = [bytes(step for step in row if step >= NUM_SPECIAL_CLASSES) for row in _rows(melodies)]
     shares = {}
     for notes in OPENINGS:
         counts = Counter(row[:notes] for row in rows)
         shares[f"commonest_opening_{notes}"] = max(counts.values()) / len(rows)
-    bars = np.array([*Counter(_rows(np.asarray(melodies)[:, :BAR_STEPS])).values()]) / len(rows)
+    bars = np.array([*Counter(_rows(np.asarray(melodies)[:, :steps_per_bar])).values()]) / len(rows)
     return shares | {"first_bar_entropy": float(-np.sum(bars * np.log(bars)))}
 
 

@@ -55,7 +55,7 @@ class MelodyPresentation(Presentation):
     def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
         """Return `metrics.variety`, and `novelty`: the share of melodies not found in the corpus."""
         novelty = None if corpus is None else metrics.novelty(sequences, corpus)
-        return metrics.variety(sequences) | {"novelty": novelty}
+        return metrics.variety(sequences, self.task.frame.grid.steps_per_bar) | {"novelty": novelty}
 
     def read_primer(self, path: str) -> list[int]:
         """Return the classes of the first melody in a MIDI file, to be continued."""
@@ -92,11 +92,11 @@ class MelodyPresentation(Presentation):
     def figures(self, columns: Mapping[str, np.ndarray]) -> dict[str, Figure]:
         """Return piano rolls, one column per model."""
         few = {name: rows[:_SHOWN] for name, rows in columns.items()}
-        return {"samples": rendering.piano_roll_figure(few)}
+        return {"samples": rendering.piano_roll_figure(few, frame=self.task.frame)}
 
     def images(self, sequences: np.ndarray) -> np.ndarray:
         """Return one picture with the piano rolls of some melodies."""
-        return rendering.piano_roll_image(sequences)[np.newaxis]
+        return rendering.piano_roll_image(sequences, frame=self.task.frame)[np.newaxis]
 
     def audio(self, sequence: np.ndarray) -> tuple[np.ndarray, int]:
         """Return the melody as sound."""
@@ -104,4 +104,4 @@ class MelodyPresentation(Presentation):
 
     def graph_codec(self) -> MelodyCodec:
         """Return the codec that adds the notes of melodies."""
-        return MelodyCodec()
+        return MelodyCodec(self.task.frame.grid.pitch_offset)

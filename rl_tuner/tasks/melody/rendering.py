@@ -41,7 +41,7 @@ _DECAY_PER_SECOND = 1.5
 _PEAK = 0.8
 
 
-def step_seconds(qpm: float = DEFAULT_QPM) -> float:
+def step_seconds(qpm: float = DEFAULT_QPM, steps_per_quarter: int = STEPS_PER_QUARTER) -> float:
     """Return the length of a step in seconds, at `qpm` quarter notes per minute.
 
     Raises:
@@ -49,7 +49,7 @@ def step_seconds(qpm: float = DEFAULT_QPM) -> float:
     """
     if not qpm > 0:
         raise ValueError(f"A tempo must be positive, not {qpm}.")
-    return 60.0 / qpm / STEPS_PER_QUARTER
+    return 60.0 / qpm / steps_per_quarter
 
 
 def to_note_sequence(

@@ -1,12 +1,20 @@
 """Music-theory reward r_T of melodies: the sum of one weighted part per rule."""
 
 import dataclasses
+import functools
 import math
+from collections.abc import Sequence
 
 import gin
 import tensorflow as tf
 
+from rl_tuner.common.errors import UserError
 from rl_tuner.tasks.melody import intervals, rules
+from rl_tuner.tasks.melody.encoding import TONIC_PITCH
+from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
+from rl_tuner.tasks.melody.key import Key, make_key
+
+_SETTINGS = ("scale", "tonic_pitch")  # the fields that are not numbers
 
 
 @gin.configurable(module="rl_tuner")
@@ -18,7 +26,7 @@ class MusicTheoryReward:
     weights are all 0 is not computed.
 
     Attributes:
-        in_key: reward for a pitch that is not in C major.
+        in_key: reward for a pitch that is not in the scale.
         tonic: reward for the tonic in its place at the start and before the end.
         repetition: reward for an excessively repeated class.
         autocorrelation: factor of the absolute autocorrelation coefficient of the melody so far, for
@@ -28,7 +36,7 @@ class MusicTheoryReward:
             that moves the mean coefficient of all melodies.
         lag_2: the same for lag 2.
         lag_3: the same for lag 3.
-        motif: reward if the last 8 steps are a motif.
+        motif: reward if the last two beats are a motif.
         motif_extra: reward for each distinct pitch of the motif beyond the third.
         repeated_motif: reward for a motif that occurred earlier in the melody.
         repeated_motif_extra: reward for each distinct pitch of the repeated motif beyond the third.
@@ -41,9 +49,13 @@ class MusicTheoryReward:
             becomes unique and taken back when it no longer is, instead of once at the last step. A
             melody's total is the same (potential-based shaping: Ng, Harada and Russell 1999), but the
             reward comes early enough for a small gamma.
+        scale: the scale: major, minor, dorian, mixolydian and so on, see `key.SCALES`, or semitones above
+            the tonic such as [0, 2, 4, 7, 9].
+        tonic_pitch: the tonic as a MIDI pitch or a name with its octave, such as 'A3'. (`tonic` is a reward.)
 
     Raises:
         ValueError: if a weight is not a finite number, or the threshold is negative.
+        UserError: if the scale or the tonic is unknown.
     """
 
     in_key: float = -1.0
@@ -64,12 +76,24 @@ class MusicTheoryReward:
     unique_max: float = 3.0
     unique_min: float = 3.0
     extrema_as_they_change: bool = False
+    scale: str | Sequence[int] = "major"
+    tonic_pitch: int | str = TONIC_PITCH
 
     def __post_init__(self):
+        if not isinstance(self.scale, str):
+            # A tuple, because the reward is hashed when it is traced.
+            object.__setattr__(self, "scale", tuple(self.scale))
+        try:
+            make_key(self.tonic_pitch, self.scale)
+        except UserError as error:
+            raise UserError(f"MusicTheoryReward.{error}") from error
         for name, value in dataclasses.asdict(self).items():
+            if name in _SETTINGS:
+                continue
             if not isinstance(value, (int, float)) or not math.isfinite(value):
                 raise ValueError(
                     f"MusicTheoryReward.{name} must be a finite number, not {value!r}."
+                    + (" The key is MusicTheoryReward.tonic_pitch." if name == "tonic" else "")
                 )
         if self.autocorrelation_threshold < 0:
             raise ValueError(
@@ -78,16 +102,22 @@ class MusicTheoryReward:
             )
 
     @property
+    def key(self) -> Key:
+        """The key of the rules."""
+        return make_key(self.tonic_pitch, self.scale)
+
+    @property
     def part_names(self) -> tuple[str, ...]:
         """The names of the parts, in the order of the rules' table."""
-        return tuple(self._parts())
+        return tuple(self._parts(DEFAULT_FRAME))
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def __call__(self, melody: tf.Tensor) -> dict[str, tf.Tensor]:
+    def __call__(self, melody: tf.Tensor, frame: Frame | None = None) -> dict[str, tf.Tensor]:
         """Return the reward of every step, part by part.
 
         Args:
             melody: integer `[B, T]`, whole melodies.
+            frame: grid and key of the melodies; None is the default grid with this reward's key.
 
         Returns:
             one float32 `[B, T]` for each of `part_names`; zeros for a part whose weights are all 0.
@@ -97,14 +127,15 @@ class MusicTheoryReward:
             TypeError: if it is not of an integer type.
         """
         melody = tf.convert_to_tensor(melody)
+        frame = frame or Frame(key=self.key)
         return {
             name: part(melody) if any(weights) else tf.zeros_like(melody, tf.float32)
-            for name, (part, weights) in self._parts().items()
+            for name, (part, weights) in self._parts(frame).items()
         }
 
-    def _parts(self):
+    def _parts(self, frame):
         """Return, for each part, the function that computes it and its weights."""
-        return {
+        parts = {
             "in_key": (self._in_key, [self.in_key]),
             "tonic": (self._tonic, [self.tonic]),
             "repetition": (self._repetition, [self.repetition]),
@@ -121,20 +152,24 @@ class MusicTheoryReward:
             "leap": (self._leap, [self.leap_resolved, self.leap_doubled]),
             "unique_extrema": (self._unique_extrema, [self.unique_max, self.unique_min]),
         }
+        return {
+            name: (functools.partial(part, frame=frame), weights)
+            for name, (part, weights) in parts.items()
+        }
 
-    def _in_key(self, melody):
-        return _where(~rules.in_key(melody), self.in_key)
+    def _in_key(self, melody, frame):
+        return _where(~rules.in_key(melody, frame), self.in_key)
 
-    def _tonic(self, melody):
-        return _where(rules.tonic_in_place(melody), self.tonic)
+    def _tonic(self, melody, frame):
+        return _where(rules.tonic_in_place(melody, frame), self.tonic)
 
-    def _repetition(self, melody):
-        return _where(rules.excessively_repeated(melody), self.repetition)
+    def _repetition(self, melody, frame):
+        return _where(rules.excessively_repeated(melody, frame), self.repetition)
 
     def _signed_lags(self):
         return [self.lag_1, self.lag_2, self.lag_3]
 
-    def _autocorrelation(self, melody):
+    def _autocorrelation(self, melody, frame):
         found = [rules.autocorrelation_so_far(melody, k) for k in rules.AUTOCORRELATION_LAGS]
         sizes = [tf.abs(coefficient) for coefficient in found]
         counted = [tf.where(size > self.autocorrelation_threshold, size, 0.0) for size in sizes]
@@ -143,26 +178,26 @@ class MusicTheoryReward:
         at_end = tf.one_hot(length - 1, length, dtype=tf.float64) * _sum(signed)
         return tf.cast(self.autocorrelation * _sum(counted) + at_end, tf.float32)
 
-    def _motif(self, melody):
-        is_motif, distinct = rules.motif(melody)
+    def _motif(self, melody, frame):
+        is_motif, distinct = rules.motif(melody, frame)
         return _where(is_motif, _motif_value(distinct, self.motif, self.motif_extra))
 
-    def _repeated_motif(self, melody):
-        _, distinct = rules.motif(melody)
+    def _repeated_motif(self, melody, frame):
+        _, distinct = rules.motif(melody, frame)
         value = _motif_value(distinct, self.repeated_motif, self.repeated_motif_extra)
-        return _where(rules.repeated_motif(melody), value)
+        return _where(rules.repeated_motif(melody, frame), value)
 
-    def _interval(self, melody):
-        return self.interval * intervals.interval_weight(melody)
+    def _interval(self, melody, frame):
+        return self.interval * intervals.interval_weight(melody, frame)
 
-    def _leap(self, melody):
-        resolved, doubled = intervals.leaps(melody)
+    def _leap(self, melody, frame):
+        resolved, doubled = intervals.leaps(melody, frame)
         return _where(resolved, self.leap_resolved) + _where(doubled, self.leap_doubled)
 
-    def _unique_extrema(self, melody):
+    def _unique_extrema(self, melody, frame):
         if self.extrema_as_they_change:
-            paid = _where(rules.unique_max_so_far(melody), self.unique_max) + _where(
-                rules.unique_min_so_far(melody), self.unique_min
+            paid = _where(rules.unique_max_so_far(melody, frame), self.unique_max) + _where(
+                rules.unique_min_so_far(melody, frame), self.unique_min
             )
             return rules.changes(paid)
         bonus = _where(rules.unique_max(melody), self.unique_max) + _where(

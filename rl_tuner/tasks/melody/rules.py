@@ -1,9 +1,10 @@
 """Detectors of the music-theory rules: stateless functions of a batch of melodies.
 
-A *melody* is an integer tensor `[B, T]` of classes, one per sixteenth-note step (see
-`encoding`). A *special* is class 0 (`NO_EVENT`, no change) or 1 (`NOTE_OFF`); a *pitch* is any
-other class and begins a note. Intervals are measured in classes, which are semitones. The key is
-C major; its *tonic* is middle C.
+A *melody* is an integer tensor `[B, T]` of classes, one per step (see `encoding`). A *special* is
+class 0 (`NO_EVENT`, no change) or 1 (`NOTE_OFF`); a *pitch* is any other class and begins a note.
+Intervals are measured in classes, which are semitones. Steps, range, metre and key are those of a
+`Frame`: by default sixteenths of 4/4 in C major, whose *tonic* is middle C. Lengths that the source
+gives in sixteenths are scaled to other steps, lags of the autocorrelation excepted.
 
 A detector's result for step t depends only on steps 0 .. t (for `tonic_in_place`, `unique_max` and
 `unique_min` also on the end of the melody). Applied to a finished melody, a detector therefore
@@ -20,16 +21,9 @@ Source: the rules are those of Jaques et al. (2017), "Sequence Tutor", section 5
 import numpy as np
 import tensorflow as tf
 
-from rl_tuner.tasks.melody.encoding import (
-    MAJOR_SCALE,
-    NO_EVENT,
-    NOTE_OFF,
-    NUM_CLASSES,
-    NUM_SPECIAL_CLASSES,
-    TONIC_PITCH,
-    is_pitch,
-    pitch_to_class,
-)
+from rl_tuner.tasks.melody.encoding import NO_EVENT, NOTE_OFF, NUM_SPECIAL_CLASSES
+from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
+from rl_tuner.tasks.melody.grid import MAX_PITCHES
 from rl_tuner.tasks.melody.timeline import (
     delay,
     latest_pitch,
@@ -40,30 +34,19 @@ from rl_tuner.tasks.melody.timeline import (
     to_timeline,
 )
 
-TONIC = pitch_to_class(TONIC_PITCH)
 AUTOCORRELATION_LAGS = (1, 2, 3)
-MOTIF_STEPS = 8
 MOTIF_PITCHES = 3
 
-_OCTAVE = 12
-_BEYOND = float(NUM_CLASSES)  # further from zero than any class
+_MAX_CLASSES = NUM_SPECIAL_CLASSES + MAX_PITCHES
+_BEYOND = float(_MAX_CLASSES)  # further from zero than any class
 
 
-def pitch_class(melody_class: int) -> int:
-    """Return the pitch class of a pitch: 0 is C, 11 is B."""
-    return (melody_class - NUM_SPECIAL_CLASSES) % _OCTAVE
-
-
-_IN_KEY_TABLE = np.array(
-    [not is_pitch(k) or pitch_class(k) in MAJOR_SCALE for k in range(NUM_CLASSES)]
-)
-
-
-def in_key(melody: tf.Tensor) -> tf.Tensor:
-    """Return which steps are in C major; specials count as in key.
+def in_key(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
+    """Return which steps are in key; specials count as in key.
 
     Args:
         melody: integer `[B, T]`.
+        frame: grid and key.
 
     Returns:
         bool `[B, T]`.
@@ -73,16 +56,24 @@ def in_key(melody: tf.Tensor) -> tf.Tensor:
         TypeError: if it is not of an integer type.
     """
     x = tf.cast(to_timeline(melody), tf.int32)
-    return tf.transpose(tf.gather(_IN_KEY_TABLE, x))
+    table = np.array(
+        [
+            k < NUM_SPECIAL_CLASSES or frame.degree(k) in frame.key.scale
+            for k in range(frame.grid.num_classes)
+        ]
+    )
+    return tf.transpose(tf.gather(table, x))
 
 
-def tonic_in_place(melody: tf.Tensor) -> tf.Tensor:
+def tonic_in_place(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
     """Return the steps with the tonic in its place at the start and before the end.
 
-    These are the tonic at t = 0 and at t = T-4, a hold at t = T-3, and specials after that.
+    These are the tonic at t = 0 and on the last beat (at t = T-4 in sixteenths of 4/4), a hold at the
+    step after it, and specials after that.
 
     Args:
         melody: integer `[B, T]`, whole melodies.
+        frame: grid and key.
 
     Returns:
         bool `[B, T]`.
@@ -94,26 +85,28 @@ def tonic_in_place(melody: tf.Tensor) -> tf.Tensor:
     x = to_timeline(melody)
     step = steps(x)
     to_end = tf.cast(tf.shape(x)[0], tf.float32) - step
+    beat = frame.grid.steps_per_beat
     return tf.transpose(
-        (((step == 0) | (to_end == 4)) & (x == TONIC))
-        | ((to_end == 3) & (x == NO_EVENT))
-        | ((to_end < 3) & ~pitched(x))
+        (((step == 0) | (to_end == beat)) & (x == frame.tonic_class))
+        | ((to_end == beat - 1) & (x == NO_EVENT))
+        | ((to_end < beat - 1) & ~pitched(x))
     )
 
 
-def excessively_repeated(melody: tf.Tensor) -> tf.Tensor:
+def excessively_repeated(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
     """Return the steps that repeat their class too often.
 
     Let a be the class at step t. Walk back from step t-1 while steps are special or equal to a, and
     count the steps equal to a. A NOTE_OFF is a break and a NO_EVENT is a hold, unless it equals a.
     More than 4 repetitions are too many; with a break or a hold among them, more than 6; if a is
-    NOTE_OFF, more than 1.
+    NOTE_OFF, more than 1. These limits on holds are in sixteenths.
 
     No loop is needed: for a special the walk ends at the latest pitch, for a pitch at the latest
     *different* pitch, and the count in between is a difference of running counts.
 
     Args:
         melody: integer `[B, T]`.
+        frame: grid and key.
 
     Returns:
         bool `[B, T]`.
@@ -131,7 +124,7 @@ def excessively_repeated(melody: tf.Tensor) -> tf.Tensor:
     offs_at_latest = delay(running_max(tf.where(is_pitched, offs_so_far, 0)), 1)
     offs = delay(offs_so_far, 1) - offs_at_latest
     holds = step - 1 - latest_step - offs
-    too_many_holds = holds > tf.where(offs > 0, 6.0, 4.0)
+    too_many_holds = holds > frame.sixteenths * tf.where(offs > 0, 6.0, 4.0)
 
     # The run of equal pitches before step t begins where the pitch last changed.
     changed = is_pitched & (x != latest)
@@ -190,40 +183,51 @@ def changes(so_far: tf.Tensor) -> tf.Tensor:
     return so_far - tf.pad(so_far[:, :-1], [[0, 0], [1, 0]])
 
 
-def motif(melody: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the steps at which the last 8 steps are a motif: they contain at least 3 distinct pitches.
+def motif(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the steps at which the last two beats are a motif: they contain at least 3 distinct pitches.
 
     Args:
         melody: integer `[B, T]`.
+        frame: grid and key; two beats are its `motif_steps`, 8 in sixteenths of 4/4.
 
     Returns:
-        bool `[B, T]`, and the number of distinct pitches in the last 8 steps, float32 `[B, T]`; 0
-        for the first 7 steps.
+        bool `[B, T]`, and the number of distinct pitches in the last two beats, float32 `[B, T]`; 0
+        for the steps before these are complete.
 
     Raises:
         ValueError: if `melody` is not of rank 2.
         TypeError: if it is not of an integer type.
     """
     x = to_timeline(melody)
-    # One bit per pitch; windows of doubling width collect the bits of the last 8 steps.
-    bit_of_class = [2**k if is_pitch(k) else 0 for k in range(NUM_CLASSES)]
+    # One bit per pitch; windows of doubling width collect the bits of the last two beats.
+    bit_of_class = [2**k if k >= NUM_SPECIAL_CLASSES else 0 for k in range(frame.grid.num_classes)]
     pitches = tf.gather(tf.constant(bit_of_class, tf.int64), tf.cast(x, tf.int32))
-    for width in (1, 2, 4):
-        pitches = tf.bitwise.bitwise_or(pitches, delay(pitches, width))
+    for shift in _doubling_shifts(1, frame.motif_steps):
+        pitches = tf.bitwise.bitwise_or(pitches, delay(pitches, shift))
     distinct = tf.cast(tf.raw_ops.PopulationCount(x=pitches), tf.float32)
-    distinct *= tf.cast(steps(x) >= MOTIF_STEPS - 1, tf.float32)
+    distinct *= tf.cast(steps(x) >= frame.motif_steps - 1, tf.float32)
     distinct = tf.transpose(distinct)
     return distinct >= MOTIF_PITCHES, distinct
 
 
-def repeated_motif(melody: tf.Tensor) -> tf.Tensor:
-    """Return the steps at which the last 8 steps are a motif that occurred earlier, without overlap.
+def _doubling_shifts(width: int, goal: int) -> list[int]:
+    """Return the delays with which windows of `width` steps combine to windows of `goal` steps."""
+    shifts = []
+    while width < goal:
+        shifts.append(min(width, goal - width))
+        width += shifts[-1]
+    return shifts
 
-    The 8 classes of a window are read as one number. Sorting these numbers with their steps puts
-    equal windows next to each other, the earliest first.
+
+def repeated_motif(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
+    """Return the steps at which the last two beats are a motif that occurred earlier, without overlap.
+
+    The classes of a window are read as one number, or the windows are numbered. Sorting these numbers
+    with their steps puts equal windows next to each other, the earliest first.
 
     Args:
         melody: integer `[B, T]`.
+        frame: grid and key.
 
     Returns:
         bool `[B, T]`.
@@ -232,50 +236,63 @@ def repeated_motif(melody: tf.Tensor) -> tf.Tensor:
         ValueError: if `melody` is not of rank 2.
         TypeError: if it is not of an integer type.
     """
-    is_motif, _ = motif(melody)
-    x = to_timeline(melody)
+    is_motif, _ = motif(melody, frame)
     # Digits start from 1, so that an incomplete window at the start never equals a complete one.
-    base = NUM_CLASSES + 1
-    window = x + 1
-    for width in (1, 2):
-        window += base**width * delay(window, width)
-    window = tf.cast(window, tf.int64)
-    window = tf.transpose(window + base**4 * delay(window, 4))
-
+    digits = to_timeline(melody) + 1
+    base = frame.grid.num_classes + 1
+    widest = min(4, 2 ** (frame.motif_steps.bit_length() - 1))
+    for shift in _doubling_shifts(1, widest):
+        digits += base**shift * delay(digits, shift)
+    window = tf.cast(digits, tf.int64)
+    if frame.motif_steps == 2 * widest:
+        window = tf.transpose(window + base**widest * delay(window, widest))
+    else:
+        for shift in _doubling_shifts(widest, frame.motif_steps):
+            earliest = _earliest_equal(tf.transpose(window))
+            number = tf.transpose(earliest) + 1
+            length = tf.shape(number, out_type=tf.int64)[0]
+            window = number + (length + 1) * delay(number, shift)
+        window = tf.transpose(window)
     step = tf.range(tf.shape(window, out_type=tf.int64)[1])
-    length = tf.shape(window, out_type=tf.int64)[1]
-    dated = tf.sort(window * length + step, axis=1)
-    place = tf.searchsorted(dated, window * length)
-    earliest = tf.gather(dated, place, batch_dims=1) - window * length
-    return is_motif & (earliest <= step - MOTIF_STEPS)
+    return is_motif & (_earliest_equal(window) <= step - frame.motif_steps)
 
 
-def longest_repeat_so_far(melody: tf.Tensor) -> tf.Tensor:
+def _earliest_equal(numbers: tf.Tensor) -> tf.Tensor:
+    """Return the first step of each melody with the same number: int64 `[B, T]` -> int64 `[B, T]`."""
+    length = tf.shape(numbers, out_type=tf.int64)[1]
+    dated = tf.sort(numbers * length + tf.range(length), axis=1)
+    place = tf.searchsorted(dated, numbers * length)
+    return tf.gather(dated, place, batch_dims=1) - numbers * length
+
+
+def longest_repeat_so_far(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
     """Return how near each melody so far has come to a repeated motif.
 
-    At a step at which the last 8 steps are a motif, count for how many steps up to it the melody repeats
-    what it played 8 or more steps before, at most 8. The result is the largest count so far.
+    At a step at which the last two beats are a motif, count for how many steps up to it the melody
+    repeats what it played that long or longer before, at most so many. The result is the largest count
+    so far.
 
     Args:
         melody: integer `[B, T]`; memory grows with T^2.
+        frame: grid and key.
 
     Returns:
-        float32 `[B, T]`, 0 to 8; 8 from the first step of `repeated_motif` on.
+        float32 `[B, T]`, 0 to `frame.motif_steps`, which it has from the first step of `repeated_motif`
+        on.
 
     Raises:
         ValueError: if `melody` is not of rank 2.
         TypeError: if it is not of an integer type.
     """
-    is_motif, _ = motif(melody)
+    is_motif, _ = motif(melody, frame)
     x = to_timeline(melody)
     length = tf.shape(x)[0]
-    source = (
-        tf.range(length) - tf.range(MOTIF_STEPS, tf.maximum(length, MOTIF_STEPS + 1))[:, tf.newaxis]
-    )
+    least = frame.motif_steps
+    source = tf.range(length) - tf.range(least, tf.maximum(length, least + 1))[:, tf.newaxis]
     earlier = tf.gather(x, tf.maximum(source, 0))
     equal = tf.cast((source >= 0)[..., tf.newaxis] & (earlier == x), tf.float32)
     count = equal
-    for _ in range(MOTIF_STEPS - 1):
+    for _ in range(least - 1):
         count = equal * (1 + tf.pad(count[:, :-1], [[0, 0], [1, 0], [0, 0]]))
     count = tf.reduce_max(count, axis=0) * tf.cast(tf.transpose(is_motif), tf.float32)
     return tf.transpose(running_max(count))
@@ -318,11 +335,12 @@ def unique_min(melody: tf.Tensor) -> tf.Tensor:
     return tf.math.count_nonzero(x == lowest, axis=0) == 1
 
 
-def unique_max_so_far(melody: tf.Tensor) -> tf.Tensor:
+def unique_max_so_far(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
     """Return for each step whether the highest class so far (pitch or special) has occurred once.
 
     Args:
         melody: integer `[B, T]`.
+        frame: grid and key.
 
     Returns:
         bool `[B, T]`; its last column is `unique_max`.
@@ -331,16 +349,17 @@ def unique_max_so_far(melody: tf.Tensor) -> tf.Tensor:
         ValueError: if `melody` is not of rank 2.
         TypeError: if it is not of an integer type.
     """
-    counts = _counts_so_far(to_timeline(melody))
-    highest = tf.reduce_max(tf.where(counts > 0, tf.range(NUM_CLASSES), -1), axis=-1)
+    counts = _counts_so_far(to_timeline(melody), frame.grid.num_classes)
+    highest = tf.reduce_max(tf.where(counts > 0, tf.range(frame.grid.num_classes), -1), axis=-1)
     return tf.transpose(tf.gather(counts, highest, batch_dims=2) == 1)
 
 
-def unique_min_so_far(melody: tf.Tensor) -> tf.Tensor:
+def unique_min_so_far(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
     """Return for each step whether the lowest pitch so far has occurred once; False before any pitch.
 
     Args:
         melody: integer `[B, T]`.
+        frame: grid and key.
 
     Returns:
         bool `[B, T]`; its last column is `unique_min`.
@@ -349,14 +368,14 @@ def unique_min_so_far(melody: tf.Tensor) -> tf.Tensor:
         ValueError: if `melody` is not of rank 2.
         TypeError: if it is not of an integer type.
     """
-    counts = _counts_so_far(to_timeline(melody))
-    classes = tf.range(NUM_CLASSES)
+    counts = _counts_so_far(to_timeline(melody), frame.grid.num_classes)
+    classes = tf.range(frame.grid.num_classes)
     is_there = (counts > 0) & pitched(classes)
-    lowest = tf.reduce_min(tf.where(is_there, classes, NUM_CLASSES - 1), axis=-1)
+    lowest = tf.reduce_min(tf.where(is_there, classes, frame.grid.num_classes - 1), axis=-1)
     once = tf.gather(counts, lowest, batch_dims=2) == 1
     return tf.transpose(once & tf.reduce_any(is_there, axis=-1))
 
 
-def _counts_so_far(x: tf.Tensor) -> tf.Tensor:
+def _counts_so_far(x: tf.Tensor, num_classes: int) -> tf.Tensor:
     """Return how often each class occurred up to each step: classes `[T, B]` -> int32 `[T, B, A]`."""
-    return tf.cumsum(tf.one_hot(tf.cast(x, tf.int32), NUM_CLASSES, dtype=tf.int32), axis=0)
+    return tf.cumsum(tf.one_hot(tf.cast(x, tf.int32), num_classes, dtype=tf.int32), axis=0)

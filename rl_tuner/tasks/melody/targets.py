@@ -21,8 +21,8 @@ class MusicTargets(NamedTargets):
         autocorrelation_lag_1: mean autocorrelation of a melody's classes.
         autocorrelation_lag_2: the same for lag 2.
         autocorrelation_lag_3: the same for lag 3.
-        not_in_key: share of notes outside C major.
-        starts_with_tonic: share of melodies that start with middle C.
+        not_in_key: share of notes outside the key.
+        starts_with_tonic: share of melodies that start with the tonic.
         leaps_resolved: share of resolved leaps among those resolved or doubled.
         unique_max: share of melodies whose highest class occurs once.
         unique_min: share of melodies whose lowest pitch occurs once.

@@ -1,6 +1,8 @@
-"""The melody task: melodies of sixteenth-note steps in C, rewarded by rules of music theory."""
+"""The melody task: melodies on a grid of steps, rewarded by rules of music theory."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import gin
 import tensorflow as tf
@@ -8,8 +10,10 @@ import tensorflow as tf
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.features import Feature
 from rl_tuner.core.task import Task
-from rl_tuner.tasks.melody import encoding, metrics
+from rl_tuner.tasks.melody import metrics
 from rl_tuner.tasks.melody.features import table1_features
+from rl_tuner.tasks.melody.frame import Frame
+from rl_tuner.tasks.melody.grid import Grid
 from rl_tuner.tasks.melody.presentation import MelodyPresentation
 from rl_tuner.tasks.melody.reward import MusicTheoryReward
 
@@ -19,34 +23,51 @@ class MelodyTask(Task):
     """The task of composing melodies of a fixed length.
 
     Args:
-        horizon: T, number of steps of a melody (sixteenth notes).
+        horizon: T, number of steps of a melody; None is the steps of `bars`.
+        bars: number of bars of a melody, if `horizon` is None; their steps are those of the training data.
         reward: the task reward; None is `MusicTheoryReward()`.
         qpm: tempo of written MIDI and audio, in quarter notes per minute.
 
     Raises:
-        ValueError: the horizon is too short for the rules' last bar.
+        ValueError: the melody is shorter than a beat, which the rules need.
     """
 
     kind = "melody"
-    num_classes = encoding.NUM_CLASSES
     end_token = None
 
     def __init__(
         self,
-        horizon: int = 32,
+        horizon: int | None = None,
         reward: MusicTheoryReward | None = None,
         qpm: Cosmetic[float] = 120.0,
+        bars: int = 2,
     ) -> None:
-        if horizon < 4:
-            raise ValueError(f"MelodyTask.horizon must be at least 4 steps, not {horizon}")
-        self.horizon = horizon
         self.reward = reward or MusicTheoryReward()
         self.part_names = self.reward.part_names
         self.qpm = qpm
+        self._given = horizon, bars
+        self._use(Frame(key=self.reward.key))
+
+    def _use(self, frame: Frame) -> None:
+        horizon, bars = self._given
+        self.frame, self.num_classes = frame, frame.grid.num_classes
+        self.horizon = bars * frame.grid.steps_per_bar if horizon is None else horizon
+        if self.horizon < frame.grid.steps_per_beat:
+            name, given = ("bars", bars) if horizon is None else ("horizon", horizon)
+            least = "1" if horizon is None else f"{frame.grid.steps_per_beat} steps"
+            raise ValueError(f"MelodyTask.{name} must be at least {least}, not {given}")
+
+    def adopt(self, metadata: dict[str, Any]) -> None:
+        """Adopt the grid of the training data: steps, range and metre; see `Task.adopt`.
+
+        Raises:
+            UserError: the encoding is not one of melodies, or the tonic is outside its range.
+        """
+        self._use(Frame(Grid.from_json(metadata.get("encoding") or {}), self.reward.key))
 
     def reward_parts(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the reward of each rule at each step; the mask, all ones for melodies, is not used."""
-        return self.reward(tokens)
+        return self.reward(tokens, self.frame)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -55,11 +76,11 @@ class MelodyTask(Task):
 
     def features(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, Feature]:
         """Return the metrics of Table 1 as features, and the parts of the reward per melody."""
-        return super().features(tokens, mask) | table1_features(tokens)
+        return super().features(tokens, mask) | table1_features(tokens, self.frame)
 
     def metric_sums(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the sums behind the paper's Table 1."""
-        return metrics.table1_sums(tokens)
+        return metrics.table1_sums(tokens, self.frame)
 
     def metrics(self, sums: dict[str, float]) -> dict[str, float | None]:
         """Return the paper's Table 1."""
