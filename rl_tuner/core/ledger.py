@@ -33,8 +33,8 @@ class Ledger:
     ) -> None:
         self.budget, self.patience, self.enough = budget, patience, enough
         self._order: dict[str, float | None] = {}
-        # The best rewards, from the worst to the best of them.
-        self._best: list[float] = []
+        # The best rewards with minus their place in the order of calls, from the worst to the best.
+        self._best: list[tuple[float, int, str]] = []
         self._points: dict[int, list[float]] = {k: [] for k in BEST}
         self._rewarded = 0
         self._improved_at = 0
@@ -78,14 +78,18 @@ class Ledger:
         self._order |= {key: None for key, _ in rewards}
         self.record(rewards)
 
-    def knows(self, key: str) -> bool:
-        """Return whether something was sent to the reward before."""
-        return key in self._order
-
     def best(self, count: int) -> float:
         """Return the mean of the `count` best rewards, at most 100; 0 before the first call."""
         some = self._best[-count:]
-        return float(np.mean(some)) if some else 0.0
+        return float(np.mean([reward for reward, _, _ in some])) if some else 0.0
+
+    def leaders(self) -> list[str]:
+        """Return what had the 100 best rewards, best first; of equal ones, the earlier call is first."""
+        return [key for _, _, key in reversed(self._best)]
+
+    def __contains__(self, key: str) -> bool:
+        """Return whether something was sent to the reward before."""
+        return key in self._order
 
     def auc(self, count: int, calls: int | None = None) -> float:
         """Return the area under the mean of the `count` best against calls, divided by the calls.
@@ -135,9 +139,9 @@ class Ledger:
         self._order[key] = reward
         self._rewarded += 1
         ten = self._best[-10:]
-        if len(ten) < 10 or reward > ten[0]:
+        if len(ten) < 10 or reward > ten[0][0]:
             self._improved_at = self._rewarded
-        bisect.insort(self._best, reward)
+        bisect.insort(self._best, (reward, -self._rewarded, key))
         del self._best[: -max(BEST)]
         if self._rewarded % _POINT == 0:
             for count in BEST:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -119,6 +119,7 @@ class Scored(NamedTuple):
         sums: sums and counts as in `Task.metric_sums`.
         metrics: scalars for TensorBoard.
         details: further results for the task's own journal.
+        source: where the sequences are from, "policy" or "memory".
         rows: int [B], the submitted sequence that each row is; None if they are the same. Sequences beyond
             the budget of a ledger are replaced by others of the batch.
         features: feature name -> its numerator and denominator, float32 [B, T]; empty for those of
@@ -130,6 +131,7 @@ class Scored(NamedTuple):
     metrics: dict[str, float]
     details: Any = None
     features: Mapping[str, Feature] = {}
+    source: str = "policy"
     rows: np.ndarray | None = None
 
 
@@ -164,6 +166,21 @@ class HostTask(Task):
                 f"{type(self).__name__} has no method counted_result"
             )
         return self.result(ticket)
+
+    def propose(self, ledger: Ledger, seed: Sequence[int]) -> np.ndarray | None:
+        """Return sequences for the replay that the policy did not sample, such as variants of the best.
+
+        They are rewarded and counted like those of the policy. By default there are none.
+
+        Args:
+            ledger: what was rewarded so far.
+            seed: numbers that determine every random choice, others in each iteration.
+
+        Returns:
+            int [N, T], each with an end token and 0 past it, always the same N; None for none.
+        """
+        del ledger, seed
+        return None
 
     def reward_parts(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the task reward; works only outside a graph."""

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 
 import gin
 import keras
+import numpy as np
 import tensorflow as tf
 
+from rl_tuner.common.errors import UserError
 from rl_tuner.common.own_code import is_own_code
 from rl_tuner.core import starts
 from rl_tuner.core.checks import asked_of, check_features, check_settings
@@ -381,6 +383,7 @@ class RLTuner(keras.Model):
     ) -> dict[str, tf.Tensor]:
         episode = self.act()
         ticket = task.submit(episode.tokens.numpy(), episode.mask.numpy())
+        proposed = task.propose(self.ledger, [self.seed, int(self.iteration)])
         learned = self.learn_from_replay() if int(self.replay.added) else None
         scored = task.counted_result(ticket, self.ledger)
         if scored.rows is not None:
@@ -390,6 +393,53 @@ class RLTuner(keras.Model):
         metrics = self.store(episode, parts, features)
         if observer:
             observer(episode, scored)
+        if proposed is not None:
+            self._store_proposed(task, proposed, observer)
         metrics |= self.learn_from_replay() if learned is None else learned
         self.iteration.assign_add(1)
         return metrics | {f"collect/{name}": value for name, value in scored.metrics.items()}
+
+    def _store_proposed(
+        self,
+        task: HostTask,
+        proposed: np.ndarray,
+        observer: Callable[[Rollout, Scored], None] | None,
+    ) -> None:
+        """Reward sequences [N, T] that the policy did not sample, and add them to the replay."""
+        if self.ledger.why_over():
+            return
+        if self.controller or not self.start.fixed or len(proposed) > self.replay.capacity:
+            raise UserError(
+                f"{type(task).__name__} proposes {len(proposed)} sequences an iteration: that needs a fixed "
+                "start such as @StartToken(), no targets, and a replay of at least that capacity"
+            )
+        ended = np.cumsum(proposed == task.end_token, axis=1) - (proposed == task.end_token)
+        mask = (ended == 0).astype(np.float32)
+        scored = task.counted_result(task.submit(proposed, mask), self.ledger)
+        scored = scored._replace(source="memory")
+        if scored.rows is not None:
+            proposed, mask = proposed[scored.rows], mask[scored.rows]
+        episode = self._likelihoods(tf.constant(proposed, tf.int32), tf.constant(mask))
+        parts = [tf.constant(part) for part in scored.parts.values()]
+        reward = tf.reduce_sum(tf.stack(parts), axis=0) * episode.mask
+        self.replay.add(
+            ReplayBatch(episode.prefix, episode.tokens, episode.mask, reward, episode.log_prior)
+        )
+        if observer:
+            observer(episode, scored)
+
+    @tf.function(autograph=False)
+    def _likelihoods(self, tokens: tf.Tensor, mask: tf.Tensor) -> Rollout:
+        """Return sequences int32 [N, T] as if they had been sampled; their KL and entropy are 0."""
+        prefix = self.start.prefix(tf.shape(tokens)[0], self.prior.start_token, tf.constant([0, 0]))
+        first = prefix.shape[1] - 1
+        inputs = sequence_inputs(prefix, tokens)
+        log_p = tf.nn.log_softmax(self.prior(inputs)[:, first:])
+        scores = self.online(inputs)[:, first:]
+        log_pi = tf.nn.log_softmax(self.objective.policy_logits(scores, log_p))
+
+        def of_tokens(log_probs: tf.Tensor) -> tf.Tensor:
+            return tf.gather(log_probs, tokens, axis=2, batch_dims=2) * mask
+
+        nothing = tf.zeros_like(mask)
+        return Rollout(prefix, tokens, mask, of_tokens(log_pi), of_tokens(log_p), nothing, nothing)

@@ -49,8 +49,9 @@ def test_a_budget_is_spent_to_the_last_call_and_known_ones_are_free():
     ledger.record([("c", 1.0), ("a", 0.5)])
     assert (ledger.calls, ledger.left) == (3, 0)
     assert ledger.why_over() == "all 3 calls of the reward are made"
-    assert ledger.knows("c")
-    assert not ledger.knows("d")
+    assert "c" in ledger
+    assert "d" not in ledger
+    assert ledger.leaders() == ["c", "a", "b"]
 
 
 def test_patience_counts_calls_since_the_ten_best_rose():

@@ -15,6 +15,7 @@ from rl_tuner.jobs import (
     job as _job,  # noqa: F401  (gin knows `job` by importing it)
 )
 from rl_tuner.tasks.molecule import tokens
+from rl_tuner.tasks.molecule.memory import Memory
 from rl_tuner.tasks.molecule.task import MoleculeTask
 from rl_tuner.tuning import loop
 from tests.tiny_job import ROOT, command
@@ -93,7 +94,7 @@ def test_generate_goes_on_from_a_prompt(job, tmp_path):
     assert wrong.stderr.strip().splitlines()[-1].startswith("error: prompt '[Xe]'")
 
 
-def tune(folder, steps, **limits):
+def tune(folder, steps, memory=None, **limits):
     gin.clear_config()
     vocabulary = tokens.Vocabulary.of(SMILES, "atom")
     encoding = tokens.Encoding.measure(vocabulary, [vocabulary.encode(s) for s in SMILES])
@@ -101,7 +102,7 @@ def tune(folder, steps, **limits):
     rng = np.random.default_rng(0)
     prior.set_weights([rng.normal(size=w.shape) for w in prior.weights])
     prior.metadata = {"encoding": encoding.to_json(), "kind": "molecule"}
-    task = MoleculeTask(num_processes=1)
+    task = MoleculeTask(num_processes=1, memory=memory)
     task.adopt(prior.metadata)
     configuration.configure(
         [os.path.join(ROOT, "tests/jobs/molecules.gin")], ["RLTuner.learning_rate = 1e-2"]
@@ -133,6 +134,25 @@ def test_a_budget_ends_exactly_even_after_a_resume(tmp_path, capsys):
     resumed = tune(tmp_path / "stopped", 100_000, budget=30)
     assert resumed.ledger.calls == 30
     assert len(rows_of(tmp_path / "stopped" / "molecules.csv")) == 30
+
+
+def test_what_the_memory_proposes_is_rewarded_counted_and_replayed(tmp_path):
+    memory = Memory(spellings=4, offspring=4)
+    whole = tune(tmp_path / "whole", 100_000, memory, budget=40)
+    assert whole.ledger.calls == 40
+    rows = rows_of(tmp_path / "whole" / "molecules.csv")
+    assert len(rows) == 40
+    bred = [row for row in rows if row["source"] == "memory"]
+    assert 0 < len(bred) < 40
+    assert all(np.isfinite(float(row["nll_policy"])) for row in bred)
+    learning = rows_of(tmp_path / "whole" / "learning.csv")
+    # The first iteration has nothing to propose; in the last the budget may end before the proposals.
+    added = int(whole.replay.added) - 16 * len(learning)
+    assert added in (8 * len(learning) - 8, 8 * len(learning) - 16)
+    assert int(learning[-1]["calls"]) == 40
+    tune(tmp_path / "stopped", 100_000, memory, budget=20)
+    tune(tmp_path / "stopped", 100_000, memory, budget=40)
+    assert len(rows_of(tmp_path / "stopped" / "molecules.csv")) == 40
 
 
 def test_too_few_steps_for_a_budget_are_told(tmp_path, capsys):

@@ -31,7 +31,8 @@ class MoleculeJournal:
 
     The row of a molecule describes the first time it was sampled: its scores, the number and the
     desirability of every component, the negative log-likelihoods of its string under the prior and under
-    the policy of that time (nats), and the numbers of sequences and environment steps until then.
+    the policy of that time (nats), whether the policy sampled it or the memory proposed it, and the numbers
+    of sequences and environment steps until then.
 
     Args:
         run_dir: folder of both files.
@@ -62,9 +63,14 @@ class MoleculeJournal:
                 **{name: getattr(one, name) for name in _PROPERTIES},
                 "nll_prior": float(nll_prior[index]),
                 "nll_policy": float(nll_policy[index]),
+                "source": scored.source,
                 "sequence": scored_before + index + 1,
                 "step": step,
             }
+        if scored.source != "policy" and self._batches:
+            # The rows of learning.csv describe what the policy sampled.
+            self._batches[-1] |= {"molecules": len(self._molecules), **found.calls}
+            return
         valid = [one.canonical for one in found.properties if one]
         self._batches.append(
             {
@@ -176,7 +182,7 @@ def read_best(run_dir: str, count: int) -> list[dict[str, Any]]:
 
 
 def _number(key: str, value: str) -> Any:
-    if key == "smiles":
+    if key in ("smiles", "source"):
         return value
     whole = {"step", "sequences", "sequence", "molecules", "largest_ring", "heavy_atoms", "calls"}
     return int(value) if key in whole else float(value)

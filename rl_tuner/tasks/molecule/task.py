@@ -20,6 +20,7 @@ from rl_tuner.tasks.molecule import (
 )
 from rl_tuner.tasks.molecule.chemistry import Properties
 from rl_tuner.tasks.molecule.component import Component
+from rl_tuner.tasks.molecule.memory import Memory
 from rl_tuner.tasks.molecule.presentation import MoleculePresentation
 from rl_tuner.tasks.molecule.reward import PaperReward
 from rl_tuner.tasks.molecule.scoring import ScoringPool
@@ -67,6 +68,7 @@ class MoleculeTask(HostTask):
         num_processes: number of processes that score molecules; 0 for one per processor.
         timeout_seconds: time limit for one molecule, which counts as invalid if it takes longer.
         cache_size: number of strings whose properties are remembered.
+        memory: memory of the best molecules of a run; None for none.
         measured: components whose mean number targets can bound, beside those of the reward.
 
     Raises:
@@ -84,12 +86,14 @@ class MoleculeTask(HostTask):
         timeout_seconds: float = 5.0,
         cache_size: Cosmetic[int] = 500_000,
         measured: Sequence[Component] = (),
+        memory: Memory | None = None,
     ) -> None:
         if horizon is not None and horizon < 2:
             raise ValueError(f"MoleculeTask.horizon must be at least 2 tokens, not {horizon}")
         self.reward = reward or PaperReward()
         self.part_names = tuple(self.reward.part_names)
         self.measured = (*getattr(self.reward, "components", ()), *measured)
+        self.memory = memory
         self._given_horizon = horizon
         self._pool_arguments: dict[str, Any] = {
             "num_processes": num_processes,
@@ -143,6 +147,19 @@ class MoleculeTask(HostTask):
         ledger.record(zip(keys, sum(scored.details.rewards.values())))
         details = dataclasses.replace(scored.details, calls=ledger.numbers())
         return scored._replace(rows=rows, details=details)
+
+    def propose(self, ledger: Ledger, seed: Sequence[int]) -> np.ndarray | None:
+        """Return what the memory proposes, the rest of [N, T] repeats it; see `HostTask.propose`."""
+        if self.memory is None:
+            return None
+        found = self.memory.propose(ledger.leaders(), ledger, self.vocabulary, seed)
+        found = [classes for classes in found if len(classes) <= self.horizon]
+        if not found:
+            return None
+        rows = np.zeros((self.memory.most, self.horizon), np.int32)
+        for row, place in enumerate(np.resize(np.arange(len(found)), len(rows))):
+            rows[row, : len(found[place])] = found[place]
+        return rows
 
     def _scored(
         self,
