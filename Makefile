@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: run test test-slow lint format bench scaling reliability soak table1 table2 clean
+.PHONY: run test test-slow lint format bench scaling reliability soak table1 table2 pmo clean
 
 run: $(INSTALLED)
 	$(BIN)/python -m rl_tuner.train --gin_file=gin/psi_music.gin
@@ -48,6 +48,11 @@ table1: $(INSTALLED)
 
 table2: $(INSTALLED)
 	$(BIN)/python -m benchmarks.paper.table2
+
+# A file of SMILES for the prior: make pmo DATA=my.smi
+DATA ?= data/zinc_250k.smi
+pmo: $(INSTALLED)
+	$(BIN)/python -m benchmarks.paper.pmo --data=$(DATA)
 
 $(INSTALLED): setup.py pyproject.toml
 	@$(PYTHON) -c '$(SUPPORTED)' || { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13;" \
