@@ -145,7 +145,7 @@ class TunedPolicy:
         prompt: str | None = None,
         overwrite: bool = False,
     ) -> list[str]:
-        """Write new sequences as files (.mid; .smi and .sdf); return the paths.
+        """Write new sequences as files (.mid; .smi and .sdf, and a ranked .csv and .sdf); return the paths.
 
         Args:
             output_dir: folder for the files.
@@ -175,7 +175,14 @@ class TunedPolicy:
             sequences = np.concatenate([prefix, sequences], axis=1)
         os.makedirs(output_dir, exist_ok=True)
         with working(f"writing samples into {output_dir}"):
-            return presentation.write_samples(sequences, output_dir, model)
+            paths = presentation.write_samples(sequences, output_dir, model)
+
+            def corpus() -> list[Any] | None:
+                return evaluation.corpus_of(self.task, self.dataset_dir)
+
+            return paths + presentation.write_ranked(
+                sequences, self.score, corpus, output_dir, model
+            )
 
     def export(self, output_dir: str, *, overwrite: bool = False) -> str:
         """Write a SavedModel that needs only TensorFlow, not this package; return its folder.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -177,6 +177,26 @@ class Presentation:
         path = os.path.join(directory, f"{prefix}.txt")
         write_text(path, "".join(f"{self.text(row)}\n" for row in sequences))
         return [path]
+
+    def write_ranked(
+        self,
+        sequences: np.ndarray,
+        score: Callable[[list[list[int]]], Any],
+        corpus: Callable[[], Sequence[Any] | None],
+        directory: str,
+        prefix: str,
+    ) -> list[str]:
+        """Write a ranked list of sequences int [N, T], 0 past their end; return the paths, none by default.
+
+        Args:
+            sequences: the sequences that were drawn.
+            score: tokens of sequences -> their `reward`, `log_policy` and `log_prior`, float [M] each.
+            corpus: returns the training examples, see `set_metrics`.
+            directory: folder for the files.
+            prefix: beginning of their names.
+        """
+        del sequences, score, corpus, directory, prefix
+        return []
 
     def sample_lines(self, path: str) -> list[str] | None:
         """Return lines of a file of `write_samples` for the model card; None to list only its name."""

@@ -74,13 +74,21 @@ def test_its_journal_adds_up(job):
 
 def test_generate_goes_on_from_a_prompt(job, tmp_path):
     folder, _ = job
-    command(
+    made = command(
         "rl_tuner.generate",
         f"--run_dir={folder}/run",
         f"--output_dir={tmp_path}",
         "--count=7",
         "--prompt=CC",
     )
+    ranked = rows_of(tmp_path / "tuned_ranked.csv")
+    assert len({row["smiles"] for row in ranked}) == len(ranked)
+    rewards = [float(row["reward"]) for row in ranked]
+    assert rewards == sorted(rewards, reverse=True)
+    assert f"7 drawn, {len(ranked)} valid" in made.stderr or len(ranked) < 7
+    for row in ranked:
+        assert {"qed", "nll_tuned", "nll_prior", "nearest_training", "new"} <= row.keys()
+        assert 0 <= float(row["nearest_similarity"]) <= 1
     lines = (tmp_path / "tuned.smi").read_text().splitlines()
     assert len(lines) == 7 and all(line.startswith("CC") for line in lines)
     wrong = command(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from rdkit import Chem, rdBase
+
 from rl_tuner.common.errors import UserError
+from rl_tuner.tasks.molecule import tokens
 from rl_tuner.tasks.molecule.tokens import Encoding, Vocabulary
 
 
@@ -59,4 +62,35 @@ def _read(name: str, text: str, vocabulary: Vocabulary, horizon: int | None) -> 
     if not classes or (horizon is not None and len(classes) >= horizon):
         most = f"1 to {horizon - 1} tokens" if horizon is not None else "at least 1 token"
         raise UserError(f"{name} must have {most}, not {len(classes)}")
+    if vocabulary.representation != "selfies" and (why := uncompletable(text)):
+        raise UserError(f"{name} cannot be completed to a molecule: {why}")
     return classes
+
+
+def uncompletable(text: str) -> str | None:
+    """Return why no SMILES that begins with `text` is a molecule; None if one may be.
+
+    Open rings and branches are closed with placeholder atoms, which fit everywhere. What is still wrong
+    then, no other continuation can mend.
+    """
+    if text.count("[") != text.count("]"):
+        return None
+    depth = 0
+    rings: set[str] = set()
+    for token in tokens.split(text, "atom"):
+        depth += (token == "(") - (token == ")")
+        if depth < 0:
+            return "it closes a branch that it does not open"
+        if token.isdigit() or token.startswith("%"):
+            rings ^= {token}
+    ending = "*" if text[-1] in "(-=#/\\:$" else ""
+    whole = text + ending + ")" * depth + "".join(f".**{ring}" for ring in sorted(rings))
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(whole, sanitize=False)
+        if mol is None:
+            return "it is not the beginning of a SMILES"
+        try:
+            mol.UpdatePropertyCache(strict=True)
+        except Chem.AtomValenceException as error:
+            return f"an atom has too many bonds ({str(error).strip()})"
+    return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_tuner.tasks.molecule import metrics, opening, rendering
+from rl_tuner.common.progress import say
+from rl_tuner.tasks.molecule import metrics, opening, ranking, rendering
 from rl_tuner.tasks.molecule.graph_codec import MoleculeCodec
 from rl_tuner.tasks.molecule.journal import (
     LEARNING_FILE,
@@ -84,6 +85,36 @@ class MoleculePresentation(Presentation):
         paths = [os.path.join(directory, f"{prefix}{ending}") for ending in (".smi", ".sdf")]
         rendering.write_smi(paths[0], strings, properties)
         rendering.write_sdf(paths[1], properties)
+        return paths
+
+    def write_ranked(
+        self,
+        sequences: np.ndarray,
+        score: Callable[[list[list[int]]], Any],
+        corpus: Callable[[], Sequence[Any] | None],
+        directory: str,
+        prefix: str,
+    ) -> list[str]:
+        """Write PREFIX_ranked.csv and .sdf: the valid, distinct molecules, best first; say how many."""
+        properties = self.task.properties_of(sequences)
+        places = ranking.distinct(properties)
+        found = [one for one in (properties[place] for place in places) if one is not None]
+        rows: list[dict[str, Any]] = []
+        if found:
+            lengths = self.task.mask_of(sequences).sum(axis=1).astype(int)
+            scores = score([sequences[place, : lengths[place]].tolist() for place in places])
+            training = corpus()
+            smiles = [one.canonical for one in found]
+            near = ranking.nearest(smiles, training) if training else None
+            columns = self.task.columns(found)
+            likelihoods = scores.log_policy, scores.log_prior
+            rows = ranking.table(found, scores.reward, *likelihoods, columns, near)
+        valid = sum(one is not None for one in properties)
+        new = f", {sum(row['new'] for row in rows):,} new" if rows and "new" in rows[0] else ""
+        say(f"{len(sequences):,} drawn, {valid:,} valid, {len(rows):,} distinct{new}")
+        paths = [os.path.join(directory, f"{prefix}_ranked{ending}") for ending in (".csv", ".sdf")]
+        ranking.write_csv(paths[0], rows)
+        ranking.write_sdf(paths[1], rows)
         return paths
 
     def figures(self, columns: Mapping[str, np.ndarray]) -> dict[str, Figure]:

@@ -189,6 +189,12 @@ class MoleculeTask(HostTask):
             self._features(properties, finished, mask, last),
         )
 
+    def columns(self, molecules: list[Properties]) -> dict[str, np.ndarray]:
+        """Return the numbers and desirabilities of the components for M valid molecules, float64 [M]."""
+        values, desirabilities = self._columns([*molecules])
+        found = {f"value_{name}": column for name, column in values.items()}
+        return found | {f"desirability_{name}": column for name, column in desirabilities.items()}
+
     def _columns(
         self, properties: list[Properties | None]
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
