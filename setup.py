@@ -14,6 +14,7 @@ COMMANDS = {
     "st-evaluate": "rl_tuner.evaluate",
     "st-generate": "rl_tuner.generate",
     "st-export": "rl_tuner.export",
+    "st-report": "rl_tuner.report",
     "st-completion": "rl_tuner.completion",
 }
 
@@ -34,6 +35,7 @@ setup(
     package_data={
         "rl_tuner": ["py.typed", "__init__.pyi", "common/*.json"],
         "rl_tuner.gin": ["*.gin", "pmo/*.gin"],
+        "rl_tuner.pages": ["templates/*"],
     },
     install_requires=[
         "absl-py>=2.1",
@@ -44,6 +46,8 @@ setup(
         # One writer per folder.
         "filelock>=3.13,<4",
         "gin-config>=0.5,<0.6",
+        # The page of a run.
+        "jinja2>=3.1,<4",
         "keras>=3.10,<4",
         "lazy-loader>=0.4,<1",
         "matplotlib>=3.9",

@@ -12,6 +12,7 @@ import tensorflow as tf
 from rl_tuner.common import outputs
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.common.progress import working
+from rl_tuner.common.run_folder import METRICS_JSON
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.protocols import Start
 from rl_tuner.core.rollout import Rollout, sequence_inputs
@@ -19,6 +20,7 @@ from rl_tuner.core.sampling import Policy, prior_policy, sample
 from rl_tuner.core.starts import Primer
 from rl_tuner.core.task import Task
 from rl_tuner.core.tuner import RLTuner
+from rl_tuner.pages import run_page
 from rl_tuner.results import Evaluation, Samples, Scores
 from rl_tuner.serving import saved_model
 from rl_tuner.tasks.presentation import PADDING, presentation_of
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 MODELS = (TUNED, PRIOR)
 _EVALUATION_BATCH = 1_000
+# Sequences of each model among which a report chooses.
+_SHOWN = 1_000
 
 
 class TunedPolicy:
@@ -207,6 +211,23 @@ class TunedPolicy:
             UserError: the version already exists, or the folder contains anything but versions.
         """
         return saved_model.export_version(self.tuner, output_dir, version, self.run_dir)
+
+    def write_report(self, *, seed: int = 0) -> str:
+        """Write report.html into the run's folder and return its path: one page to read, hear and send.
+
+        Args:
+            seed: seed of the sequences that are shown.
+
+        Raises:
+            UserError: the run has no metrics yet; `evaluate` with `output_dir` writes them.
+        """
+        if not os.path.isfile(os.path.join(self.run_dir, METRICS_JSON)):
+            raise UserError(
+                f"{self.run_dir} has no {METRICS_JSON}; call evaluate with output_dir first"
+            )
+        shown = {name: self._draw(_SHOWN, seed, 1.0, name, None).tokens for name in (PRIOR, TUNED)}
+        with working("writing the report"):
+            return run_page.write_page(self.run_dir, self.tuner, shown, seed)
 
     def plot_history(self, path: str) -> None:
         """Draw log p(a|s), reward and KL over training as a PNG."""

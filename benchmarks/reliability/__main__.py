@@ -55,12 +55,12 @@ def _run(values: flags.FlagValues) -> None:
             job = make(own, values.xla)
             if values.kills:
                 outcome = kills.kill_runs(job, values.kills, own, values.seed)
-                found.setdefault("kills", {})[name] = dataclasses.asdict(outcome)
+                found.setdefault("kills", {})[name] = vars(outcome)
             if values.hostile:
                 files = hostile.hostile_files(
                     name, values.hostile, os.path.join(own, "hostile"), values.seed
                 )
-                found.setdefault("hostile", {})[name] = dataclasses.asdict(files)
+                found.setdefault("hostile", {})[name] = vars(files)
             if values.soak_minutes:
                 samples = soak.soak(job, values.soak_minutes, own)
                 found.setdefault("soak", {})[name] = {
@@ -68,7 +68,7 @@ def _run(values: flags.FlagValues) -> None:
                     "samples": [dataclasses.asdict(sample) for sample in samples],
                 }
         if values.fuzz:
-            found["fuzz"] = dataclasses.asdict(fuzz.fuzz(values.fuzz, values.seed))
+            found["fuzz"] = vars(fuzz.fuzz(values.fuzz, values.seed))
     os.makedirs(values.output_dir, exist_ok=True)
     text = report(found)
     write_text(f"{values.output_dir}/reliability.md", text)

@@ -9,6 +9,8 @@ import resource
 import time
 from collections.abc import Callable
 
+from rdkit import RDLogger
+
 from pipelines.melody import abc_book, readers, tunes
 from rl_tuner.common.progress import Progress
 from rl_tuner.datasets.writer import RejectedError
@@ -39,6 +41,8 @@ class Outcome:
 
 def fuzz(count: int, seed: int = 0) -> Outcome:
     """Try `count` random cases, most of them round trips of tokens, which are the fastest."""
+    # Most random strings are no molecules, which RDKit would tell of each.
+    RDLogger.DisableLog("rdApp.*")
     rng = random.Random(seed)
     outcome = Outcome(collections.Counter(), [])
     start = time.monotonic()

@@ -10,7 +10,7 @@ from rl_tuner.common.errors import UserError
 CONFIG_FILE, OPERATIVE_CONFIG_FILE, RUN_FILE = "config.gin", "operative_config.gin", "run.json"
 PRIOR_FILE, SCORES_FILE = "prior.keras", "scores.json"
 CHECKPOINTS, TENSORBOARD, HISTORY_FILE = "checkpoints", "tensorboard", "history.csv"
-METRICS_JSON, METRICS_TEXT = "metrics.json", "metrics.txt"
+METRICS_JSON, METRICS_TEXT, REPORT_FILE = "metrics.json", "metrics.txt", "report.html"
 SAMPLES, PLOTS, EXPORT = "samples", "plots", "export"
 # Manifests of the stages, and output of earlier runs with different settings.
 STAGES, PREVIOUS = "stages", "previous"

@@ -48,6 +48,7 @@ from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.datasets.writer import DESCRIPTION_FILE
 from rl_tuner.jobs import configuration, devices, older_runs, rules
 from rl_tuner.jobs.stages import Stage, digest_of_manifest, remove, set_aside
+from rl_tuner.pages import run_page
 from rl_tuner.priors import training  # noqa: F401  (gin knows `pretrain` by importing it)
 from rl_tuner.priors.files import load_matching_prior, load_prior
 from rl_tuner.serving import model_card
@@ -271,6 +272,7 @@ class Job:
                 history.plot_history({evaluation.TUNED: history.read_history(run_dir)}, curves)
                 figures = presentation_of(job.task).run_figures(run_dir)
                 paths += report.write_figures(run_dir, figures)
+                paths.append(run_page.write_page(run_dir, tuner, sequences, job.seed))
             paths += [
                 curves,
                 *(os.path.join(run_dir, name) for name in (METRICS_JSON, METRICS_TEXT)),

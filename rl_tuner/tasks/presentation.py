@@ -64,6 +64,30 @@ class CardNotes(NamedTuple):
     notes: Mapping[str, str] = {}
 
 
+class Exhibit(NamedTuple):
+    """One sequence as a page shows it.
+
+    Attributes:
+        text: the sequence as text.
+        picture: a drawing as an SVG element; "" for none. An element of the class "cursor" in it follows the
+            sound.
+        sound: a WAV file; empty for none.
+        seconds: length of the sequence in the sound, which may fade out later.
+        facts: numbers and words about it by name, by which a page can sort.
+        valid: whether it is what the task asks for at all, such as a molecule.
+        places: where the picture shows the steps, if it does: left edge of the first, width of a step, and
+            width of the whole picture.
+    """
+
+    text: str
+    picture: str = ""
+    sound: bytes = b""
+    seconds: float = 0.0
+    facts: Mapping[str, float | str] = {}
+    valid: bool = True
+    places: tuple[int, int, int] | None = None
+
+
 class Journal(Protocol):
     """Record of every scored sequence of a run."""
 
@@ -216,6 +240,10 @@ class Presentation:
     def run_metrics(self, run_dir: str) -> dict[str, float]:
         """Return metrics of a finished run's `run_files`, for the table's column of the tuned model."""
         return {}
+
+    def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
+        """Return a few sequences int [N, T] as a page shows them; by default their text."""
+        return [Exhibit(self.text(row)) for row in sequences]
 
     def images(self, sequences: np.ndarray) -> np.ndarray | None:
         """Return uint8 [N, H, W, 3] pictures of a few sequences for TensorBoard; None for none."""

@@ -50,15 +50,20 @@ def asked_and_got(
 
 def asked_table(targets: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the table of the result of `asked_and_got`."""
+    note = (
+        "cost of .01: nats per sequence by which the policy would be nearer to the prior, were the"
+    )
+    return f"{aligned(asked_rows(targets))}\n{note}\nbinding bound less strict by .01"
+
+
+def asked_rows(targets: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Return the cells of that table: the heading, then one row per target."""
     rows = [list(_HEADING)]
     for name, entry in targets.items():
         numbers = [_number(entry[column]) for column in ("low", "high", "prior", "tuned")]
         met, cost = "yes" if entry["met"] else "NO", f"{entry['cost_of_0.01']:.3f}"
         rows.append([name.replace("_", " "), *numbers, met, cost])
-    note = (
-        "cost of .01: nats per sequence by which the policy would be nearer to the prior, were the"
-    )
-    return f"{aligned(rows)}\n{note}\nbinding bound less strict by .01"
+    return rows
 
 
 def shortfalls(targets: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_tuner.tasks.melody import encoding, metrics, opening, rendering
+from rl_tuner.tasks.melody import encoding, exhibits, metrics, opening, rendering
 from rl_tuner.tasks.melody.graph_codec import MelodyCodec
-from rl_tuner.tasks.presentation import CardNotes, Presentation
+from rl_tuner.tasks.presentation import CardNotes, Exhibit, Presentation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,6 +101,11 @@ class MelodyPresentation(Presentation):
     def audio(self, sequence: np.ndarray) -> tuple[np.ndarray, int]:
         """Return the melody as sound."""
         return rendering.audio(sequence, qpm=self.task.qpm)
+
+    def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
+        """Return melodies as piano rolls with their sound."""
+        grid, qpm = self.task.frame.grid, self.task.qpm
+        return [exhibits.exhibit(row, grid, qpm, *self.audio(row)) for row in sequences]
 
     def graph_codec(self) -> MelodyCodec:
         """Return the codec that adds the notes of melodies."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rl_tuner.common.progress import say
-from rl_tuner.tasks.molecule import metrics, opening, ranking, rendering
+from rl_tuner.tasks.molecule import exhibits, metrics, opening, ranking, rendering
 from rl_tuner.tasks.molecule.graph_codec import MoleculeCodec
 from rl_tuner.tasks.molecule.journal import (
     LEARNING_FILE,
@@ -19,7 +19,7 @@ from rl_tuner.tasks.molecule.journal import (
     read_best,
     read_learning,
 )
-from rl_tuner.tasks.presentation import CardNotes, Presentation
+from rl_tuner.tasks.presentation import CardNotes, Exhibit, Presentation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,6 +149,11 @@ class MoleculePresentation(Presentation):
         rows = read_learning(run_dir)
         last = rows[-1] if rows else {}
         return {row.metric: last[row.metric] for row in metrics.CALL_ROWS if row.metric in last}
+
+    def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
+        """Return molecules as drawings with their properties."""
+        strings, _ = self.task.decode(sequences, self.task.mask_of(sequences))
+        return exhibits.exhibits(strings, self.task.properties_of(sequences))
 
     def images(self, sequences: np.ndarray) -> np.ndarray:
         """Return one picture with some of the molecules."""
