@@ -18,6 +18,7 @@ COMMANDS = (
     "rl_tuner.evaluate",
     "rl_tuner.generate",
     "rl_tuner.export",
+    "rl_tuner.report",
     "rl_tuner.import_magenta",
     "rl_tuner.import_keras",
     "pipelines.midi_to_tfrecord",

@@ -63,6 +63,7 @@ def _paths(run_dir: str) -> str:
         ("metrics", "metrics.txt"),
         ("samples", "samples/"),
         ("pictures", "plots/"),
+        ("report", "report.html"),
         ("SavedModel", "export/"),
     )
     lines = [f"{label:<12}{run_dir}/{path}" for label, path in rows]

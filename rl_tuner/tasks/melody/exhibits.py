@@ -16,9 +16,7 @@ from rl_tuner.tasks.presentation import Exhibit
 _STEP, _ROW, _LEFT, _TOP = 16, 7, 34, 6
 
 
-def exhibit(
-    melody: Sequence[int], grid: Grid, qpm: float, sound: np.ndarray, rate: int
-) -> Exhibit:
+def exhibit(melody: Sequence[int], grid: Grid, qpm: float, sound: np.ndarray, rate: int) -> Exhibit:
     """Return a melody, int [T], as a page shows it.
 
     Args:
