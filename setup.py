@@ -65,15 +65,19 @@ setup(
         "and-cuda": ["tensorflow[and-cuda]>=2.20,<2.22"],
         "corpus": ["music21>=9.3,<11"],
         "selfies": ["selfies>=2.1,<3"],
+        # Sheet music: verovio engraves, resvg draws the picture.
+        "sheet": ["resvg-py>=0.2,<1", "verovio>=4.5,<7"],
         "dev": [
             "hypothesis>=6.100",
             "import-linter>=2.1,<3",
             "mypy>=1.13,<3",
             "pytest>=8",
             "pytest-xdist>=3.6",
+            "resvg-py>=0.2,<1",
             "ruff>=0.9,<1",
             "selfies>=2.1,<3",
             "tensorflow-serving-api>=2.20,<2.22",
+            "verovio>=4.5,<7",
         ],
     },
     entry_points={

@@ -1,7 +1,8 @@
 """Writes new sequences of a finished run: MIDI files for melodies, SMILES and SD files for molecules.
 
 python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --count=10
-python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --primer=tune.mid --seed=7
+python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --formats=mid,musicxml,png --bars=8
+python -m rl_tuner.generate --run_dir=runs/psi_music --output_dir=out --primer=tune.abc --seed=7
 python -m rl_tuner.generate --run_dir=runs/psi_molecules --output_dir=out --count=1000 --prompt="c1ccc2"
 """
 
@@ -43,11 +44,38 @@ def _define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "primer",
         None,
-        "File to continue: MIDI for melodies, SMILES for molecules. The output begins with its content.",
+        "File to continue: any that the pipeline reads, such as .mid, .abc or .musicxml for melodies, SMILES"
+        " for molecules. The output begins with its content; melodies keep its key, mode, metre and tempo.",
         flag_values=values,
     )
     flags.DEFINE_string(
         "prompt", None, "Beginning of a SMILES string, to be continued.", flag_values=values
+    )
+    flags.DEFINE_boolean(
+        "continuation_only",
+        False,
+        "Whether to leave the content of the primer or the prompt out.",
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "formats",
+        [],
+        "File formats of melodies: mid, musicxml, abc, wav, svg, png. Default: mid.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "bars",
+        None,
+        "Length of melodies in bars, without the primer.",
+        1,
+        1_000,
+        flag_values=values,
+    )
+    flags.DEFINE_float(
+        "qpm",
+        None,
+        "Tempo of melodies in quarters per minute. Default: that of the primer or the task.",
+        flag_values=values,
     )
     flags.DEFINE_boolean(
         "overwrite", False, "Whether to replace files of an earlier call.", flag_values=values
@@ -57,8 +85,8 @@ def _define_flags(values: flags.FlagValues) -> None:
 def _run(values: flags.FlagValues) -> None:
     from rl_tuner.common import outputs, trust
     from rl_tuner.common.run_folder import PRIOR_FILE, check_finished
+    from rl_tuner.openings import check_kind, check_opening
     from rl_tuner.priors.locating import metadata_of
-    from rl_tuner.tasks import opening
 
     if not 0 < values.temperature < float("inf"):
         raise UserError(f"--temperature must be positive, not {values.temperature}")
@@ -71,7 +99,10 @@ def _run(values: flags.FlagValues) -> None:
     trust.check(values.run_dir, values.trust)
     outputs.check_samples(values.output_dir, values.model, overwrite=values.overwrite)
     prior = metadata_of(os.path.join(values.run_dir, PRIOR_FILE))
-    opening.check(prior, values.primer, values.prompt)
+    check_kind(prior, values.formats, values.bars, values.qpm)
+    if values.continuation_only and not (values.primer or values.prompt):
+        raise UserError("--continuation_only needs --primer or --prompt")
+    check_opening(prior, values.primer, values.prompt)
     with loading():
         from rl_tuner import api
 
@@ -86,6 +117,10 @@ def _run(values: flags.FlagValues) -> None:
             primer=values.primer,
             prompt=values.prompt,
             overwrite=values.overwrite,
+            formats=values.formats,
+            bars=values.bars,
+            qpm=values.qpm,
+            continuation_only=values.continuation_only,
         )
     print("\n".join(paths))
 

@@ -20,6 +20,7 @@ from rl_tuner.core.sampling import Policy, prior_policy, sample
 from rl_tuner.core.starts import Primer
 from rl_tuner.core.task import Task
 from rl_tuner.core.tuner import RLTuner
+from rl_tuner.openings import options_of, read_opening
 from rl_tuner.pages import run_page
 from rl_tuner.results import Evaluation, Samples, Scores
 from rl_tuner.serving import saved_model
@@ -34,6 +35,7 @@ MODELS = (TUNED, PRIOR)
 _EVALUATION_BATCH = 1_000
 # Sequences of each model among which a report chooses.
 _SHOWN = 1_000
+_MAX_BARS = 1_000
 
 
 class TunedPolicy:
@@ -51,7 +53,7 @@ class TunedPolicy:
             TUNED: tuner.policy,
             PRIOR: prior_policy(tuner.prior),
         }
-        self._samplers: dict[tuple[str, int, bool], Callable[..., Rollout]] = {}
+        self._samplers: dict[tuple[str, int, bool, int], Callable[..., Rollout]] = {}
 
     @property
     def task(self) -> Task:
@@ -69,7 +71,13 @@ class TunedPolicy:
         return history.read_history(self.run_dir)
 
     def sample(
-        self, count: int, *, seed: int = 0, temperature: float = 1.0, model: str = TUNED
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        model: str = TUNED,
+        bars: int | None = None,
     ) -> Samples:
         """Sample sequences; the same seed and count give the same sequences.
 
@@ -78,11 +86,13 @@ class TunedPolicy:
             seed: seed of the sampling.
             temperature: divisor of the model's logits.
             model: "tuned" or "prior".
+            bars: length of melodies in bars; None is the task's horizon. Melodies longer than that were
+                never rewarded in tuning.
 
         Raises:
-            UserError: an argument is out of range.
+            UserError: an argument is out of range, or the sequences have no bars.
         """
-        return self._draw(count, seed, temperature, model, None)
+        return self._draw(count, seed, temperature, model, None, self._steps(bars))
 
     def score(self, sequences: Samples | Sequence[Any] | np.ndarray) -> Scores:
         """Return log-probabilities and reward of B sequences.
@@ -148,6 +158,10 @@ class TunedPolicy:
         primer: str | None = None,
         prompt: str | None = None,
         overwrite: bool = False,
+        formats: Sequence[str] = (),
+        bars: int | None = None,
+        qpm: float | None = None,
+        continuation_only: bool = False,
     ) -> list[str]:
         """Write new sequences as files (.mid; .smi and .sdf, and a ranked .csv and .sdf); return the paths.
 
@@ -157,9 +171,14 @@ class TunedPolicy:
             seed: the same seed gives the same sequences.
             temperature: divisor of the model's logits.
             model: "tuned" or "prior".
-            primer: file to continue; the written sequences begin with its content.
+            primer: file to continue; the written sequences begin with its content. A tune of any format
+                that the pipeline reads is continued in its own key, mode, metre and tempo.
             prompt: beginning of a sequence as text, to be continued.
             overwrite: whether to replace files of an earlier call.
+            formats: file formats of melodies: mid, musicxml, abc, wav, svg, png; by default mid.
+            bars: length of melodies in bars, without a primer; None is the task's horizon.
+            qpm: tempo of melodies in quarters per minute; None is that of the primer or the task.
+            continuation_only: whether to leave the primer or the prompt out.
 
         Raises:
             UserError: the primer or the prompt cannot be read, the folder cannot be written, or the files
@@ -168,18 +187,24 @@ class TunedPolicy:
         if primer and prompt:
             raise UserError("give a primer or a prompt, not both")
         presentation = presentation_of(self.task)
-        opening = presentation.read_primer(primer) if primer else []
+        options = options_of(presentation, formats, qpm)
+        opening: list[int] = []
+        if primer:
+            opening, more = read_opening(presentation, primer)
+            options = more | options
         if prompt:
             opening = presentation.read_prompt(prompt)
         outputs.check_samples(output_dir, model, overwrite=overwrite)
-        made = self._draw(count, seed, temperature, model, Primer(opening) if opening else None)
+        start = Primer(opening) if opening else None
+        steps = self._steps(bars, options.get("frame"))
+        made = self._draw(count, seed, temperature, model, start, steps)
         sequences = made.tokens
-        if opening:
+        if opening and not continuation_only:
             prefix = np.tile(np.array(opening, sequences.dtype), (count, 1))
             sequences = np.concatenate([prefix, sequences], axis=1)
         os.makedirs(output_dir, exist_ok=True)
         with working(f"writing samples into {output_dir}"):
-            paths = presentation.write_samples(sequences, output_dir, model)
+            paths = presentation.write_samples(sequences, output_dir, model, **options)
 
             def corpus() -> list[Any] | None:
                 return evaluation.corpus_of(self.task, self.dataset_dir)
@@ -248,10 +273,10 @@ class TunedPolicy:
         return SequenceDistribution(self._policies[model], self.tuner.start, self.task, name=model)
 
     def _sampler(
-        self, model: str, count: int, tempered: bool, start: Start | None
+        self, model: str, count: int, tempered: bool, start: Start | None, steps: int
     ) -> Callable[[tf.Tensor, tf.Tensor], Rollout]:
         """Return the compiled (seed, temperature) -> sequences; it is kept unless `start` is given."""
-        key = model, count, tempered
+        key = model, count, tempered, steps
         if start is None and key in self._samplers:
             return self._samplers[key]
 
@@ -259,7 +284,7 @@ class TunedPolicy:
             # The number 1 skips the division.
             divisor = temperature if tempered else 1.0
             chosen = start or self.tuner.start
-            return sample(self._policies[model], chosen, self.task, count, seed, divisor)
+            return sample(self._policies[model], chosen, self.task, count, seed, divisor, steps)
 
         # Traced here; TensorFlow warns about functions that are traced when they are called.
         made = tf.function(draw, autograph=False).get_concrete_function(
@@ -270,7 +295,13 @@ class TunedPolicy:
         return made
 
     def _draw(
-        self, count: int, seed: int, temperature: float, model: str, start: Start | None
+        self,
+        count: int,
+        seed: int,
+        temperature: float,
+        model: str,
+        start: Start | None,
+        steps: int,
     ) -> Samples:
         _check_count(count)
         if model not in MODELS or not 0 < temperature < np.inf:
@@ -279,7 +310,7 @@ class TunedPolicy:
                 f"{model=}, {temperature=}"
             )
         with working(f"sampling {count:,} sequences"):
-            sampler = self._sampler(model, count, temperature != 1, start)
+            sampler = self._sampler(model, count, temperature != 1, start, steps)
             episode = sampler(
                 tf.constant([seed, 0], tf.int32), tf.constant(temperature, tf.float32)
             )
@@ -294,6 +325,16 @@ class TunedPolicy:
             {name: value.numpy() for name, value in outputs.items()},
             self.task,
         )
+
+    def _steps(self, bars: int | None, frame: Any = None) -> int:
+        """Return the tokens of a number of bars, of a frame if one is given, or else the horizon."""
+        if bars is None:
+            return self.task.horizon
+        if not 1 <= bars <= _MAX_BARS:
+            raise UserError(f"bars must be between 1 and {_MAX_BARS}, not {bars}")
+        if frame is not None:
+            return bars * frame.grid.steps_per_bar
+        return presentation_of(self.task).steps_of(bars)
 
     def _inputs(self, sequences: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return tokens int32 [B, T], 0 on padding, mask float32 [B, T], prefix int32 [B, P]."""

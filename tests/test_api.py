@@ -4,6 +4,7 @@ import ast
 import importlib
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -153,6 +154,38 @@ def test_what_people_want_is_written(melody, tmp_path):
     assert len(tuned.sample(2).save(str(tmp_path / "a"))) == 2
     paths = tuned.write_samples(str(tmp_path / "b"), 2, seed=3)
     assert [os.path.basename(path) for path in paths] == ["tuned_000.mid", "tuned_001.mid"]
+
+
+def test_melodies_of_any_length_in_any_format(melody, tmp_path):
+    tuned = melody[3]
+    assert tuned.sample(2, bars=4).tokens.shape == (2, 64)
+    options = {"formats": ["mid", "musicxml", "abc", "wav"], "bars": 1, "qpm": 77}
+    paths = tuned.write_samples(str(tmp_path), 1, **options)
+    assert [os.path.splitext(path)[1] for path in paths] == [".mid", ".musicxml", ".abc", ".wav"]
+    text = (tmp_path / "tuned_000.abc").read_text()
+    assert "Q:1/4=77" in text and text.count("|") == 1
+    for wrong in ({"formats": ["mp3"]}, {"bars": 0}, {"qpm": 1}):
+        with pytest.raises(rl_tuner.UserError, match=next(iter(wrong))):
+            tuned.write_samples(str(tmp_path / "wrong"), 1, **wrong)
+
+
+def test_a_tune_is_continued_in_its_own_key_metre_and_tempo(melody, tmp_path, capsys):
+    tune = tmp_path / "jig.abc"
+    tune.write_text("X:1\nM:6/8\nL:1/8\nQ:1/4=80\nK:E\nEFG ABc|B3 [EB]3|\n")
+    options = {"primer": str(tune), "formats": ["abc"], "bars": 2}
+    (path,) = melody[3].write_samples(str(tmp_path / "whole"), 1, **options)
+    whole = pathlib.Path(path).read_text()
+    assert whole.splitlines()[2:6] == ["M:6/8", "L:1/8", "Q:1/4=80", "K:E"]
+    assert whole.splitlines()[6].startswith("EFG ABc | B3")
+    assert whole.count("|") == 4
+    assert (
+        "E major, 6/8, 80 quarters per minute; 1 notes under a higher one"
+        in capsys.readouterr().err
+    )
+    options |= {"continuation_only": True, "qpm": 100}
+    (path,) = melody[3].write_samples(str(tmp_path / "rest"), 1, **options)
+    rest = pathlib.Path(path).read_text()
+    assert "Q:1/4=100" in rest and rest.count("|") == 2
 
 
 def test_nothing_that_is_there_is_replaced_unasked(melody, tmp_path):

@@ -89,7 +89,7 @@ def build_melody_dataset(
         writer.refuse(output_dir, f"no melody in {len(found)} tunes", rejections)
     description = descriptions.describe(
         kind="melody",
-        encoding=settings.grid().to_json(),
+        encoding=_encoding(settings),
         source=inputs,
         settings=settings.to_json(),
         inputs=len(found),
@@ -217,6 +217,13 @@ def _serialise(examples: list[_Example], split: str) -> list[tuple[bytes, int]]:
             record = sequence_examples.serialise(context, example.melody.classes)
             serialised.append((record, len(example.melody.classes)))
     return serialised
+
+
+def _encoding(settings: MelodySettings) -> dict[str, Any]:
+    encoding = settings.grid().to_json()
+    return (
+        encoding if settings.transpose == "major" else encoding | {"transpose": settings.transpose}
+    )
 
 
 def _histogram(examples: list[_Example], grid: Grid) -> list[int]:

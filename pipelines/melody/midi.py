@@ -9,6 +9,7 @@ import collections
 import dataclasses
 from collections.abc import Iterator
 
+from pipelines.melody import tempo
 from pipelines.melody.keys import KeyName, key_of_signature
 from rl_tuner.datasets.writer import RejectedError
 
@@ -35,12 +36,14 @@ class Song:
         notes: (line, start, end, pitch); a line is one channel of one track.
         metres: (tick, numerator, denominator), sorted by tick.
         keys: (tick, key), sorted by tick.
+        qpm: The first tempo; None if there is none.
     """
 
     ticks_per_quarter: float
     notes: list[tuple[int, int, int, int]]
     metres: list[tuple[int, int, int]]
     keys: list[tuple[int, KeyName]] = dataclasses.field(default_factory=list)
+    qpm: float | None = None
 
 
 @dataclasses.dataclass
@@ -230,7 +233,7 @@ def _varint(chunk: bytes, at: int) -> tuple[int, int]:
 
 
 def _song(tracks: list[_Track], division: int, counts: collections.Counter[str]) -> Song:
-    tempos = [tempo for track in tracks for tempo in track.tempos if tempo]
+    tempos = [speed for track in tracks for speed in track.tempos if speed]
     lines: dict[tuple[int, int], int] = {}
     notes = []
     for number, track in enumerate(tracks):
@@ -242,7 +245,8 @@ def _song(tracks: list[_Track], division: int, counts: collections.Counter[str])
             notes.append((line, start, end, pitch))
     metres = sorted(metre for track in tracks for metre in track.metres)
     keys = sorted(key for track in tracks for key in track.keys)
-    return Song(_ticks_per_quarter(division, tempos), notes, metres, keys)
+    qpm = tempo.of_midi(tempos[0] if tempos else None)
+    return Song(_ticks_per_quarter(division, tempos), notes, metres, keys, qpm)
 
 
 def _key(data: bytes) -> list[KeyName]:
@@ -259,5 +263,5 @@ def _ticks_per_quarter(division: int, tempos: list[int]) -> float:
     # Time code: the upper byte is minus the frames per second, the lower the ticks per frame.
     frames = -(division >> 8)
     frames_per_second = 30_000 / 1_001 if frames == 29 else frames
-    tempo = tempos[0] if tempos else _DEFAULT_TEMPO
-    return frames_per_second * (division & 0xFF) * tempo / 1e6
+    microseconds = tempos[0] if tempos else _DEFAULT_TEMPO
+    return frames_per_second * (division & 0xFF) * microseconds / 1e6

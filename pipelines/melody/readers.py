@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipelines.melody import abc_tune, midi, musicxml, tunes, xml_files
+from pipelines.melody import abc_tune, midi, musicxml, tempo, tunes, xml_files
 from pipelines.melody.keys import UNSTATED, KeyName
 from pipelines.melody.score import TICKS_PER_QUARTER, Part
 from rl_tuner.common.errors import class_and_message
@@ -30,10 +30,12 @@ class Reading:
     Attributes:
         sequences: The songs, only one unless it is a MIDI file of several; one instrument per line.
         counts: Numbers of repairs and omissions, by kind.
+        qpm: The first tempo, in quarters per minute; None if there is none, or an absurd one.
     """
 
     sequences: list["note_seq.NoteSequence"]
     counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    qpm: float | None = None
 
 
 def read_tune(tune: tunes.Tune, *, max_bytes: int) -> Reading:
@@ -65,9 +67,8 @@ def _read_midi(tune: tunes.Tune, max_bytes: int) -> Reading:
     del max_bytes
     with open(tune.path, "rb") as file:
         songs, counts = midi.read_songs(file.read())
-    return Reading(
-        [_sequence(s.notes, s.metres, s.keys, s.ticks_per_quarter) for s in songs], counts
-    )
+    sequences = [_sequence(s.notes, s.metres, s.keys, s.ticks_per_quarter) for s in songs]
+    return Reading(sequences, counts, next((s.qpm for s in songs if s.qpm), None))
 
 
 def _read_notesequence(tune: tunes.Tune, max_bytes: int) -> Reading:
@@ -75,19 +76,22 @@ def _read_notesequence(tune: tunes.Tune, max_bytes: int) -> Reading:
 
     del max_bytes
     record = tfrecords.read_record(tune.path, tune.offset)
-    return Reading([note_seq.NoteSequence.FromString(record)])
+    sequence = note_seq.NoteSequence.FromString(record)
+    qpm = next((tempo.plausible(t.qpm) for t in sequence.tempos), None)
+    return Reading([sequence], qpm=qpm)
 
 
 def _read_musicxml(tune: tunes.Tune, max_bytes: int) -> Reading:
     with open(tune.path, "rb") as file:
         root = xml_files.read_root(file.read(), max_bytes)
     parts, counts = musicxml.read_parts(root)
-    return Reading([_sequence_of_parts(parts)], counts)
+    return Reading([_sequence_of_parts(parts)], counts, tempo.of_musicxml(root))
 
 
 def _read_abc(tune: tunes.Tune, max_bytes: int) -> Reading:
     del max_bytes
-    return Reading([_sequence_of_parts(abc_tune.read_tune(tune.text))])
+    parts = abc_tune.read_tune(tune.text)
+    return Reading([_sequence_of_parts(parts)], qpm=tempo.of_abc(tune.text))
 
 
 def _sequence_of_parts(parts: list[Part]) -> "note_seq.NoteSequence":

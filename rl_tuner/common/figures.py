@@ -32,3 +32,11 @@ def pixels(figure: Figure) -> np.ndarray:
     """Return a figure as uint8 [H, W, 3]."""
     figure.canvas.draw()
     return np.asarray(figure.canvas.buffer_rgba())[..., :3]
+
+
+def save_pixels(picture: np.ndarray, path: str) -> None:
+    """Write a picture, uint8 [H, W, 3], as a PNG atomically."""
+    from matplotlib.image import imsave
+
+    with replacing(path) as temporary:
+        imsave(temporary, picture, format="png")

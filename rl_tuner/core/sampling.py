@@ -46,6 +46,7 @@ def sample(
     batch_size: int | tf.Tensor,
     seed: tf.Tensor,
     temperature: float | tf.Tensor = 1.0,
+    horizon: int | None = None,
 ) -> Rollout:
     """Sample sequences of a policy.
 
@@ -56,10 +57,12 @@ def sample(
         batch_size: B.
         seed: int32 [2].
         temperature: divisor of the policy's logits before sampling.
+        horizon: length of the longest sequence in tokens; None is that of the task.
     """
     seeds = tf.random.experimental.stateless_split(seed, 2)
     prefix = start.prefix(batch_size, policy.prior.start_token, seeds[0])
-    return sample_after(policy, prefix, task.horizon, seeds[1], task.end_token, temperature)
+    length = task.horizon if horizon is None else horizon
+    return sample_after(policy, prefix, length, seeds[1], task.end_token, temperature)
 
 
 def sample_after(

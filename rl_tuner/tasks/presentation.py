@@ -126,6 +126,7 @@ class Presentation:
             compares tokens.
         run_files: files that `journal` writes into the run's folder.
         card_notes: texts in the model card.
+        formats: suffixes of the file formats that `write_samples` takes as `formats`; empty if it takes none.
     """
 
     rows: Sequence[Row] | None = None
@@ -133,6 +134,7 @@ class Presentation:
     corpus_feature: str | None = None
     run_files: tuple[str, ...] = ()
     card_notes = CardNotes()
+    formats: tuple[str, ...] = ()
 
     def __init__(self, task: Task, names: Sequence[str] | None = None) -> None:
         self.task = task
@@ -196,6 +198,14 @@ class Presentation:
             raise UserError(f"prompt: {wrong}; use one or more of {' '.join(usable)}")
         return [usable[word] for word in words]
 
+    def steps_of(self, bars: int) -> int:
+        """Return the tokens of a number of bars.
+
+        Raises:
+            UserError: sequences of this kind have no bars.
+        """
+        raise UserError(f"bars: {self.task.kind} sequences have no bars")
+
     def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
         """Write sequences int [N, T] as files, by default PREFIX.txt with one per line; return the paths."""
         path = os.path.join(directory, f"{prefix}.txt")
@@ -247,6 +257,10 @@ class Presentation:
 
     def images(self, sequences: np.ndarray) -> np.ndarray | None:
         """Return uint8 [N, H, W, 3] pictures of a few sequences for TensorBoard; None for none."""
+        return None
+
+    def sheets(self, sequences: np.ndarray, name: str) -> np.ndarray | None:
+        """Return a few sequences of a model as written on paper, uint8 [H, W, 3]; None for none."""
         return None
 
     def audio(self, sequence: np.ndarray) -> tuple[np.ndarray, int] | None:

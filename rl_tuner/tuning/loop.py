@@ -364,6 +364,9 @@ class _Run:
             pictures = self._presentation.images(measured.sequences)
             if pictures is not None:
                 tf.summary.image(f"pictures/{name}", pictures)
+            sheets = self._presentation.sheets(measured.sequences, name)
+            if sheets is not None:
+                tf.summary.image(f"sheets/{name}", sheets[np.newaxis])
             sound = self._presentation.audio(measured.sequences[0])
             if sound is not None:
                 samples, rate = sound

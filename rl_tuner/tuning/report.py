@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rl_tuner.common.figures import save_figure
+from rl_tuner.common.figures import save_figure, save_pixels
 from rl_tuner.common.files import replacing_folder, write_text
 from rl_tuner.common.run_folder import METRICS_JSON, METRICS_TEXT, PLOTS, SAMPLES
 from rl_tuner.common.tables import Row, aligned, metric_rows
@@ -70,6 +70,11 @@ def write_samples(
             for path in presentation.write_samples(rows[:count], temporary, name)
         ]
     pictures = write_figures(run_dir, presentation.figures(sequences))
+    for name, rows in sequences.items():
+        sheets = presentation.sheets(rows, name)
+        if sheets is not None:
+            pictures.append(os.path.join(run_dir, PLOTS, f"sheet_{name}.png"))
+            save_pixels(sheets, pictures[-1])
     return [*(os.path.join(folder, name) for name in names), *pictures]
 
 

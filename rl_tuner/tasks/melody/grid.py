@@ -13,7 +13,8 @@ from rl_tuner.tasks.melody import encoding
 OCTAVE = 12
 # The detectors of repeated motifs and of distinct pitches count in 64 bits.
 MAX_PITCHES = 60
-MAX_STEPS_PER_QUARTER = 24
+# The divisors of 24: all their notes can be written in notes and triplets.
+STEPS_PER_QUARTER_CHOICES = (1, 2, 3, 4, 6, 8, 12, 24)
 COMMON_TIME = (4, 4)
 
 Metre = tuple[int, int]
@@ -42,10 +43,10 @@ class Grid:
     metre: Metre = COMMON_TIME
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps_per_quarter <= MAX_STEPS_PER_QUARTER:
+        if self.steps_per_quarter not in STEPS_PER_QUARTER_CHOICES:
+            known = ", ".join(map(str, STEPS_PER_QUARTER_CHOICES))
             raise UserError(
-                f"steps_per_quarter must be between 1 and {MAX_STEPS_PER_QUARTER}, not"
-                f" {self.steps_per_quarter}"
+                f"steps_per_quarter must be one of {known}, not {self.steps_per_quarter}"
             )
         if not (
             self.min_pitch >= 0

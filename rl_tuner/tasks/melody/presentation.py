@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_tuner.tasks.melody import encoding, exhibits, metrics, opening, rendering
+from rl_tuner.tasks.melody import encoding, exhibits, metrics, opening, rendering, sheet
+from rl_tuner.tasks.melody.formats import DEFAULT_FORMATS, FORMATS, check_formats, write
+from rl_tuner.tasks.melody.frame import Frame
 from rl_tuner.tasks.melody.graph_codec import MelodyCodec
+from rl_tuner.tasks.melody.notation import Piece
 from rl_tuner.tasks.presentation import CardNotes, Exhibit, Presentation
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from rl_tuner.tasks.melody.task import MelodyTask
 
 _SHOWN = 8
+_ON_A_SHEET = 4
 
 
 class MelodyPresentation(Presentation):
@@ -29,6 +33,7 @@ class MelodyPresentation(Presentation):
 
     rows = (*metrics.TABLE1_ROWS, *metrics.SET_ROWS)
     published = metrics.PAPER_TABLE1
+    formats = FORMATS
     card_notes = CardNotes(
         token="A token is one sixteenth-note step: it continues, ends the sounding note, or starts one of"
         " 36 pitches.",
@@ -69,13 +74,44 @@ class MelodyPresentation(Presentation):
         """
         return opening.read_prompt(text)
 
-    def write_samples(self, sequences: np.ndarray, directory: str, prefix: str) -> list[str]:
-        """Write one MIDI file per melody: PREFIX_000.mid and so on."""
+    def write_samples(
+        self,
+        sequences: np.ndarray,
+        directory: str,
+        prefix: str,
+        formats: Sequence[str] = DEFAULT_FORMATS,
+        frame: Frame | None = None,
+        qpm: float | None = None,
+    ) -> list[str]:
+        """Write one file per melody and format: PREFIX_000.mid and so on.
+
+        Args:
+            sequences: int [N, T].
+            directory: the folder.
+            prefix: first part of the names.
+            formats: some of `formats.FORMATS`.
+            frame: grid and key of the melodies; None is those of the task.
+            qpm: quarters per minute; None is that of the task.
+        """
+        check_formats(formats)
+        tempo = self.task.qpm if qpm is None else qpm
         paths = []
         for index, melody in enumerate(sequences):
-            paths.append(os.path.join(directory, f"{prefix}_{index:03d}.mid"))
-            rendering.write_midi(paths[-1], melody, qpm=self.task.qpm)
+            title = f"{prefix} {index + 1}"
+            piece = Piece([int(c) for c in melody], frame or self.task.frame, tempo, title)
+            for name in formats:
+                paths.append(os.path.join(directory, f"{prefix}_{index:03d}.{name}"))
+                write(paths[-1], piece)
         return paths
+
+    def steps_of(self, bars: int) -> int:
+        """Return the steps of a number of bars."""
+        return bars * self.task.frame.grid.steps_per_bar
+
+    def piece(self, melody: np.ndarray, title: str = "") -> Piece:
+        """Return a melody with the grid, key and tempo of the task."""
+        classes = [int(c) for c in melody]
+        return Piece(classes, self.task.frame, self.task.qpm, title)
 
     def sample_lines(self, path: str) -> list[str] | None:
         """Return a melody as note names, with the lengths of notes longer than a sixteenth."""
@@ -98,9 +134,16 @@ class MelodyPresentation(Presentation):
         """Return one picture with the piano rolls of some melodies."""
         return rendering.piano_roll_image(sequences, frame=self.task.frame)[np.newaxis]
 
+    def sheets(self, sequences: np.ndarray, name: str) -> np.ndarray | None:
+        """Return the sheet music of a few melodies; None without the extra "sheet"."""
+        if not sheet.is_available():
+            return None
+        few = sequences[:_ON_A_SHEET]
+        return sheet.stacked([self.piece(row, f"{name} {i}") for i, row in enumerate(few, 1)])
+
     def audio(self, sequence: np.ndarray) -> tuple[np.ndarray, int]:
         """Return the melody as sound."""
-        return rendering.audio(sequence, qpm=self.task.qpm)
+        return rendering.audio(sequence, qpm=self.task.qpm, grid=self.task.frame.grid)
 
     def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
         """Return melodies as piano rolls with their sound."""

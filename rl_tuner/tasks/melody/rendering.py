@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
+import wave
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,10 @@ import numpy as np
 
 from rl_tuner.common.errors import first_line
 from rl_tuner.common.files import replacing
-from rl_tuner.tasks.melody.encoding import STEPS_PER_QUARTER, encode_events, notes_from_classes
+from rl_tuner.tasks.melody.encoding import STEPS_PER_QUARTER, encode_events
+from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
+from rl_tuner.tasks.melody.grid import DEFAULT_GRID, Grid
+from rl_tuner.tasks.melody.notation import DEFAULT_QPM, Piece
 from rl_tuner.tasks.melody.piano_roll import piano_roll_figure, piano_roll_image
 
 if TYPE_CHECKING:
@@ -19,18 +24,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "audio",
+    "midi_bytes",
     "piano_roll_figure",
     "piano_roll_image",
     "read_melody",
     "step_seconds",
     "to_note_sequence",
+    "wav_bytes",
     "write_midi",
 ]
 
 # A dependency of note-seq warns that ffmpeg is missing; it is only needed for compressed audio.
 warnings.filterwarnings("ignore", "Couldn't find ffmpeg", RuntimeWarning)
 
-DEFAULT_QPM = 120.0
+# Every step of every grid is a whole number of ticks.
+_TICKS_PER_QUARTER = 480
 _VELOCITY = 90
 
 # The synthesiser makes a plucked tone whose upper partials are weaker and decay faster.
@@ -53,14 +61,20 @@ def step_seconds(qpm: float = DEFAULT_QPM, steps_per_quarter: int = STEPS_PER_QU
 
 
 def to_note_sequence(
-    classes: Iterable[int], qpm: float = DEFAULT_QPM, program: int = 0
+    classes: Iterable[int],
+    qpm: float = DEFAULT_QPM,
+    program: int = 0,
+    frame: Frame = DEFAULT_FRAME,
+    title: str = "",
 ) -> music_pb2.NoteSequence:
-    """Return a melody as a note-seq NoteSequence, in C major and common time.
+    """Return a melody as a note-seq NoteSequence with tempo, key, metre and track name.
 
     Args:
         classes: the classes of one melody.
         qpm: quarter notes per minute.
         program: General MIDI program of the instrument, from 0.
+        frame: grid and key.
+        title: name of the track; "" for none.
 
     Returns:
         a NoteSequence whose `total_time` covers every step, including trailing silence.
@@ -73,12 +87,21 @@ def to_note_sequence(
     if not 0 <= program <= 127:
         raise ValueError(f"A MIDI program must be between 0 and 127, not {program}.")
     classes = [int(c) for c in classes]
-    seconds = step_seconds(qpm)
-    sequence = music_pb2.NoteSequence(ticks_per_quarter=220, total_time=len(classes) * seconds)
+    grid, key = frame.grid, frame.key
+    seconds = step_seconds(qpm, grid.steps_per_quarter)
+    sequence = music_pb2.NoteSequence(
+        ticks_per_quarter=_TICKS_PER_QUARTER, total_time=len(classes) * seconds
+    )
     sequence.tempos.add(qpm=qpm)
-    sequence.time_signatures.add(numerator=4, denominator=4)
-    sequence.key_signatures.add(key=music_pb2.NoteSequence.KeySignature.C)
-    for pitch, start, end in notes_from_classes(classes):
+    sequence.time_signatures.add(numerator=grid.metre[0], denominator=grid.metre[1])
+    # MIDI knows major and minor only: other modes have the major key of their signature.
+    modes = music_pb2.NoteSequence.KeySignature
+    is_minor = key.mode == "minor"
+    tonic = key.tonic % 12 if is_minor else key.fifths * 7 % 12
+    sequence.key_signatures.add(key=tonic, mode=modes.MINOR if is_minor else modes.MAJOR)
+    if title:
+        sequence.instrument_infos.add(instrument=0, name=title)
+    for pitch, start, end in grid.notes(classes):
         sequence.notes.add(
             pitch=pitch,
             velocity=_VELOCITY,
@@ -90,7 +113,12 @@ def to_note_sequence(
 
 
 def write_midi(
-    path: str, classes: Iterable[int], qpm: float = DEFAULT_QPM, program: int = 0
+    path: str,
+    classes: Iterable[int],
+    qpm: float = DEFAULT_QPM,
+    program: int = 0,
+    frame: Frame = DEFAULT_FRAME,
+    title: str = "",
 ) -> None:
     """Write a melody as a MIDI file atomically.
 
@@ -99,16 +127,51 @@ def write_midi(
         classes: the classes of one melody.
         qpm: quarter notes per minute.
         program: General MIDI program of the instrument, from 0.
+        frame: grid and key.
+        title: name of the track; "" for none.
 
     Raises:
         ValueError: if a class is unknown, `qpm` is not positive or `program` is not in 0 .. 127.
         OSError: if the file cannot be written.
     """
+    data = _midi_bytes(to_note_sequence(classes, qpm, program, frame, title))
+    with replacing(os.fspath(path)) as temporary, open(temporary, "wb") as file:
+        file.write(data)
+
+
+def midi_bytes(piece: Piece) -> bytes:
+    """Return a melody as a MIDI file.
+
+    Raises:
+        ValueError: if a class is unknown, or the tempo is not positive.
+    """
+    return _midi_bytes(
+        to_note_sequence(piece.classes, piece.qpm, frame=piece.frame, title=piece.title)
+    )
+
+
+def _midi_bytes(sequence: music_pb2.NoteSequence) -> bytes:
     from note_seq import midi_io
 
-    midi = midi_io.note_sequence_to_pretty_midi(to_note_sequence(classes, qpm, program))
-    with replacing(os.fspath(path)) as temporary:
-        midi.write(temporary)
+    buffer = io.BytesIO()
+    midi_io.note_sequence_to_pretty_midi(sequence).write(buffer)
+    return buffer.getvalue()
+
+
+def wav_bytes(piece: Piece) -> bytes:
+    """Return a melody as a WAV file, 16 bits, one channel; see `audio`.
+
+    Raises:
+        ValueError: if a class is unknown, or the tempo is not positive.
+    """
+    sound, rate = audio(piece.classes, qpm=piece.qpm, grid=piece.frame.grid)
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((sound * 32767).astype("<i2").tobytes())
+    return buffer.getvalue()
 
 
 def read_melody(path: str) -> list[int]:
@@ -154,7 +217,10 @@ def read_melody(path: str) -> list[int]:
 
 
 def audio(
-    classes: Iterable[int], sample_rate: int = 16000, qpm: float = DEFAULT_QPM
+    classes: Iterable[int],
+    sample_rate: int = 16000,
+    qpm: float = DEFAULT_QPM,
+    grid: Grid = DEFAULT_GRID,
 ) -> tuple[np.ndarray, int]:
     """Return the sound of a melody, a plain additive tone for each note.
 
@@ -162,6 +228,7 @@ def audio(
         classes: the classes of one melody.
         sample_rate: samples per second.
         qpm: quarter notes per minute.
+        grid: steps and range.
 
     Returns:
         float32 `[samples]` within -1 .. 1, beginning and ending in silence and longer than the melody
@@ -173,10 +240,10 @@ def audio(
     if sample_rate <= 0:
         raise ValueError(f"A sample rate must be positive, not {sample_rate}.")
     classes = [int(c) for c in classes]
-    samples_per_step = step_seconds(qpm) * sample_rate
+    samples_per_step = step_seconds(qpm, grid.steps_per_quarter) * sample_rate
     release = int(_RELEASE_SECONDS * sample_rate)
     sound = np.zeros(round(len(classes) * samples_per_step) + release)
-    for pitch, start_step, end_step in notes_from_classes(classes):
+    for pitch, start_step, end_step in grid.notes(classes):
         start = round(start_step * samples_per_step)
         end = round(end_step * samples_per_step) + release
         sound[start:end] += _tone(pitch, end - start, sample_rate)

@@ -46,6 +46,7 @@ class MelodyTask(Task):
         self.part_names = self.reward.part_names
         self.qpm = qpm
         self._given = horizon, bars
+        self.encoding: dict[str, Any] = {}
         self._use(Frame(key=self.reward.key))
 
     def _use(self, frame: Frame) -> None:
@@ -63,7 +64,8 @@ class MelodyTask(Task):
         Raises:
             UserError: the encoding is not one of melodies, or the tonic is outside its range.
         """
-        self._use(Frame(Grid.from_json(metadata.get("encoding") or {}), self.reward.key))
+        self.encoding = metadata.get("encoding") or {}
+        self._use(Frame(Grid.from_json(self.encoding), self.reward.key))
 
     def reward_parts(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the reward of each rule at each step; the mask, all ones for melodies, is not used."""
