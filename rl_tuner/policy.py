@@ -250,7 +250,10 @@ class TunedPolicy:
             raise UserError(
                 f"{self.run_dir} has no {METRICS_JSON}; call evaluate with output_dir first"
             )
-        shown = {name: self._draw(_SHOWN, seed, 1.0, name, None).tokens for name in (PRIOR, TUNED)}
+        shown = {
+            name: self._draw(_SHOWN, seed, 1.0, name, None, self.task.horizon).tokens
+            for name in (PRIOR, TUNED)
+        }
         with working("writing the report"):
             return run_page.write_page(self.run_dir, self.tuner, shown, seed)
 
