@@ -167,6 +167,14 @@ class HostTask(Task):
             )
         return self.result(ticket)
 
+    def state(self) -> Any:
+        """Return what the task remembers of a run, JSON-serialisable, for its checkpoint; by default None."""
+        return None
+
+    def restore(self, state: Any) -> None:
+        """Remember what `state` returned in an interrupted run, or nothing for None."""
+        del state
+
     def propose(self, ledger: Ledger, seed: Sequence[int]) -> np.ndarray | None:
         """Return sequences for the replay that the policy did not sample, such as variants of the best.
 

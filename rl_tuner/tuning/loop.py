@@ -273,11 +273,14 @@ class _Run:
         self.history: list[dict[str, Any]] = []
         self.saved_at: int | None = None
         self._steps = tuner.environment_steps
+        self._host = task if isinstance(task, HostTask) else None
         self._journal = self._presentation.journal(run_dir)
         restored = self._checkpoints.restore()
         events = os.path.join(run_dir, TENSORBOARD)
         if restored is not None:
             self._resume(restored[1], events, tuner.ledger)
+        if self._host:
+            self._host.restore((restored[1] or {}).get("task") if restored else None)
         self._writer = tf.summary.create_file_writer(events)
 
     def _resume(self, notes: Any, events: str, ledger: Ledger) -> None:
@@ -299,7 +302,8 @@ class _Run:
         if self._journal:
             self._journal.write()
         self._writer.flush()
-        self._checkpoints.save({"history": self.history})
+        remembered = self._host.state() if self._host else None
+        self._checkpoints.save({"history": self.history, "task": remembered})
         self.saved_at = int(self._steps)
 
     def close(self) -> None:

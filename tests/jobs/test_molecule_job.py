@@ -15,6 +15,7 @@ from rl_tuner.jobs import (
     job as _job,  # noqa: F401  (gin knows `job` by importing it)
 )
 from rl_tuner.tasks.molecule import tokens
+from rl_tuner.tasks.molecule.diversity import DiversityFilter
 from rl_tuner.tasks.molecule.memory import Memory
 from rl_tuner.tasks.molecule.task import MoleculeTask
 from rl_tuner.tuning import loop
@@ -102,7 +103,7 @@ def test_generate_goes_on_from_a_prompt(job, tmp_path):
     assert wrong.stderr.strip().splitlines()[-1].startswith("error: prompt '[Xe]'")
 
 
-def tune(folder, steps, memory=None, **limits):
+def tune(folder, steps, memory=None, diversity=None, **limits):
     gin.clear_config()
     vocabulary = tokens.Vocabulary.of(SMILES, "atom")
     encoding = tokens.Encoding.measure(vocabulary, [vocabulary.encode(s) for s in SMILES])
@@ -110,7 +111,7 @@ def tune(folder, steps, memory=None, **limits):
     rng = np.random.default_rng(0)
     prior.set_weights([rng.normal(size=w.shape) for w in prior.weights])
     prior.metadata = {"encoding": encoding.to_json(), "kind": "molecule"}
-    task = MoleculeTask(num_processes=1, memory=memory)
+    task = MoleculeTask(num_processes=1, memory=memory, diversity=diversity)
     task.adopt(prior.metadata)
     configuration.configure(
         [os.path.join(ROOT, "tests/jobs/molecules.gin")], ["RLTuner.learning_rate = 1e-2"]
@@ -161,6 +162,25 @@ def test_what_the_memory_proposes_is_rewarded_counted_and_replayed(tmp_path):
     tune(tmp_path / "stopped", 100_000, memory, budget=20)
     tune(tmp_path / "stopped", 100_000, memory, budget=40)
     assert len(rows_of(tmp_path / "stopped" / "molecules.csv")) == 40
+
+
+def test_a_diversity_filter_lowers_rewards_and_is_resumed(tmp_path):
+    crowded = DiversityFilter(size=1, threshold=0.0)
+    whole = tune(tmp_path / "whole", 1_200, diversity=crowded)
+    rows = rows_of(tmp_path / "whole" / "molecules.csv")
+    taken = [float(row["reward_diversity"]) for row in rows]
+    assert min(taken) < 0 and max(taken) == 0
+    for row in rows:
+        # Molecules without a ring share one bucket, which the first of them fills.
+        own = float(row["own_reward"])
+        assert float(row["reward"]) == pytest.approx(own + float(row["reward_diversity"]), abs=1e-5)
+    assert whole.ledger.best(1) == max(float(row["own_reward"]) for row in rows)
+    tune(tmp_path / "stopped", 600, diversity=crowded)
+    tune(tmp_path / "stopped", 1_200, diversity=crowded)
+    for name in ("molecules.csv", "learning.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (
+            tmp_path / "stopped" / name
+        ).read_bytes()
 
 
 def test_too_few_steps_for_a_budget_are_told(tmp_path, capsys):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rl_tuner.core.rollout import Rollout
     from rl_tuner.core.task import Scored
 
+# The part of the reward that a diversity filter takes.
+DIVERSITY = "diversity"
 MOLECULES_FILE, LEARNING_FILE = "molecules.csv", "learning.csv"
 _PROPERTIES = ("logp", "qed", "sa", "largest_ring", "molecular_weight", "heavy_atoms")
 
@@ -50,6 +52,8 @@ class MoleculeJournal:
         nll_prior = -np.sum(episode.log_prior.numpy(), axis=1)
         nll_policy = -np.sum(episode.log_policy.numpy(), axis=1)
         totals = sum(found.rewards.values())
+        own = {name: part for name, part in found.rewards.items() if name != DIVERSITY}
+        own_totals = sum(own.values()) if len(own) < len(found.rewards) else None
         scored_before = self._batches[-1]["sequences"] if self._batches else 0
         for index, one in enumerate(found.properties):
             if one is None or one.canonical in self._molecules:
@@ -57,6 +61,7 @@ class MoleculeJournal:
             self._molecules[one.canonical] = {
                 "smiles": one.canonical,
                 "reward": float(totals[index]),
+                **({} if own_totals is None else {"own_reward": float(own_totals[index])}),
                 **{f"reward_{n}": float(found.rewards[n][index]) for n in self._part_names},
                 **{f"value_{n}": float(column[index]) for n, column in found.values.items()},
                 **{f"desirability_{n}": float(c[index]) for n, c in found.desirabilities.items()},
@@ -97,8 +102,12 @@ class MoleculeJournal:
         self._batches = [row for row in self._read(LEARNING_FILE) if row["step"] <= step]
 
     def calls(self) -> list[tuple[str, float]]:
-        """Return the molecules in the order in which they were first rewarded, with their rewards."""
-        return [(row["smiles"], row["reward"]) for row in self._molecules.values()]
+        """Return the molecules in the order of their first reward, with their own rewards.
+
+        Their own rewards are those without what a diversity filter takes.
+        """
+        rows = self._molecules.values()
+        return [(row["smiles"], row.get("own_reward", row["reward"])) for row in rows]
 
     def write(self) -> None:
         """Write both files atomically."""
@@ -172,13 +181,13 @@ def _draw_best(axes: Axes, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> N
 
 
 def read_best(run_dir: str, count: int) -> list[dict[str, Any]]:
-    """Return the rows of molecules.csv with the `count` largest rewards, best first.
+    """Return the rows of molecules.csv with the `count` largest rewards of their own, best first.
 
     Raises:
         UserError: the file cannot be read.
     """
     rows = MoleculeJournal(run_dir, ())._read(MOLECULES_FILE)
-    return sorted(rows, key=lambda row: -row["reward"])[:count]
+    return sorted(rows, key=lambda row: -row.get("own_reward", row["reward"]))[:count]
 
 
 def _number(key: str, value: str) -> Any:

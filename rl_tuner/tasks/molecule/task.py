@@ -20,6 +20,8 @@ from rl_tuner.tasks.molecule import (
 )
 from rl_tuner.tasks.molecule.chemistry import Properties
 from rl_tuner.tasks.molecule.component import Component
+from rl_tuner.tasks.molecule.diversity import Buckets, DiversityFilter
+from rl_tuner.tasks.molecule.journal import DIVERSITY
 from rl_tuner.tasks.molecule.memory import Memory
 from rl_tuner.tasks.molecule.presentation import MoleculePresentation
 from rl_tuner.tasks.molecule.reward import PaperReward
@@ -68,6 +70,7 @@ class MoleculeTask(HostTask):
         num_processes: number of processes that score molecules; 0 for one per processor.
         timeout_seconds: time limit for one molecule, which counts as invalid if it takes longer.
         cache_size: number of strings whose properties are remembered.
+        diversity: filter that lowers the reward of molecules like many others; None for none.
         memory: memory of the best molecules of a run; None for none.
         measured: components whose mean number targets can bound, beside those of the reward.
 
@@ -87,13 +90,17 @@ class MoleculeTask(HostTask):
         cache_size: Cosmetic[int] = 500_000,
         measured: Sequence[Component] = (),
         memory: Memory | None = None,
+        diversity: DiversityFilter | None = None,
     ) -> None:
         if horizon is not None and horizon < 2:
             raise ValueError(f"MoleculeTask.horizon must be at least 2 tokens, not {horizon}")
         self.reward = reward or PaperReward()
         self.part_names = tuple(self.reward.part_names)
+        if diversity:
+            self.part_names = (*self.part_names, DIVERSITY)
         self.measured = (*getattr(self.reward, "components", ()), *measured)
-        self.memory = memory
+        self.memory, self.diversity = memory, diversity
+        self._buckets = Buckets(diversity) if diversity else None
         self._given_horizon = horizon
         self._pool_arguments: dict[str, Any] = {
             "num_processes": num_processes,
@@ -126,7 +133,9 @@ class MoleculeTask(HostTask):
     def result(self, ticket: Any) -> Scored:
         """Return the reward at the step that ends each sequence, Table 2's sums and the molecules."""
         strings, finished, mask, work = ticket
-        return self._scored(strings, self._scoring().result(work), finished, mask)
+        properties = self._scoring().result(work)
+        rewards = self._rewards(strings, properties, finished)
+        return self._scored(strings, properties, finished, mask, rewards)
 
     def counted_result(self, ticket: Any, ledger: Ledger) -> Scored:
         """Return what `result` does; every distinct molecule that is new to the ledger is a call.
@@ -143,10 +152,46 @@ class MoleculeTask(HostTask):
             strings, keys = [strings[row] for row in rows], [keys[row] for row in rows]
             properties = [properties[row] for row in rows]
             finished, mask = np.asarray(finished)[rows], mask[rows]
-        scored = self._scored(strings, properties, finished, mask)
-        ledger.record(zip(keys, sum(scored.details.rewards.values())))
+        rewards = self._rewards(strings, properties, finished)
+        # The ledger has the molecules' own rewards, whatever their neighbours are.
+        own = np.sum([*rewards.values()], axis=0)
+        if self._buckets:
+            rewards[DIVERSITY] = self._penalties(properties, own)
+        scored = self._scored(strings, properties, finished, mask, rewards)
+        ledger.record(zip(keys, own))
         details = dataclasses.replace(scored.details, calls=ledger.numbers())
         return scored._replace(rows=rows, details=details)
+
+    def _rewards(
+        self, strings: list[str], properties: list[Properties | None], finished: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return the parts of the reward; what the diversity filter takes is added in training only."""
+        rewards = dict(self.reward.parts(strings, properties, finished, self.encoding))
+        if self.diversity:
+            rewards[DIVERSITY] = np.zeros(len(strings), np.float32)
+        return rewards
+
+    def _penalties(self, properties: list[Properties | None], rewards: np.ndarray) -> np.ndarray:
+        """Return what the diversity filter takes from positive rewards: float32 [B]."""
+        penalties = np.zeros(len(rewards), np.float32)
+        places = [i for i, found in enumerate(properties) if found is not None]
+        molecules = [
+            (found.canonical, float(rewards[i])) for i, found in enumerate(properties) if found
+        ]
+        factors = self._buckets.factors(molecules) if self._buckets else np.ones(len(places))
+        penalties[places] = (factors - 1.0) * np.maximum(rewards[places], 0.0)
+        return penalties
+
+    def state(self) -> Any:
+        """Return the buckets of the diversity filter; see `HostTask.state`."""
+        return self._buckets.state() if self._buckets else None
+
+    def restore(self, state: Any) -> None:
+        """Restore the buckets of the diversity filter, or empty them."""
+        if self.diversity:
+            self._buckets = Buckets(self.diversity)
+            if state:
+                self._buckets.restore(state)
 
     def propose(self, ledger: Ledger, seed: Sequence[int]) -> np.ndarray | None:
         """Return what the memory proposes, the rest of [N, T] repeats it; see `HostTask.propose`."""
@@ -167,9 +212,9 @@ class MoleculeTask(HostTask):
         properties: list[Properties | None],
         finished: np.ndarray,
         mask: np.ndarray,
+        rewards: dict[str, np.ndarray],
     ) -> Scored:
-        """Return the reward of measured molecules."""
-        rewards = self.reward.parts(strings, properties, finished, self.encoding)
+        """Return measured molecules with their rewards."""
         last = np.maximum(mask.sum(axis=1).astype(int) - 1, 0)
         parts = {}
         for name in self.part_names:
