@@ -1,6 +1,8 @@
 """Components: numbers equal to RDKit's own, names by gin scope, gates, means and columns."""
 
 import math
+import os
+import re
 
 import gin
 import numpy as np
@@ -9,12 +11,15 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import Descriptors, rdMolDescriptors
 from rdkit.Chem.FilterCatalog import FilterCatalog, FilterCatalogParams
 
+import rl_tuner.jobs.job  # noqa: F401  (gin knows its settings by importing it)
 from pipelines.molecule.readers import list_entries
+from rl_tuner.jobs import configuration
 from rl_tuner.tasks.molecule import chemistry, components
 from rl_tuner.tasks.molecule.component_reward import ComponentReward
 from rl_tuner.tasks.molecule.task import ScoredMolecules
 from rl_tuner.tasks.molecule.tokens import Encoding, Vocabulary
 from rl_tuner.tasks.molecule.transforms import Gaussian, Step
+from tests.small_data import ROOT
 
 LIMITS = Encoding(Vocabulary.of(["CCO"], "atom"), 40, 3, 4)
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
@@ -238,3 +243,29 @@ def test_means_of_the_components():
     values = {"qed": np.array([0.5, np.nan, 0.7])}
     details = ScoredMolecules([], [], {}, values, {"qed": np.array([np.nan, np.nan, np.nan])})
     assert details.means() == {"value/qed": pytest.approx(0.6), "desirability/qed": 0.0}
+
+
+def gin_block(page):
+    with open(os.path.join(ROOT, "docs", page), encoding="utf-8") as file:
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", file.read(), re.DOTALL | re.MULTILINE)
+    return next(text for language, text in blocks if not language)
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("from_reinvent.md", ["rings", "peroxide", "molecular_weight"]),
+        ("components.md", ["similarity", "tpsa", "rings", "alerts"]),
+    ],
+)
+def test_the_settings_in_the_documentation_are_right(page, names, tmp_path):
+    text = gin_block(page)
+    if "include" not in text:
+        text = "include 'gin/psi_molecules.gin'\n" + text
+    (tmp_path / "mine.gin").write_text(text)
+    configuration.configure([str(tmp_path / "mine.gin")], [])
+    configuration.check_types("MoleculeTask")
+    task = configuration.build("MoleculeTask")
+    assert [component.name for component in task.reward.components] == names
+    limits = configuration.arguments("tune", ["budget", "enough"])
+    assert page != "from_reinvent.md" or limits == {"budget": 6_400, "enough": 0.6}
