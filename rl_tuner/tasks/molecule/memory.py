@@ -11,7 +11,7 @@ from rdkit import Chem, rdBase
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.ranges import Range, check
-from rl_tuner.tasks.molecule import breeding
+from rl_tuner.tasks.molecule import breeding, chemistry
 from rl_tuner.tasks.molecule.tokens import Vocabulary
 
 _COUNT = Range(least=0, whole=True)
@@ -47,9 +47,11 @@ class Memory:
             graphs (Jensen 2019).
         mutation_rate: share of the children that are also mutated.
         pressure: the smaller, the more often the very best are chosen.
+        seeds: file with a SMILES at the start of each line; they take the places of the first offspring and
+            are calls as these are. None for no seeds.
 
     Raises:
-        ValueError: a number is out of range, or nothing is added.
+        ValueError: a number is out of range, nothing is added, or the seeds cannot be read.
     """
 
     best: int = 100
@@ -57,9 +59,15 @@ class Memory:
     offspring: int = 16
     mutation_rate: float = 0.5
     pressure: float = 0.1
+    seeds: str | None = None
 
     def __post_init__(self) -> None:
-        check(_RANGES, "Memory", **dataclasses.asdict(self))
+        check(_RANGES, "Memory", **{name: getattr(self, name) for name in _RANGES["Memory"]})
+        if self.seeds is not None and not self.offspring:
+            raise ValueError(
+                "Memory.seeds take the places of offspring; set Memory.offspring above 0"
+            )
+        object.__setattr__(self, "_seeds", () if self.seeds is None else _read(self.seeds))
         if not self.spellings + self.offspring:
             raise ValueError("Memory.spellings and Memory.offspring are both 0; remove the memory")
 
@@ -72,11 +80,15 @@ class Memory:
             leaders: canonical SMILES of the best molecules, best first.
             known: a container of the canonical SMILES that were rewarded before; they are no offspring.
             vocabulary: vocabulary that the sequences must be written with.
-            seed: numbers that determine every random choice.
+            seed: numbers that determine every random choice, the number of the iteration last.
+
+        Raises:
+            UserError: the vocabulary cannot write a seed.
         """
         leaders = leaders[: self.best]
+        seeds = self._seeds_of(seed[-1], vocabulary)
         if not leaders:
-            return []
+            return seeds
         generator = np.random.default_rng(seed)
         ranks = np.arange(len(leaders))
         chances = 1.0 / (self.pressure * len(leaders) + ranks)
@@ -86,8 +98,21 @@ class Memory:
             return [leaders[i] for i in generator.choice(len(leaders), count, p=chances)]
 
         found = [_spelled(smiles, vocabulary, generator) for smiles in chosen(self.spellings)]
-        found += self._children(chosen, known, vocabulary, generator)
+        found += seeds or self._children(chosen, known, vocabulary, generator)
         return [classes for classes in found if classes is not None]
+
+    def _seeds_of(self, iteration: int, vocabulary: Vocabulary) -> list[list[int]]:
+        """Return the seeds of an iteration, as classes."""
+        first = iteration * self.offspring
+        rows = []
+        for smiles in self._seeds[first : first + self.offspring]:  # type: ignore[attr-defined]
+            try:
+                rows.append(vocabulary.encode(smiles))
+            except (UserError, ValueError) as error:
+                raise UserError(
+                    f"Memory.seeds {self.seeds}: {smiles}: {error}; remove it"
+                ) from error
+        return rows
 
     def _children(self, chosen, known, vocabulary, generator) -> list[list[int] | None]:
         children: dict[str, list[int]] = {}
@@ -107,6 +132,31 @@ class Memory:
     def most(self) -> int:
         """The largest number of sequences that an iteration adds."""
         return self.spellings + self.offspring
+
+
+def _read(path: str) -> tuple[str, ...]:
+    """Return the SMILES of a file of seeds.
+
+    Raises:
+        ValueError: the file cannot be read, or a line does not begin with a molecule.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"Memory.seeds {path!r} cannot be read: {error}") from error
+    seeds = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        with rdBase.BlockLogs():
+            mol = chemistry.parse(line.split()[0])
+        if mol is None:
+            raise ValueError(
+                f"Memory.seeds {path!r} line {number}: {line.split()[0]!r} is no molecule"
+            )
+        seeds.append(Chem.MolToSmiles(mol))
+    return tuple(seeds)
 
 
 def _spelled(

@@ -198,6 +198,7 @@ class MoleculeTask(HostTask):
         if self.memory is None:
             return None
         found = self.memory.propose(ledger.leaders(), ledger, self.vocabulary, seed)
+        # A sequence that is too long would not end, and count as invalid.
         found = [classes for classes in found if len(classes) <= self.horizon]
         if not found:
             return None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from rl_tuner.common.errors import UserError
 from rl_tuner.core.ledger import Ledger
 from rl_tuner.tasks.molecule import breeding
 from rl_tuner.tasks.molecule.memory import Memory
@@ -100,3 +101,29 @@ def test_bad_settings():
         Memory(best=101)
     with pytest.raises(ValueError, match=r"Memory\.mutation_rate"):
         Memory(mutation_rate=1.5)
+
+
+def test_seeds_come_first_once_each(tmp_path):
+    path = tmp_path / "seeds.smi"
+    path.write_text("OCC first\n\nCCN\nc1ccccc1\n")
+    memory = Memory(spellings=0, offspring=2, seeds=str(path))
+    proposed = [
+        [VOCABULARY.decode(row) for row in memory.propose([], (), VOCABULARY, [0, iteration])]
+        for iteration in range(3)
+    ]
+    assert proposed == [["CCO", "CCN"], ["c1ccccc1"], []]
+    with pytest.raises(UserError, match=r"seeds.smi: CCN: .*; remove it"):
+        memory.propose([], (), Vocabulary.of(["CCO"], "atom"), [0, 0])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("CCO\nC(\n", r"line 2: 'C\(' is no molecule"), (None, "cannot be read")]
+)
+def test_seeds_that_cannot_be_read(tmp_path, text, message):
+    path = tmp_path / "seeds.smi"
+    if text:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        Memory(seeds=str(path))
+    with pytest.raises(ValueError, match=r"set Memory\.offspring above 0"):
+        Memory(offspring=0, seeds=str(path))
