@@ -38,11 +38,12 @@ def test_own_reward_is_ten_lines_and_scores_molecules():
         assert len([line for line in file if line.strip()]) <= 10
 
 
-@pytest.mark.parametrize("name", ["own_reward", "chords"])
+@pytest.mark.parametrize("name", ["own_reward", "chords", "own_rules", "jigs", "minor", "triplets"])
 def test_gin_files_say_what_can_be_built(name):
     configuration.configure([f"{EXAMPLES}/{name}.gin"], [])
     task = configuration.build("job").task
-    assert task.kind == {"own_reward": "molecule", "chords": "chords"}[name]
+    kinds = {"own_reward": "molecule", "chords": "chords"}
+    assert task.kind == kinds.get(name, "melody")
     for selector in ("job", "pretrain", "RLTuner", "tune"):
         configuration.check_types(selector)
 

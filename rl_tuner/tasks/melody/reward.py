@@ -9,12 +9,19 @@ import gin
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
-from rl_tuner.tasks.melody import intervals, rules
+from rl_tuner.tasks.melody import harmony, intervals, own_rules, rules
 from rl_tuner.tasks.melody.encoding import TONIC_PITCH
 from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
 from rl_tuner.tasks.melody.key import Key, make_key
+from rl_tuner.tasks.melody.own_rules import Rule
 
-_SETTINGS = ("scale", "tonic_pitch")  # the fields that are not numbers
+_SETTINGS = (
+    "scale",
+    "tonic_pitch",
+    "chords",
+    "phrase_bars",
+    "rules",
+)  # the fields that are not numbers
 
 
 @gin.configurable(module="rl_tuner")
@@ -52,10 +59,16 @@ class MusicTheoryReward:
         scale: the scale: major, minor, dorian, mixolydian and so on, see `key.SCALES`, or semitones above
             the tonic such as [0, 2, 4, 7, 9].
         tonic_pitch: the tonic as a MIDI pitch or a name with its octave, such as 'A3'. (`tonic` is a reward.)
+        chord_tones: reward for a note on a strong beat that belongs to the chord of its bar.
+        chords: the chords, one per bar, such as 'C F G7 C'; after the last, the first follows.
+        phrase_endings: reward at the end of a phrase whose last note is the tonic, the third or the fifth.
+        phrase_bars: bars of a phrase.
+        rules: rules of your own: functions of melodies, integer [B, T], and if they have a second parameter
+            of their `Frame`, to rewards, float [B, T]. Each is a part with the name of the function.
 
     Raises:
         ValueError: if a weight is not a finite number, or the threshold is negative.
-        UserError: if the scale or the tonic is unknown.
+        UserError: if the scale, the tonic, a chord or a rule is invalid.
     """
 
     in_key: float = -1.0
@@ -78,6 +91,11 @@ class MusicTheoryReward:
     extrema_as_they_change: bool = False
     scale: str | Sequence[int] = "major"
     tonic_pitch: int | str = TONIC_PITCH
+    chord_tones: float = 0.0
+    chords: str = ""
+    phrase_endings: float = 0.0
+    phrase_bars: int = 2
+    rules: Sequence[Rule] = ()
 
     def __post_init__(self):
         if not isinstance(self.scale, str):
@@ -87,7 +105,9 @@ class MusicTheoryReward:
             make_key(self.tonic_pitch, self.scale)
         except UserError as error:
             raise UserError(f"MusicTheoryReward.{error}") from error
-        for name, value in dataclasses.asdict(self).items():
+        self._check_harmony()
+        for name in (field.name for field in dataclasses.fields(self)):
+            value = getattr(self, name)
             if name in _SETTINGS:
                 continue
             if not isinstance(value, (int, float)) or not math.isfinite(value):
@@ -100,6 +120,20 @@ class MusicTheoryReward:
                 "MusicTheoryReward.autocorrelation_threshold must be at least 0, not "
                 f"{self.autocorrelation_threshold}."
             )
+
+    def _check_harmony(self) -> None:
+        object.__setattr__(self, "rules", tuple(self.rules))
+        try:
+            chords = harmony.parse_chords(self.chords)
+        except UserError as error:
+            raise UserError(f"MusicTheoryReward.{error}") from error
+        if self.chord_tones and not chords:
+            raise UserError("MusicTheoryReward.chord_tones needs chords, such as 'C F G7 C'")
+        if type(self.phrase_bars) is not int or self.phrase_bars < 1:
+            raise UserError(
+                f"MusicTheoryReward.phrase_bars must be at least 1, not {self.phrase_bars!r}"
+            )
+        own_rules.check_rules(self.rules, self._parts(DEFAULT_FRAME, own=False))
 
     @property
     def key(self) -> Key:
@@ -133,7 +167,7 @@ class MusicTheoryReward:
             for name, (part, weights) in self._parts(frame).items()
         }
 
-    def _parts(self, frame):
+    def _parts(self, frame, own=True):
         """Return, for each part, the function that computes it and its weights."""
         parts = {
             "in_key": (self._in_key, [self.in_key]),
@@ -152,10 +186,24 @@ class MusicTheoryReward:
             "leap": (self._leap, [self.leap_resolved, self.leap_doubled]),
             "unique_extrema": (self._unique_extrema, [self.unique_max, self.unique_min]),
         }
+        # Parts that are not the paper's exist only with a weight.
+        if self.chord_tones:
+            parts["chord_tones"] = (self._chord_tones, [self.chord_tones])
+        if self.phrase_endings:
+            parts["phrase_endings"] = (self._phrase_endings, [self.phrase_endings])
+        if own:
+            for rule in self.rules:
+                parts[own_rules.rule_name(rule)] = (functools.partial(own_rules.apply, rule), [1])
         return {
             name: (functools.partial(part, frame=frame), weights)
             for name, (part, weights) in parts.items()
         }
+
+    def _chord_tones(self, melody, frame):
+        return _where(harmony.chord_tones(melody, self.chords, frame), self.chord_tones)
+
+    def _phrase_endings(self, melody, frame):
+        return _where(harmony.stable_endings(melody, self.phrase_bars, frame), self.phrase_endings)
 
     def _in_key(self, melody, frame):
         return _where(~rules.in_key(melody, frame), self.in_key)

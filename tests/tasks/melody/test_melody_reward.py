@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rl_tuner.tasks.melody.reward import MusicTheoryReward
+from rl_tuner.tasks.melody.reward import _SETTINGS, MusicTheoryReward
 from tests.tasks.melody import naive_music_theory as naive
 
 PARTS = (
@@ -20,7 +20,9 @@ PARTS = (
     "unique_extrema",
 )
 WEIGHTS = [
-    name for name in MusicTheoryReward.__dataclass_fields__ if name not in ("scale", "tonic_pitch")
+    name
+    for name in MusicTheoryReward.__dataclass_fields__
+    if name not in (*_SETTINGS, "chord_tones", "phrase_endings")
 ]
 
 
