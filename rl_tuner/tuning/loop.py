@@ -16,7 +16,7 @@ from rl_tuner.common.errors import UserError
 from rl_tuner.common.interruption import Deferred
 from rl_tuner.common.progress import Progress, say, warn, working
 from rl_tuner.common.ranges import check
-from rl_tuner.common.run_folder import CHECKPOINTS, TENSORBOARD
+from rl_tuner.common.run_folder import CHECKPOINTS, CONFIG_FILE, TENSORBOARD
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core import event_files
 from rl_tuner.core.checkpoints import Checkpoints
@@ -31,7 +31,10 @@ from rl_tuner.tuning.evaluation import Measurement, Meter
 from rl_tuner.tuning.history import mend_history, rows_up_to, write_history
 from rl_tuner.tuning.keeper import Keeper
 from rl_tuner.tuning.ranges import RANGES
+from rl_tuner.tuning.series import description_of
 
+# Sounds of each model that TensorBoard plays.
+_SOUNDS = 4
 # Columns of the history; the parts of the reward follow.
 _HISTORY = ("task_reward", "log_prior", "log_policy", "kl", "entropy", "distinct", "length")
 
@@ -282,6 +285,8 @@ class _Run:
         if self._host:
             self._host.restore((restored[1] or {}).get("task") if restored else None)
         self._writer = tf.summary.create_file_writer(events)
+        if restored is None:
+            self._write_settings()
 
     def _resume(self, notes: Any, events: str, ledger: Ledger) -> None:
         """Bring history, journal and events to the step of the checkpoint that was restored."""
@@ -295,6 +300,14 @@ class _Run:
             ledger.restore(self._journal.calls())
         event_files.cut(events, step)
         say(f"tune: resuming after {step:,} steps")
+
+    def _write_settings(self) -> None:
+        """Show the run's gin file as a text, if it has one."""
+        path = os.path.join(self._run_dir, CONFIG_FILE)
+        if os.path.isfile(path):
+            with open(path, encoding="utf-8") as file, self._writer.as_default(step=0):
+                text = f"```\n{file.read()}\n```"
+                tf.summary.text("settings", text, description=description_of("settings"))
 
     def save(self) -> None:
         """Write history, summaries and a checkpoint."""
@@ -319,7 +332,7 @@ class _Run:
         """Write scalars for an environment step."""
         with self._writer.as_default(step=step):
             for name, value in metrics.items():
-                tf.summary.scalar(name, value)
+                tf.summary.scalar(name, value, description=description_of(name))
 
     def evaluate(self, step: int) -> None:
         """Measure the policy without exploration and add a row to the history."""
@@ -367,15 +380,24 @@ class _Run:
         with self._writer.as_default(step=step):
             pictures = self._presentation.images(measured.sequences)
             if pictures is not None:
-                tf.summary.image(f"pictures/{name}", pictures)
+                told = description_of(f"pictures/{name}")
+                tf.summary.image(f"pictures/{name}", pictures, description=told)
             sheets = self._presentation.sheets(measured.sequences, name)
             if sheets is not None:
-                tf.summary.image(f"sheets/{name}", sheets[np.newaxis])
-            sound = self._presentation.audio(measured.sequences[0])
-            if sound is not None:
-                samples, rate = sound
-                tf.summary.audio(f"sound/{name}", samples[None, :, None], rate)
+                told = description_of(f"sheets/{name}")
+                tf.summary.image(f"sheets/{name}", sheets[np.newaxis], description=told)
+            sounds = [self._presentation.audio(row) for row in measured.sequences[:_SOUNDS]]
+            heard = [sound for sound in sounds if sound is not None]
+            if heard:
+                size = max(len(samples) for samples, _ in heard)
+                padded = np.stack([np.pad(s, (0, size - len(s))) for s, _ in heard])
+                told = description_of(f"sound/{name}")
+                tf.summary.audio(
+                    f"sound/{name}", padded[..., None], heard[0][1], _SOUNDS, description=told
+                )
 
     def _show_classes(self, step: int, measured: Measurement) -> None:
         with self._writer.as_default(step=step):
-            tf.summary.image("collapse/classes", self._diversity.picture(measured.sequences))
+            picture = self._diversity.picture(measured.sequences)
+            told = description_of("collapse/classes")
+            tf.summary.image("collapse/classes", picture, description=told)

@@ -74,6 +74,10 @@ def test_tensorboard_shows_every_promised_series(finished):
     # One tag for a picture and a sound would hide both.
     kinds = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in wanted}
     assert kinds["pictures/tuned"] == "images" and kinds["sound/tuned"] == "audio"
+    undescribed = {tag for tag in tags if not events.SummaryMetadata(tag).summary_description}
+    assert not undescribed
+    (settings,) = events.Tensors("settings")
+    assert b"RLTuner.objective" in settings.tensor_proto.string_val[0]
     steps = [event.step for event in events.Tensors("learn/loss")]
     assert steps == sorted(set(steps)) and steps[-1] >= 20_000
 
