@@ -94,6 +94,7 @@ def context(**changes):
     item = {
         "exhibit": Exhibit(HOSTILE, facts={HOSTILE: HOSTILE}),
         "sound": "",
+        "sheet": "",
         "total": 1.0,
         "earned": [(HOSTILE, 1.0)],
         "strips": "",

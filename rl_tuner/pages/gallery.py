@@ -67,6 +67,7 @@ def _item(exhibit: Exhibit, steps: Mapping[str, np.ndarray], total: float) -> di
     return {
         "exhibit": exhibit,
         "sound": base64.b64encode(exhibit.sound).decode(),
+        "sheet": base64.b64encode(exhibit.sheet.encode()).decode(),
         "total": float(total),
         "earned": sorted(earned.items(), key=lambda pair: -abs(pair[1])),
         "strips": _strips(exhibit, {name: steps[name] for name in earned}),

@@ -71,6 +71,7 @@ class Exhibit(NamedTuple):
         text: the sequence as text.
         picture: a drawing as an SVG element; "" for none. An element of the class "cursor" in it follows the
             sound.
+        sheet: a drawing for musicians as a whole SVG file, dark on a light ground; "" for none.
         sound: a WAV file; empty for none.
         seconds: length of the sequence in the sound, which may fade out later.
         facts: numbers and words about it by name, by which a page can sort.
@@ -81,6 +82,7 @@ class Exhibit(NamedTuple):
 
     text: str
     picture: str = ""
+    sheet: str = ""
     sound: bytes = b""
     seconds: float = 0.0
     facts: Mapping[str, float | str] = {}

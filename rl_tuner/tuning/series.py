@@ -89,6 +89,11 @@ SERIES = (
         "share of n-grams that occur in the training data",
     ),
     Series(
+        ("sheets/prior", "sheets/tuned"),
+        "some evaluations",
+        "melodies as sheet music, with the extra [sheet]",
+    ),
+    Series(
         ("pictures/prior", "pictures/tuned", "collapse/classes"),
         "some evaluations",
         "piano rolls or molecules; class histogram",

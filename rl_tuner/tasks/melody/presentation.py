@@ -146,9 +146,15 @@ class MelodyPresentation(Presentation):
         return rendering.audio(sequence, qpm=self.task.qpm, grid=self.task.frame.grid)
 
     def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
-        """Return melodies as piano rolls with their sound."""
+        """Return melodies as piano rolls with their sound and, with the extra "sheet", as sheet music."""
         grid, qpm = self.task.frame.grid, self.task.qpm
-        return [exhibits.exhibit(row, grid, qpm, *self.audio(row)) for row in sequences]
+        found = [exhibits.exhibit(row, grid, qpm, *self.audio(row)) for row in sequences]
+        if not sheet.is_available():
+            return found
+        return [
+            each._replace(sheet=sheet.to_svg(self.piece(row))) if each.valid else each
+            for each, row in zip(found, sequences)
+        ]
 
     def graph_codec(self) -> MelodyCodec:
         """Return the codec that adds the notes of melodies."""
