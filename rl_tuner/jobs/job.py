@@ -270,7 +270,10 @@ class Job:
                 paths.append(model_card.write_model_card(run_dir, tuner, run_dir))
                 curves = os.path.join(run_dir, PLOTS, "training.png")
                 history.plot_history({evaluation.TUNED: history.read_history(run_dir)}, curves)
-                figures = presentation_of(job.task).run_figures(run_dir)
+                presentation = presentation_of(job.task)
+                figures = presentation.run_figures(run_dir)
+                if corpus is not None:
+                    figures |= presentation.corpus_figures(sequences, corpus)
                 paths += report.write_figures(run_dir, figures)
                 paths.append(run_page.write_page(run_dir, tuner, sequences, job.seed))
             paths += [

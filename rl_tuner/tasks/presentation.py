@@ -245,6 +245,12 @@ class Presentation:
         """Return matplotlib figures of each model's sequences int [N, T], by file name."""
         return {}
 
+    def corpus_figures(
+        self, columns: Mapping[str, np.ndarray], corpus: Sequence[Any]
+    ) -> dict[str, Figure]:
+        """Return matplotlib figures that compare each model's sequences with the corpus, by file name."""
+        return {}
+
     def run_figures(self, run_dir: str) -> dict[str, Figure]:
         """Return matplotlib figures of a finished run's `run_files`, by file name."""
         return {}

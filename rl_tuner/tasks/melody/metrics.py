@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl_tuner.common.tables import Row
-from rl_tuner.tasks.melody import intervals, rules
+from rl_tuner.tasks.melody import intervals, overlap, rules
 from rl_tuner.tasks.melody.encoding import NUM_SPECIAL_CLASSES
 from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
 
@@ -29,6 +29,14 @@ TABLE1_ROWS = (
 OPENINGS = (4, 5, 8)
 BAR_STEPS = 16
 SET_ROWS = (
+    *(
+        Row(f"{kind}_{name}", f"{label} of {title}", "share")
+        for name, title in overlap.FEATURES.items()
+        for kind, label in (
+            ("overlap", "Overlap with the corpus"),
+            ("ceiling", "  of the corpus' halves"),
+        )
+    ),
     *(Row(f"commonest_opening_{n}", f"Commonest opening of {n} notes", "share") for n in OPENINGS),
     Row("first_bar_entropy", "Entropy of the first bar, nats", "mean"),
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_tuner.tasks.melody import encoding, exhibits, metrics, opening, rendering, sheet
+from rl_tuner.tasks.melody import encoding, exhibits, metrics, opening, overlap, rendering, sheet
 from rl_tuner.tasks.melody.formats import DEFAULT_FORMATS, FORMATS, check_formats, write
 from rl_tuner.tasks.melody.frame import Frame
 from rl_tuner.tasks.melody.graph_codec import MelodyCodec
@@ -58,9 +58,12 @@ class MelodyPresentation(Presentation):
         super().__init__(task)
 
     def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
-        """Return `metrics.variety`, and `novelty`: the share of melodies not found in the corpus."""
+        """Return `metrics.variety`, overlaps with the corpus, and `novelty`: the share not found there."""
         novelty = None if corpus is None else metrics.novelty(sequences, corpus)
-        return metrics.variety(sequences, self.task.frame.grid.steps_per_bar) | {"novelty": novelty}
+        return metrics.variety(sequences, self.task.frame.grid.steps_per_bar) | {
+            "novelty": novelty,
+            **overlap.with_corpus(sequences, corpus, self.task.frame.grid),
+        }
 
     def read_primer(self, path: str) -> list[int]:
         """Return the classes of the first melody in a MIDI file, to be continued."""
@@ -129,6 +132,15 @@ class MelodyPresentation(Presentation):
         """Return piano rolls, one column per model."""
         few = {name: rows[:_SHOWN] for name, rows in columns.items()}
         return {"samples": rendering.piano_roll_figure(few, frame=self.task.frame)}
+
+    def corpus_figures(
+        self, columns: Mapping[str, np.ndarray], corpus: Sequence[Any]
+    ) -> dict[str, Figure]:
+        """Return the histograms of the notes of corpus and models."""
+        rows = overlap.excerpts(corpus, self.task.horizon)
+        if not len(rows):
+            return {}
+        return {"overlap": overlap.figure(columns, rows, self.task.frame.grid)}
 
     def images(self, sequences: np.ndarray) -> np.ndarray:
         """Return one picture with the piano rolls of some melodies."""
