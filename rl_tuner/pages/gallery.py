@@ -83,7 +83,7 @@ def _strips(exhibit: Exhibit, steps: Mapping[str, np.ndarray]) -> str:
     for number, (name, values) in enumerate(steps.items()):
         y = number * _STRIP
         rows.append(
-            f'<text class="tick end" x="{left - 4}" y="{y + 8}">{html.escape(name[:9])}</text>'
+            f'<text class="tick end" x="{left - 4}" y="{y + 8}">{html.escape(name[:16])}</text>'
         )
         largest = float(np.max(np.abs(values)))
         for index in np.flatnonzero(values):

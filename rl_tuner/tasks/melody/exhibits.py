@@ -13,7 +13,8 @@ from rl_tuner.tasks.melody import encoding
 from rl_tuner.tasks.melody.grid import Grid
 from rl_tuner.tasks.presentation import Exhibit
 
-_STEP, _ROW, _LEFT, _TOP = 16, 7, 34, 6
+# Left of the roll are the names of notes, and below them those of rules.
+_STEP, _ROW, _LEFT, _TOP = 16, 7, 78, 6
 
 
 def exhibit(melody: Sequence[int], grid: Grid, qpm: float, sound: np.ndarray, rate: int) -> Exhibit:

@@ -33,7 +33,6 @@ def exhibit(string: str, found: Properties | None) -> Exhibit:
     }
     if found.scaffold:
         facts["scaffold"] = found.scaffold
-    facts |= {name: round(value, 3) for name, value in found.probed.items()}
     return Exhibit(found.canonical, drawing(found.canonical), facts=facts)
 
 
