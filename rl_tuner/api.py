@@ -44,7 +44,7 @@ from rl_tuner.policy import TunedPolicy
 from rl_tuner.priors import files as prior_files
 from rl_tuner.priors import training
 from rl_tuner.tasks.presentation import presentation_of
-from rl_tuner.tuning import loop
+from rl_tuner.tuning import loop, state
 
 __all__ = [
     "build_magenta_dataset",
@@ -244,7 +244,7 @@ def tune(
             stage.run(run_dir, make, clear)
     if is_made:
         with working("restoring the tuned model"):
-            loop.restore(tuner, run_dir, stage.digest)
+            state.restore(tuner, run_dir, stage.digest)
     return TunedPolicy(tuner, run_dir, corpus_data.directory if corpus_data else None)
 
 

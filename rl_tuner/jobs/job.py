@@ -54,7 +54,7 @@ from rl_tuner.priors.files import load_matching_prior, load_prior
 from rl_tuner.serving import model_card
 from rl_tuner.serving.saved_model import export
 from rl_tuner.tasks.presentation import presentation_of
-from rl_tuner.tuning import evaluation, history, loop, report
+from rl_tuner.tuning import evaluation, history, loop, report, state
 from rl_tuner.tuning.asked import shortfalls
 
 # Beginning of the warning about a collapsed policy.
@@ -248,7 +248,7 @@ class Job:
         if not made:
             self._note_run(prior_path, dataset_dir)
             with working("restoring the tuned model"):
-                loop.restore(tuner, self._run_dir, stage.digest)
+                state.restore(tuner, self._run_dir, stage.digest)
         return build
 
     def _evaluate(self, tuner: RLTuner, tune_build: str, data: tuple[str | None, str]) -> str:
@@ -352,7 +352,7 @@ def open_run(run_dir: str, *, trusted: bool = False) -> tuple[RLTuner, str | Non
         prior = load_matching_prior(os.path.join(run_dir, PRIOR_FILE), settings.task)
         tuner = configuration.build("RLTuner", prior=prior, task=settings.task, seed=settings.seed)
         manifest = os.path.join(run_dir, TUNE_MANIFEST)
-        loop.restore(tuner, run_dir, digest_of_manifest(manifest) or "")
+        state.restore(tuner, run_dir, digest_of_manifest(manifest) or "")
     try:
         with open(os.path.join(run_dir, RUN_FILE), encoding="utf-8") as file:
             data = json.load(file)["dataset"]

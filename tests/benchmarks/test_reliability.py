@@ -29,7 +29,7 @@ def test_a_wrong_case_is_named_and_can_be_repeated(monkeypatch):
 def test_hostile_files_are_read_or_rejected_by_name(tmp_path, kind):
     outcome = hostile.hostile_files(kind, 150, str(tmp_path), seed=2)
     assert outcome.unnamed == [] and outcome.tracebacks == []
-    assert 50 < outcome.rejected <= 150 and outcome.megabytes < 3_000
+    assert 50 < outcome.rejected <= 150
 
 
 def test_damage_is_random_but_repeatable():

@@ -141,14 +141,14 @@ def test_a_restored_tuner_goes_on_as_if_never_stopped(tmp_path):
     def short():
         return tuned({"ones": (0.5, None)}, iterations=15)
 
-    from rl_tuner.tuning.loop import _checkpoint
+    from rl_tuner.tuning.state import checkpoints_of
 
     first = short()
-    path = _checkpoint(first).write(str(tmp_path / "checkpoint"))
+    checkpoints_of(first, str(tmp_path), "").save()
     first.train_iterations(15)
     second = short()
     second.train_iterations(3)
-    _checkpoint(second).read(path).assert_consumed()
+    assert checkpoints_of(second, str(tmp_path), "").restore()
     second.train_iterations(15)
     for one, other in zip(first.weights, second.weights):
         np.testing.assert_array_equal(one, other)

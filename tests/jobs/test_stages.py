@@ -1,5 +1,5 @@
+import glob
 import json
-import os
 
 import gin
 import pytest
@@ -95,7 +95,7 @@ def test_settings_follow_references_and_include_defaults(bindings):
     json.dumps([tuner, task])
 
 
-@pytest.mark.parametrize("name", sorted(os.listdir("gin")) if os.path.isdir("gin") else [])
+@pytest.mark.parametrize("name", sorted(glob.glob("*.gin", root_dir="gin")))
 def test_every_gin_file_names_only_what_exists(name, bindings):
     configuration.configure([f"gin/{name}"], [])
 
