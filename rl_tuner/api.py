@@ -237,10 +237,8 @@ def tune(
             return [os.path.join("..", name) for name in kept]
 
         with locks.only_writer(run_dir):
-            is_made = stage.why_stale() is None
-            if is_made and not checkpoints.newest_is_whole(os.path.join(run_dir, CHECKPOINTS)):
-                stage.reopen()
-                is_made = False
+            folder = os.path.join(run_dir, CHECKPOINTS)
+            is_made = stage.reopen_unless(lambda: checkpoints.newest_is_whole(folder))
             stage.run(run_dir, make, clear)
     if is_made:
         with working("restoring the tuned model"):

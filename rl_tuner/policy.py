@@ -15,7 +15,7 @@ from rl_tuner.common.progress import working
 from rl_tuner.common.run_folder import METRICS_JSON
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.protocols import Start
-from rl_tuner.core.rollout import Rollout, sequence_inputs
+from rl_tuner.core.rollout import Rollout, mask_of, sequence_inputs
 from rl_tuner.core.sampling import Policy, prior_policy, sample
 from rl_tuner.core.starts import Primer
 from rl_tuner.core.task import Task
@@ -352,8 +352,7 @@ class TunedPolicy:
         if not mask[:, 0].all() or (end_token is None and not mask.all()):
             lengths = " and must have equal lengths" if end_token is None else ""
             raise UserError(f"score: {self.task.kind} sequences must not be empty{lengths}")
-        end = rows == end_token if end_token is not None else np.zeros_like(mask)
-        mask &= np.cumsum(end, axis=1) - end == 0
+        mask &= mask_of(rows, end_token) > 0
         prefix = tf.fill([len(rows), 1], self.prior.start_token)
         return tf.constant(np.where(mask, rows, 0)), tf.constant(mask, tf.float32), prefix
 

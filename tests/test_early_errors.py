@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -11,7 +9,7 @@ from rl_tuner.common.errors import UserError
 from rl_tuner.jobs import early
 from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 from rl_tuner.tasks.molecule import tokens
-from tests.tiny_job import ROOT, early_error, pretend_run
+from tests.tiny_job import ROOT, command, early_error, pretend_run
 
 GOOD_LINE = os.path.join(ROOT, "testdata/melodies/good/line.mid")
 
@@ -140,12 +138,11 @@ def test_a_setting_of_a_job(runs, gin, param, message):
 
 def test_all_settings_that_are_wrong_are_told_at_once(runs):
     params = ["tune.steps = 0", "tune.chunk = 0", "Collapse.distinct_floor = 5", "RLTuner.gama = 1"]
-    code = "import sys\nfrom rl_tuner import train\ntrain.main()\n"
-    flags = [f"--gin_param={param}" for param in params]
-    done = subprocess.run(
-        [sys.executable, "-c", code, "psi_music", *flags],
-        capture_output=True,
-        text=True,
+    done = command(
+        "rl_tuner.train",
+        "psi_music",
+        *(f"--gin_param={param}" for param in params),
+        check=False,
         cwd=runs,
         env=os.environ | {"PYTHONPATH": ROOT},
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rl_tuner.pages import charts, gallery, run_page
-from rl_tuner.tasks.melody.exhibits import wav
+from rl_tuner.tasks.melody.rendering import to_wav
 from rl_tuner.tasks.melody.task import MelodyTask
 from rl_tuner.tasks.presentation import Exhibit
 from tests.tiny_job import command, error_of
@@ -163,5 +163,5 @@ def test_best_and_worst_are_by_reward_and_each_step_is_explained():
 
 
 def test_a_sound_is_a_wav_file():
-    content = wav(np.array([0.0, 1.0, -2.0]), 16_000)
+    content = to_wav(np.array([0.0, 1.0, -2.0]), 16_000)
     assert content[:4] == b"RIFF" and content[8:12] == b"WAVE" and len(content) == 44 + 6

@@ -93,7 +93,7 @@ def _read(path: str, grid: Grid) -> tuple[extraction.Melody, readers.Reading]:
         min_unique_pitches=0,
         max_steps=0,
         max_moved=1.0,
-        grid=dataclasses.replace(grid, min_pitch=30, max_pitch=89),
+        grid=_wide(grid),
         transpose="none",
     )
     for sequence in reading.sequences:
@@ -105,9 +105,14 @@ def _read(path: str, grid: Grid) -> tuple[extraction.Melody, readers.Reading]:
     raise rejection
 
 
+def _wide(grid: Grid) -> Grid:
+    """Return a grid with the range in which a tune is read before it is moved into that of the model."""
+    return dataclasses.replace(grid, min_pitch=30, max_pitch=89)
+
+
 def _events(melody: extraction.Melody, grid: Grid) -> tuple[list[int], list[int]]:
     """Return the pitches of a melody, and its classes without the silence after the last note."""
-    offset = dataclasses.replace(grid, min_pitch=30, max_pitch=89).pitch_offset
+    offset = _wide(grid).pitch_offset
     classes = list(melody.classes)
     end = len(classes)
     while end and classes[end - 1] == NO_EVENT:

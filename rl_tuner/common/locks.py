@@ -37,11 +37,7 @@ def only_writer(folder: str, *, beside: bool = False) -> Iterator[None]:
     """
     path = _path(folder, beside)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        raise UserError(_refusal(folder, path)) from None
+    lock = _acquired(folder, path)
     writer = _writer(path)
     try:
         start = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
@@ -65,15 +61,23 @@ def check(folder: str) -> None:
     path = _path(folder, False)
     if not os.path.exists(path):
         return
+    # A folder that must not be written is refused elsewhere.
+    with contextlib.suppress(OSError):
+        _acquired(folder, path).release()
+
+
+def _acquired(folder: str, path: str) -> filelock.BaseFileLock:
+    """Return the lock of a folder, held by this process.
+
+    Raises:
+        UserError: another process holds it.
+    """
     lock = filelock.FileLock(path)
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout:
         raise UserError(_refusal(folder, path)) from None
-    except OSError:
-        # A folder that must not be written is refused elsewhere.
-        return
-    lock.release()
+    return lock
 
 
 def _path(folder: str, beside: bool) -> str:

@@ -137,16 +137,6 @@ def newest_files(folder: str) -> list[str]:
     return sorted(os.path.basename(path) for path in found)
 
 
-def settings_of(folder: str) -> str | None:
-    """Return the digest of the settings in the newest whole checkpoint; None if it has none.
-
-    Raises:
-        UserError: no checkpoint is whole.
-    """
-    path = newest_whole(folder)
-    return path and _text(tf.train.load_checkpoint(path), "settings")
-
-
 def damage(path: str) -> str | None:
     """Return what is wrong with the files of a checkpoint; None if every tensor matches its checksum."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from rl_tuner.core import batch_parts, xla
@@ -32,6 +33,17 @@ class Rollout(NamedTuple):
     log_prior: tf.Tensor
     kl: tf.Tensor
     entropy: tf.Tensor
+
+
+def mask_of(tokens: np.ndarray, end_token: int | None) -> np.ndarray:
+    """Return float32 [B, T], 1 up to and including the first end token of int [B, T] sequences.
+
+    Without an end token, every step belongs to its sequence.
+    """
+    if end_token is None:
+        return np.ones(tokens.shape, np.float32)
+    ends = tokens == end_token
+    return (np.cumsum(ends, axis=1) - ends == 0).astype(np.float32)
 
 
 def sample_from(probabilities: tf.Tensor, uniform: tf.Tensor) -> tf.Tensor:

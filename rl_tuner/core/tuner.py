@@ -23,7 +23,7 @@ from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.objectives import Objective
 from rl_tuner.core.protocols import Exploration, Replay, Start, Targets, Temperature
 from rl_tuner.core.replay import ReplayBatch, UniformReplay, trimmed
-from rl_tuner.core.rollout import Rollout, rollout, sequence_inputs
+from rl_tuner.core.rollout import Rollout, mask_of, rollout, sequence_inputs
 from rl_tuner.core.sampling import Policy
 from rl_tuner.core.schedules import stepwise
 from rl_tuner.core.task import HostTask, Scored, Task, check_reward_parts
@@ -413,8 +413,7 @@ class RLTuner(keras.Model):
                 f"{type(task).__name__} proposes {len(proposed)} sequences an iteration: that needs a fixed "
                 "start such as @StartToken(), no targets, and a replay of at least that capacity"
             )
-        ended = np.cumsum(proposed == task.end_token, axis=1) - (proposed == task.end_token)
-        mask = (ended == 0).astype(np.float32)
+        mask = mask_of(proposed, task.end_token)
         scored = task.counted_result(task.submit(proposed, mask), self.ledger)
         scored = scored._replace(source="memory")
         if scored.rows is not None:

@@ -218,7 +218,6 @@ class Job:
         }
         stage = self._stage("tune", {"prior": prior_build}, settings)
         kept = (TENSORBOARD, HISTORY_FILE, *presentation_of(tuner.task).run_files)
-        made = []
 
         def clear() -> None:
             set_aside(self._run_dir, [CHECKPOINTS, *kept, METRICS_JSON, METRICS_TEXT])
@@ -234,7 +233,6 @@ class Job:
                 corpus=corpus and corpus[:REFERENCE_SEQUENCES],
                 settings=stage.digest,
             )
-            made.append(tuner)
             write_text(
                 os.path.join(self._run_dir, OPERATIVE_CONFIG_FILE), gin.operative_config_str()
             )
@@ -242,10 +240,9 @@ class Job:
             return [f"../{name}" for name in (*(f"{CHECKPOINTS}/{n}" for n in names), *kept)]
 
         folder = os.path.join(self._run_dir, CHECKPOINTS)
-        if stage.why_stale() is None and not checkpoints.newest_is_whole(folder):
-            stage.reopen()
+        is_made = stage.reopen_unless(lambda: checkpoints.newest_is_whole(folder))
         build = stage.run(folder, make, clear)
-        if not made:
+        if is_made:
             self._note_run(prior_path, dataset_dir)
             with working("restoring the tuned model"):
                 state.restore(tuner, self._run_dir, stage.digest)
@@ -263,14 +260,14 @@ class Job:
             columns, sequences = evaluation.compare(
                 tuner, job.evaluation_sequences, job.evaluation_batch, job.seed, corpus, collapse
             )
-            columns[evaluation.TUNED] |= presentation_of(job.task).run_metrics(run_dir)
+            presentation = presentation_of(job.task)
+            columns[evaluation.TUNED] |= presentation.run_metrics(run_dir)
             with working("evaluate: writing table, samples and pictures"):
                 report.write_metrics(run_dir, job.task, columns)
                 paths = report.write_samples(run_dir, job.task, sequences, job.samples)
                 paths.append(model_card.write_model_card(run_dir, tuner, run_dir))
                 curves = os.path.join(run_dir, PLOTS, "training.png")
                 history.plot_history({evaluation.TUNED: history.read_history(run_dir)}, curves)
-                presentation = presentation_of(job.task)
                 figures = presentation.run_figures(run_dir)
                 if corpus is not None:
                     figures |= presentation.corpus_figures(sequences, corpus)

@@ -107,10 +107,22 @@ class Stage:
         remove("", self.manifest)
         self._note_start()
 
-    def reopen(self) -> None:
-        """Turn finished work into work that `run` goes on with, because its last output is damaged."""
+    def reopen_unless(self, is_whole: Callable[[], bool]) -> bool:
+        """Turn finished work whose last output is damaged into work that `run` goes on with.
+
+        Args:
+            is_whole: says whether the last output is not damaged; called if the work is finished.
+
+        Returns:
+            Whether the work is finished, up to date and whole.
+        """
+        if self.why_stale() is not None:
+            return False
+        if is_whole():
+            return True
         self._note_start()
         os.remove(self.manifest)
+        return False
 
     def _started(self) -> dict[str, Any]:
         return json.loads(json.dumps({"settings": self.settings, "inputs": self.inputs}))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from rl_tuner.core.rollout import mask_of
 from rl_tuner.core.task import Task
 from rl_tuner.tasks.presentation import Exhibit, presentation_of
 
@@ -31,7 +32,7 @@ def gallery(task: Task, sequences: Mapping[str, np.ndarray]) -> list[dict[str, A
 
 def _groups(task: Task, rows: np.ndarray) -> list[dict[str, Any]]:
     rows = np.asarray(rows[:_COMPARED])
-    mask = _mask(task, rows)
+    mask = mask_of(rows, task.end_token)
     parts = task.reward_parts(tf.constant(rows, tf.int32), tf.constant(mask))
     steps = {name: np.asarray(part) * mask for name, part in parts.items()}
     totals = np.sum([part.sum(axis=1) for part in steps.values()], axis=0)
@@ -52,14 +53,6 @@ def _groups(task: Task, rows: np.ndarray) -> list[dict[str, Any]]:
         }
         for title, indices in chosen.items()
     ]
-
-
-def _mask(task: Task, rows: np.ndarray) -> np.ndarray:
-    """Return float32 [N, T], 1 up to and including the first end token."""
-    if task.end_token is None:
-        return np.ones(rows.shape, np.float32)
-    ended = np.cumsum(rows == task.end_token, axis=1) - (rows == task.end_token)
-    return (ended == 0).astype(np.float32)
 
 
 def _item(exhibit: Exhibit, steps: Mapping[str, np.ndarray], total: float) -> dict[str, Any]:

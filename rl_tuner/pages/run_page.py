@@ -59,7 +59,6 @@ def write_page(run_dir: str, tuner: RLTuner, sequences: Mapping[str, np.ndarray]
     context = {
         "title": f"{task['kind'].capitalize()}: {description['objective']['name']}, "
         f"{os.path.basename(os.path.abspath(run_dir))}",
-        "kind": task["kind"],
         "facts": _facts(description),
         "warnings": warnings_of(columns[TUNED]),
         "tables": tables(tuner, columns),

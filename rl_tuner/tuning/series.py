@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 from typing import NamedTuple
 
 
@@ -104,6 +105,7 @@ SERIES = (
 )
 
 
+@functools.cache
 def description_of(name: str) -> str:
     """Return what a series means; "" if the list does not say."""
     for series in SERIES:

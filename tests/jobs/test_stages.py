@@ -59,7 +59,9 @@ def test_finished_work_that_became_stale_is_not_gone_on_with(tmp_path):
 
 def test_finished_work_can_be_opened_again(tmp_path):
     stage(tmp_path).finish([])
-    stage(tmp_path).reopen()
+    assert stage(tmp_path).reopen_unless(lambda: True) and begun(tmp_path)
+    stage(tmp_path).finish([])
+    assert not stage(tmp_path).reopen_unless(lambda: False)
     assert stage(tmp_path).why_stale() == "not made yet" and not begun(tmp_path)
 
 

@@ -73,6 +73,12 @@ def note_name(pitch: int) -> str:
     return f"{_NOTE_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
+def note_text(pitch: int, start: int, end: int) -> str:
+    """Return a note as text, "C4:2": its name, and its length in steps unless that is 1."""
+    length = f":{end - start}" if end - start > 1 else ""
+    return f"{note_name(pitch)}{length}"
+
+
 def encode_events(events: Iterable[int]) -> list[int]:
     """Return the classes of note-seq melody events (-2 no event, -1 note off, else a pitch).
 

@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 import html
-import io
-import wave
 from collections.abc import Sequence
 
-import numpy as np
-
-from rl_tuner.tasks.melody import encoding
-from rl_tuner.tasks.melody.grid import Grid
+from rl_tuner.tasks.melody import encoding, rendering
+from rl_tuner.tasks.melody.notation import Piece
 from rl_tuner.tasks.presentation import Exhibit
 
 # Left of the roll are the names of notes, and below them those of rules.
 _STEP, _ROW, _LEFT, _TOP = 16, 7, 78, 6
 
 
-def exhibit(melody: Sequence[int], grid: Grid, qpm: float, sound: np.ndarray, rate: int) -> Exhibit:
-    """Return a melody, int [T], as a page shows it.
-
-    Args:
-        melody: its classes.
-        grid: what the classes mean.
-        qpm: quarters per minute.
-        sound: its sound, float [samples] between -1 and 1.
-        rate: samples per second.
-    """
-    notes = grid.notes(melody)
+def exhibit(piece: Piece) -> Exhibit:
+    """Return a melody as a page shows it, without its sheet music."""
+    notes, grid, length = piece.notes(), piece.frame.grid, len(piece.classes)
     return Exhibit(
-        text=" ".join(_name(*note) for note in notes) or "silence",
-        picture=piano_roll(notes, len(melody), grid.steps_per_bar, grid.steps_per_beat),
-        sound=wav(sound, rate),
-        seconds=len(melody) * 60.0 / qpm / grid.steps_per_quarter,
+        text=" ".join(encoding.note_text(*note) for note in notes) or "silence",
+        picture=piano_roll(notes, length, grid.steps_per_bar, grid.steps_per_beat),
+        sound=rendering.wav_bytes(piece),
+        seconds=length * rendering.step_seconds(piece.qpm, grid.steps_per_quarter),
         facts={"notes": len(notes)},
         valid=bool(notes),
-        places=(_LEFT, _STEP, _LEFT + len(melody) * _STEP + 4),
+        places=(_LEFT, _STEP, _LEFT + length * _STEP + 4),
     )
-
-
-def wav(sound: np.ndarray, rate: int) -> bytes:
-    """Return float samples between -1 and 1 as a WAV file of 16 bits."""
-    content = io.BytesIO()
-    with wave.open(content, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes((np.clip(sound, -1.0, 1.0) * 32_767).astype("<i2").tobytes())
-    return content.getvalue()
 
 
 def piano_roll(
@@ -88,8 +65,3 @@ def piano_roll(
     parts.append(f'{cursor} data-width="{length * _STEP}"/>')
     head = f'<svg class="roll" viewBox="0 0 {width} {height}" role="img"'
     return f'{head} aria-label="Piano roll of {len(notes)} notes">{"".join(parts)}</svg>'
-
-
-def _name(pitch: int, start: int, end: int) -> str:
-    length = f":{end - start}" if end - start > 1 else ""
-    return f"{encoding.note_name(pitch)}{length}"

@@ -122,10 +122,7 @@ class MelodyPresentation(Presentation):
             classes = rendering.read_melody(path)
         except (OSError, ValueError):
             return []
-        words = []
-        for pitch, start, end in encoding.notes_from_classes(classes):
-            length = f":{end - start}" if end - start > 1 else ""
-            words.append(f"{encoding.note_name(pitch)}{length}")
+        words = [encoding.note_text(*note) for note in encoding.notes_from_classes(classes)]
         return [" ".join(words)] if words else []
 
     def figures(self, columns: Mapping[str, np.ndarray]) -> dict[str, Figure]:
@@ -159,13 +156,13 @@ class MelodyPresentation(Presentation):
 
     def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
         """Return melodies as piano rolls with their sound and, with the extra "sheet", as sheet music."""
-        grid, qpm = self.task.frame.grid, self.task.qpm
-        found = [exhibits.exhibit(row, grid, qpm, *self.audio(row)) for row in sequences]
+        pieces = [self.piece(row) for row in sequences]
+        found = [exhibits.exhibit(piece) for piece in pieces]
         if not sheet.is_available():
             return found
         return [
-            each._replace(sheet=sheet.to_svg(self.piece(row))) if each.valid else each
-            for each, row in zip(found, sequences)
+            each._replace(sheet=sheet.to_svg(piece)) if each.valid else each
+            for each, piece in zip(found, pieces)
         ]
 
     def graph_codec(self) -> MelodyCodec:

@@ -30,6 +30,7 @@ __all__ = [
     "read_melody",
     "step_seconds",
     "to_note_sequence",
+    "to_wav",
     "wav_bytes",
     "write_midi",
 ]
@@ -159,18 +160,22 @@ def _midi_bytes(sequence: music_pb2.NoteSequence) -> bytes:
 
 
 def wav_bytes(piece: Piece) -> bytes:
-    """Return a melody as a WAV file, 16 bits, one channel; see `audio`.
+    """Return a melody as a WAV file; see `audio`.
 
     Raises:
         ValueError: if a class is unknown, or the tempo is not positive.
     """
-    sound, rate = audio(piece.classes, qpm=piece.qpm, grid=piece.frame.grid)
+    return to_wav(*audio(piece.classes, qpm=piece.qpm, grid=piece.frame.grid))
+
+
+def to_wav(sound: np.ndarray, rate: int) -> bytes:
+    """Return float samples between -1 and 1 as a WAV file, 16 bits, one channel."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes((sound * 32767).astype("<i2").tobytes())
+        file.writeframes((np.clip(sound, -1.0, 1.0) * 32767).astype("<i2").tobytes())
     return buffer.getvalue()
 
 

@@ -188,4 +188,4 @@ class MoleculePresentation(Presentation):
 
 def _legend(row: Mapping[str, Any]) -> str:
     """Return what is written below a molecule of molecules.csv: its reward, and when it was found."""
-    return f"reward {row['reward']:.3g}\nQED {row['qed']:.2f}  logP {row['logp']:.1f}  SA {row['sa']:.1f}"
+    return f"reward {row['reward']:.3g}\n{rendering.measures(row['qed'], row['logp'], row['sa'])}"

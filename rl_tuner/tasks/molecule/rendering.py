@@ -32,7 +32,12 @@ _DATA_COLOUR = "#c9ced6"
 def legend(smiles: str) -> str:
     """Return a molecule's QED, logP and SA in one line."""
     found = chemistry.properties(smiles)
-    return f"QED {found.qed:.2f}  logP {found.logp:.1f}  SA {found.sa:.1f}" if found else smiles
+    return measures(found.qed, found.logp, found.sa) if found else smiles
+
+
+def measures(qed: float, logp: float, sa: float) -> str:
+    """Return QED, logP and SA in one line."""
+    return f"QED {qed:.2f}  logP {logp:.1f}  SA {sa:.1f}"
 
 
 def reward_legend(found: Properties, reward: float, desirabilities: Mapping[str, float]) -> str:
@@ -44,7 +49,7 @@ def reward_legend(found: Properties, reward: float, desirabilities: Mapping[str,
         desirabilities: component name -> desirability; without any, QED, logP and SA are shown.
     """
     if not desirabilities:
-        return f"reward {reward:.3g}\nQED {found.qed:.2f}  logP {found.logp:.1f}  SA {found.sa:.1f}"
+        return f"reward {reward:.3g}\n{measures(found.qed, found.logp, found.sa)}"
     parts = [f"{name} {value:.2f}" for name, value in desirabilities.items()]
     lines = ["  ".join(parts[first : first + 2]) for first in range(0, len(parts), 2)]
     return "\n".join([f"reward {reward:.3g}", *lines])

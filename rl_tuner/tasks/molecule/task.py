@@ -12,6 +12,7 @@ import numpy as np
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.features import Feature
 from rl_tuner.core.ledger import Ledger
+from rl_tuner.core.rollout import mask_of
 from rl_tuner.core.task import HostTask, Scored
 from rl_tuner.tasks.molecule import (
     component_reward,  # noqa: F401  (gin knows `ComponentReward` by importing it)
@@ -319,9 +320,7 @@ class MoleculeTask(HostTask):
 
     def mask_of(self, sequences: np.ndarray) -> np.ndarray:
         """Return float32 [N, T], 1 up to and including the end token of int [N, T] sequences."""
-        # The first end token belongs to the sequence.
-        ended = np.cumsum(sequences == tokens.END, axis=1) - (sequences == tokens.END)
-        return (ended == 0).astype(np.float32)
+        return mask_of(sequences, tokens.END)
 
     def remarks(self) -> list[str]:
         """Return what the reward says at the end of a run."""
