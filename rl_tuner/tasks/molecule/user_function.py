@@ -80,12 +80,16 @@ class UserFunction:
             UserError: the function fails on all molecules, several or one, and has never worked, or on too
                 large a share of them.
         """
-        new = [s for s in dict.fromkeys(smiles) if s not in self._scores]
+        found = {s: self._scores[s] for s in smiles if s in self._scores}
+        new = [s for s in dict.fromkeys(smiles) if s not in found]
         if new:
             values = self._call(new)
             self._report({s: why for s, (_, why) in zip(new, values) if why}, len(new))
-            self._remember(dict(zip(new, (value for value, _ in values))))
-        return np.array([self._scores[s] for s in smiles], np.float64)
+            scores = dict(zip(new, (value for value, _ in values)))
+            # What is forgotten for these may be asked for in the same batch.
+            found |= scores
+            self._remember(scores)
+        return np.array([found[s] for s in smiles], np.float64)
 
     def close(self) -> None:
         """End the processes."""

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from rl_tuner.common.errors import UserError
-from rl_tuner.tasks.molecule import chemistry, component_reward, components, reward, tokens
+from rl_tuner.tasks.molecule import (
+    chemistry,
+    component_reward,
+    components,
+    reward,
+    tokens,
+    user_function,
+)
 from rl_tuner.tasks.molecule.chemistry import Properties
 from rl_tuner.tasks.molecule.transforms import Sigmoid, Step
 
@@ -334,6 +341,14 @@ def test_scores_are_remembered_and_do_not_depend_on_the_number_of_processes():
 
 def lengths_and_time(smiles):
     return [len(s) + 0.5 * (time.monotonic() % 1) for s in smiles]
+
+
+def test_a_score_that_is_forgotten_for_others_of_its_batch_is_still_returned(monkeypatch):
+    monkeypatch.setattr(user_function, "_REMEMBERED", 2)
+    made = reward.FunctionReward(function=lambda s: [float(len(x)) for x in s], num_processes=0)
+    parts_of(made, ["CCO"] * 2, [molecule("C"), molecule("CC")])
+    found = [molecule(s) for s in ("C", "CCC", "CCCC", "CC")]
+    assert parts_of(made, ["CCO"] * 4, found)["function"].tolist() == [1, 3, 4, 2]
 
 
 def test_too_many_failures_end_the_run():
