@@ -23,7 +23,8 @@ def define_flags(
     flags.DEFINE_multi_string(
         "input",
         None,
-        f"{inputs} Separate several by commas, or repeat the flag.",
+        f"{inputs} Also a pattern such as 'tunes/**/*', or @FILE, a text file with one input per line."
+        " Separate several by commas, or repeat the flag.",
         flag_values=values,
         required=True,
     )

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from pipelines.inputs import InputFile, list_files
+from pipelines.inputs import Input, InputFile, expand, files_of
 from pipelines.melody import abc_book, text
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.extras import install_hint
@@ -64,17 +64,8 @@ def list_tunes(
     """
     tunes: list[Tune] = []
     rejections: list[Rejection] = []
-    for given in dict.fromkeys(inputs):
-        if given.startswith(MUSIC21_PREFIX):
-            folder = _music21_folder(given, allow_any_music21_collection)
-            files = [
-                InputFile(MUSIC21_PREFIX + file.name, file.path) for file in list_files([folder])
-            ]
-        else:
-            files = list_files([given], recursive=recursive)
-            if os.path.isfile(given) and _format(given) is None:
-                known = " ".join(_FORMATS)
-                raise UserError(f"{given} has an unknown file type; use one of {known}")
+    for given in expand(inputs, MUSIC21_PREFIX):
+        files = _files_of(given, recursive, allow_any_music21_collection)
         for file in files:
             try:
                 found = _tunes_of(file, max_bytes)
@@ -86,6 +77,16 @@ def list_tunes(
             except OSError as error:
                 rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
     return tunes, rejections
+
+
+def _files_of(given: Input, recursive: bool, allow_any: bool) -> list[InputFile]:
+    if given.path.startswith(MUSIC21_PREFIX):
+        folder = _music21_folder(given.path, allow_any)
+        return files_of(Input(folder, given.path))
+    if given.is_single and os.path.isfile(given.path) and _format(given.path) is None:
+        known = " ".join(_FORMATS)
+        raise UserError(f"{given.path} has an unknown file type; use one of {known}")
+    return files_of(given, recursive)
 
 
 def _tunes_of(file: InputFile, max_bytes: int) -> list[Tune]:

@@ -4,7 +4,7 @@ import functools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipelines.inputs import InputFile, list_files
+from pipelines.inputs import Input, InputFile, expand, files_of
 from pipelines.molecule import layouts, sd_files, text_files
 from pipelines.molecule.entries import Entry, smiles_entry
 from pipelines.molecule.rows import join_rows
@@ -48,7 +48,7 @@ def list_entries(
     """
     entries: list[Entry] = []
     rejections: list[Rejection] = []
-    for given in dict.fromkeys(inputs):
+    for given in expand(inputs, BUILTIN_PREFIX):
         for file in _list_files(given, recursive):
             before = len(entries) + len(rejections)
             try:
@@ -65,8 +65,8 @@ def list_entries(
             except OSError as error:
                 rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
             except UserError as error:
-                # One table of a folder must not cost the others.
-                if not os.path.isdir(given):
+                # One table of many must not cost the others.
+                if given.is_single and not os.path.isdir(given.path):
                     raise
                 rejections.append(Rejection(file.name, "unknown columns", str(error)))
             if len(entries) + len(rejections) == before:
@@ -74,13 +74,13 @@ def list_entries(
     return entries, rejections
 
 
-def _list_files(given: str, recursive: bool) -> list[InputFile]:
-    if given.startswith(BUILTIN_PREFIX):
-        return [InputFile(given, _builtin_path(given))]
-    if os.path.isfile(given) and not _format(given):
+def _list_files(given: Input, recursive: bool) -> list[InputFile]:
+    if given.path.startswith(BUILTIN_PREFIX):
+        return [InputFile(given.name, _builtin_path(given.path))]
+    if given.is_single and os.path.isfile(given.path) and not _format(given.path):
         known = " ".join(FORMATS)
-        raise UserError(f"{given} has an unknown file type; use one of {known}, also as .gz")
-    return list_files([given], recursive=recursive)
+        raise UserError(f"{given.path} has an unknown file type; use one of {known}, also as .gz")
+    return files_of(given, recursive)
 
 
 def _builtin_path(given: str) -> str:
