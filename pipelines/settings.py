@@ -6,6 +6,7 @@ of the command, the range checks and the settings in dataset.json.
 
 import dataclasses
 import functools
+import importlib.util
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 
 from pipelines.inputs import check_inputs
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.extras import install_hint
 from rl_tuner.common.progress import working
 
 _META = ("help", "least", "above", "choices", "cosmetic")
@@ -83,6 +85,47 @@ class DatasetSettings:
     def cosmetic(cls) -> frozenset[str]:
         """Return the names of the settings that do not affect the output."""
         return frozenset(f.name for f in dataclasses.fields(cls) if f.metadata["cosmetic"])
+
+
+RUNNERS = (
+    "DirectRunner",
+    "DaskRunner",
+    "SparkRunner",
+    "FlinkRunner",
+    "DataflowRunner",
+    "PrismRunner",
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpreadSettings(DatasetSettings):
+    """The settings of pipelines that can also run on Apache Beam.
+
+    Raises:
+        UserError: if a value is invalid, or Beam is not installed.
+    """
+
+    runner: str = setting(
+        "",
+        "Runner of Apache Beam, for work on many machines; '' works in processes on this machine.",
+        choices=("", *RUNNERS),
+        cosmetic=True,
+    )
+    pipeline_options: str = setting(
+        "",
+        "Options of Beam and its runner, such as '--dask_client_address=tcp://host:8786'.",
+        cosmetic=True,
+    )
+
+    def __post_init__(self) -> None:
+        """Check that what runs the pipeline is there."""
+        super().__post_init__()
+        if self.pipeline_options and not self.runner:
+            raise UserError(
+                f"pipeline_options are options of Apache Beam; choose a runner, one of {', '.join(RUNNERS)}"
+            )
+        if self.runner and importlib.util.find_spec("apache_beam") is None:
+            raise UserError(f"runner {self.runner} needs Apache Beam: {install_hint('beam')}")
 
 
 Build = Callable[[list[str], str, Any], dict[str, Any]]

@@ -4,50 +4,23 @@ import collections
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import gin
 
-from pipelines import parallel
-from pipelines.inputs import check_inputs
+from pipelines import drivers, parallel
+from pipelines.facts import Facts
+from pipelines.inputs import Input, InputFile, check_inputs
 from pipelines.melody import extraction, keys, readers, tunes
 from pipelines.melody.settings import MelodySettings
+from pipelines.plan import Example, Plan
 from pipelines.settings import builder
-from rl_tuner.common.progress import track
-from rl_tuner.common.workers import Outcome, available_processors
+from rl_tuner.common.workers import Outcome
 from rl_tuner.datasets import descriptions, sequence_examples, writer
 from rl_tuner.datasets.writer import RejectedError
-from rl_tuner.tasks.melody.grid import Grid
 
 _PACKAGES = ("note-seq", "music21", "tensorflow", "numpy", "protobuf")
-
-
-@dataclasses.dataclass(frozen=True)
-class _Example:
-    """A melody of the dataset; all melodies of a tune are in the same split."""
-
-    id: str
-    source: str
-    split: str
-    melody: extraction.Melody
-
-
-@dataclasses.dataclass
-class _Collection:
-    """The results of all tunes.
-
-    Attributes:
-        examples: The melodies, sorted by id.
-        rejections: The rejections.
-        num_yielding: Number of tunes with at least one melody.
-        changes: Numbers of repairs, moved notes and omissions in the tunes that were read.
-    """
-
-    examples: list[_Example] = dataclasses.field(default_factory=list)
-    rejections: list[writer.Rejection] = dataclasses.field(default_factory=list)
-    num_yielding: int = 0
-    changes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
 
 @gin.configurable(module="pipelines", denylist=["output_dir", "overwrite"])
@@ -71,61 +44,136 @@ def build_melody_dataset(
     Raises:
         UserError: if an input, a setting or the output folder is invalid, or no tune yields a melody.
     """
-    writer.prepare_output(output_dir, overwrite=settings.overwrite)
-    max_bytes = int(settings.max_file_mb * 2**20)
-    found, rejections = tunes.list_tunes(
-        inputs,
-        recursive=settings.recursive,
-        max_bytes=max_bytes,
-        allow_any_music21_collection=settings.allow_any_music21_collection,
-    )
-    if not found:
-        writer.refuse(output_dir, f"no tunes in {', '.join(inputs)}", rejections)
-    outcomes = track(_read(found, settings, max_bytes), total=len(found), description="tunes")
-    collection = _collect(outcomes, settings.validation_ratio, settings.test_ratio)
-    examples = collection.examples
-    rejections += collection.rejections
-    if not examples:
-        writer.refuse(output_dir, f"no melody in {len(found)} tunes", rejections)
-    description = descriptions.describe(
-        kind="melody",
-        encoding=_encoding(settings),
-        source=inputs,
-        settings=settings.to_json(),
-        inputs=len(found),
-        inputs_with_melody=collection.num_yielding,
-        melodies=len(examples),
-        metres=descriptions.count("{}/{}".format(*e.melody.metre) for e in examples),
-        modes=descriptions.count(example.melody.key[1] for example in examples),
-        changes=dict(sorted(collection.changes.items())),
-        reasons=(rejection.reason for rejection in rejections),
-        class_histogram=_histogram(examples, settings.grid()),
-        packages=_PACKAGES,
-    )
-    writer.write_dataset(
-        output_dir,
-        description,
-        {name: _serialise(examples, name) for name in writer.SPLITS},
-        rejections,
-        num_shards=settings.num_shards,
-        overwrite=settings.overwrite,
-    )
-    return description
+    return drivers.build(MelodyPlan(settings), inputs, output_dir)
 
 
-def _read(found: list[tunes.Tune], settings: MelodySettings, max_bytes: int) -> Iterable[Outcome]:
-    """Yield the outcome of `read_melodies` for every tune."""
-    fields = dataclasses.fields(extraction.ExtractionSettings)
-    values = {f.name: getattr(settings, f.name) for f in fields if f.name != "grid"}
-    wanted = extraction.ExtractionSettings(**values, grid=settings.grid())
-    return parallel.map_isolated(
-        functools.partial(read_melodies, settings=wanted, max_bytes=max_bytes),
-        found,
-        num_processes=settings.num_processes or available_processors(),
-        timeout_seconds=settings.timeout_seconds,
-        memory_mb=settings.worker_memory_mb,
-        preload=["note_seq", "pipelines.melody.readers"],
-    )
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """A melody and the tune that it is from; all melodies of a tune are in the same split."""
+
+    id: str
+    source: str
+    split: str
+    melody: extraction.Melody
+
+    @property
+    def preference(self) -> tuple[str, str, int]:
+        """Of identical melodies, that of the first tune is kept."""
+        return self.source, self.split, self.melody.steps_per_bar
+
+    def as_duplicate(self, kept: "_Found") -> writer.Rejection:
+        """Return the rejection of this melody, which is that of another tune."""
+        return writer.Rejection(self.source, "duplicate", f"of {kept.source}")
+
+
+class MelodyPlan(Plan):
+    """The steps from tunes to melodies."""
+
+    unit = "tunes"
+    settings: MelodySettings
+
+    @property
+    def max_bytes(self) -> int:
+        """Size above which a file or a record is rejected."""
+        return int(self.settings.max_file_mb * 2**20)
+
+    def files(self, inputs: Iterable[str]) -> list[tuple[InputFile, Input]]:
+        """Return the files of all inputs, each with its input."""
+        return tunes.list_files(
+            inputs,
+            recursive=self.settings.recursive,
+            allow_any_music21_collection=self.settings.allow_any_music21_collection,
+        )
+
+    def items(self, file: InputFile, given: Input, facts: Facts) -> list[tunes.Tune]:
+        """Return the tunes of a file."""
+        del given
+        found, rejections = tunes.tunes_of(file, self.max_bytes)
+        facts.rejections += rejections
+        return found
+
+    def outcomes(self, items: list[tunes.Tune], num_processes: int) -> Iterable[Outcome]:
+        """Yield the outcome of `read_melodies` for every tune."""
+        fields = dataclasses.fields(extraction.ExtractionSettings)
+        values = {f.name: getattr(self.settings, f.name) for f in fields if f.name != "grid"}
+        wanted = extraction.ExtractionSettings(**values, grid=self.settings.grid())
+        return parallel.map_isolated(
+            functools.partial(read_melodies, settings=wanted, max_bytes=self.max_bytes),
+            items,
+            num_processes=num_processes,
+            timeout_seconds=self.settings.timeout_seconds,
+            memory_mb=self.settings.worker_memory_mb,
+            preload=["note_seq", "pipelines.melody.readers"],
+        )
+
+    def candidates(self, outcome: Outcome, facts: Facts) -> Sequence[_Found]:
+        """Return the melodies of a tune."""
+        name = outcome.item.name
+        if outcome.failure:
+            facts.rejections.append(writer.Rejection(name, outcome.failure, outcome.detail))
+            return []
+        melodies, refused, changes = outcome.value
+        facts.rejections += [writer.Rejection(name, *reason) for reason in refused]
+        facts.count("changes", collections.Counter(changes))
+        facts.count("yielding", [""] if melodies else [])
+        digests = [hashlib.sha256(melody.classes) for melody in melodies]
+        split = writer.split_of(
+            b"".join(digest.digest() for digest in digests),
+            validation_ratio=self.settings.validation_ratio,
+            test_ratio=self.settings.test_ratio,
+        )
+        return [
+            _Found(digest.hexdigest(), name, split, melody)
+            for digest, melody in zip(digests, melodies)
+        ]
+
+    def examples(self, candidate: _Found, decision: None, facts: Facts) -> list[Example]:
+        """Return the example of a melody."""
+        melody = candidate.melody
+        context: dict[str, str | int] = {
+            "id": candidate.id,
+            "source": candidate.source,
+            "length": len(melody.classes),
+            "steps_per_bar": melody.steps_per_bar,
+            "metre": "{}/{}".format(*melody.metre),
+            "key": keys.name_of(melody.key),
+        }
+        facts.count("melodies", [""])
+        facts.count("metres", [context["metre"]])
+        facts.count("modes", [melody.key[1]])
+        facts.count("classes", melody.classes)
+        record = sequence_examples.serialise(context, melody.classes)
+        return [Example(candidate.id, record, candidate.split, len(melody.classes))]
+
+    def complaint(self, inputs: Sequence[str], facts: Facts) -> str | None:
+        """Return that there are no tunes or no melodies."""
+        if not facts.of("inputs").total():
+            return f"no tunes in {', '.join(inputs)}"
+        if not facts.of("melodies"):
+            return f"no melody in {facts.of('inputs').total()} tunes"
+        return None
+
+    def description(self, inputs: Sequence[str], decision: None, facts: Facts) -> dict[str, Any]:
+        """Return the description of a dataset of melodies."""
+        encoding = self.settings.grid().to_json()
+        transpose = self.settings.transpose
+        return descriptions.describe(
+            kind="melody",
+            encoding=encoding if transpose == "major" else encoding | {"transpose": transpose},
+            source=inputs,
+            settings=self.settings.to_json(),
+            inputs=facts.of("inputs").total(),
+            inputs_with_melody=facts.of("yielding").total(),
+            melodies=facts.of("melodies").total(),
+            metres=descriptions.count(facts.of("metres").elements()),
+            modes=descriptions.count(facts.of("modes").elements()),
+            changes=dict(sorted(facts.of("changes").items())),
+            reasons=facts.reasons,
+            class_histogram=[
+                facts.of("classes")[number] for number in range(self.settings.grid().num_classes)
+            ],
+            packages=_PACKAGES,
+        )
 
 
 def read_melodies(
@@ -154,81 +202,3 @@ def read_melodies(
     changes = {name: count for name, count in reading.counts.items() if count}
     details = [", ".join(filter(None, (error.detail, mended))) for error in rejections]
     return melodies, [(e.reason, detail) for e, detail in zip(rejections, details)], changes
-
-
-def _collect(
-    outcomes: Iterable[Outcome], validation_ratio: float, test_ratio: float
-) -> _Collection:
-    """Return the results of all tunes.
-
-    Identical melodies of several tunes become one example, with the first of these tunes as its source.
-    """
-    kept: dict[str, _Example] = {}
-    repeated: dict[str, list[str]] = {}  # id -> the sources that are not kept
-    collection = _Collection()
-    for outcome in outcomes:
-        name = outcome.item.name
-        if outcome.failure:
-            rejection = writer.Rejection(name, outcome.failure, outcome.detail)
-            collection.rejections.append(rejection)
-            continue
-        melodies, refused, changes = outcome.value
-        collection.rejections += [writer.Rejection(name, *reason) for reason in refused]
-        collection.changes.update(changes)
-        collection.num_yielding += bool(melodies)
-        digests = [hashlib.sha256(melody.classes) for melody in melodies]
-        split = writer.split_of(
-            b"".join(digest.digest() for digest in digests),
-            validation_ratio=validation_ratio,
-            test_ratio=test_ratio,
-        )
-        for digest, melody in zip(digests, melodies):
-            example = _Example(digest.hexdigest(), name, split, melody)
-            other = kept.setdefault(example.id, example)
-            if other is not example:
-                first, second = sorted((other, example), key=_preference)
-                kept[example.id] = first
-                repeated.setdefault(example.id, []).append(second.source)
-    for identity, sources in repeated.items():
-        detail = f"of {kept[identity].source}"
-        collection.rejections += [writer.Rejection(s, "duplicate", detail) for s in sources]
-    # Sorting by id also shuffles the tunes, so that shards are similar.
-    collection.examples = sorted(kept.values(), key=lambda example: example.id)
-    return collection
-
-
-def _preference(example: _Example) -> tuple[str, str, int]:
-    return example.source, example.split, example.melody.steps_per_bar
-
-
-def _serialise(examples: list[_Example], split: str) -> list[tuple[bytes, int]]:
-    """Return the serialised melodies of a split, each with its number of steps."""
-    serialised = []
-    for example in examples:
-        if example.split == split:
-            context: dict[str, str | int] = {
-                "id": example.id,
-                "source": example.source,
-                "length": len(example.melody.classes),
-                "steps_per_bar": example.melody.steps_per_bar,
-                "metre": "{}/{}".format(*example.melody.metre),
-                "key": keys.name_of(example.melody.key),
-            }
-            record = sequence_examples.serialise(context, example.melody.classes)
-            serialised.append((record, len(example.melody.classes)))
-    return serialised
-
-
-def _encoding(settings: MelodySettings) -> dict[str, Any]:
-    encoding = settings.grid().to_json()
-    return (
-        encoding if settings.transpose == "major" else encoding | {"transpose": settings.transpose}
-    )
-
-
-def _histogram(examples: list[_Example], grid: Grid) -> list[int]:
-    counts = [0] * grid.num_classes
-    for example in examples:
-        for melody_class in example.melody.classes:
-            counts[melody_class] += 1
-    return counts

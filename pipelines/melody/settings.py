@@ -4,13 +4,13 @@ import dataclasses
 
 from pipelines.melody.extraction import POLYPHONY_CHOICES, SPLIT_CHOICES
 from pipelines.melody.keys import TRANSPOSE_CHOICES
-from pipelines.settings import DatasetSettings, setting
+from pipelines.settings import DatasetSettings, SpreadSettings, setting
 from rl_tuner.tasks.melody.grid import COMMON_TIME, DEFAULT_GRID, Grid, parse_metre
 from rl_tuner.tasks.melody.key import MODES
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MelodySettings(DatasetSettings):
+class MelodySettings(SpreadSettings):
     """The settings of `build_melody_dataset`.
 
     Raises:

@@ -64,19 +64,43 @@ def list_tunes(
     """
     tunes: list[Tune] = []
     rejections: list[Rejection] = []
-    for given in expand(inputs, MUSIC21_PREFIX):
-        files = _files_of(given, recursive, allow_any_music21_collection)
-        for file in files:
-            try:
-                found = _tunes_of(file, max_bytes)
-                if not found:
-                    raise RejectedError("no tune")
-                tunes += found
-            except RejectedError as error:
-                rejections.append(Rejection(file.name, error.reason, error.detail))
-            except OSError as error:
-                rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
+    for file, _ in list_files(
+        inputs,
+        recursive=recursive,
+        allow_any_music21_collection=allow_any_music21_collection,
+    ):
+        found, refused = tunes_of(file, max_bytes)
+        tunes += found
+        rejections += refused
     return tunes, rejections
+
+
+def list_files(
+    inputs: Iterable[str], *, recursive: bool, allow_any_music21_collection: bool
+) -> list[tuple[InputFile, Input]]:
+    """Return the files of all inputs, each with its input.
+
+    Raises:
+        UserError: if an input does not exist, has an unknown type or must not be used.
+    """
+    return [
+        (file, given)
+        for given in expand(inputs, MUSIC21_PREFIX)
+        for file in _files_of(given, recursive, allow_any_music21_collection)
+    ]
+
+
+def tunes_of(file: InputFile, max_bytes: int) -> tuple[list[Tune], list[Rejection]]:
+    """Return the tunes of a file, or its rejection."""
+    try:
+        found = _tunes_of(file, max_bytes)
+        if not found:
+            raise RejectedError("no tune")
+        return found, []
+    except RejectedError as error:
+        return [], [Rejection(file.name, error.reason, error.detail)]
+    except OSError as error:
+        return [], [Rejection(file.name, "unreadable file", error.strerror or "")]
 
 
 def _files_of(given: Input, recursive: bool, allow_any: bool) -> list[InputFile]:

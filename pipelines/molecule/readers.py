@@ -48,29 +48,55 @@ def list_entries(
     """
     entries: list[Entry] = []
     rejections: list[Rejection] = []
-    for given in expand(inputs, BUILTIN_PREFIX):
-        for file in _list_files(given, recursive):
-            before = len(entries) + len(rejections)
-            try:
-                for found in _entries_of(file, column, max_bytes):
-                    if isinstance(found, Rejection):
-                        rejections.append(found)
-                    elif len(found.text) > _MAX_CHARACTERS:
-                        detail = f"{len(found.text)} characters"
-                        rejections.append(found.reject("too large", detail))
-                    else:
-                        entries.append(found)
-            except RejectedError as error:
-                rejections.append(Rejection(file.name, error.reason, error.detail))
-            except OSError as error:
-                rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
-            except UserError as error:
-                # One table of many must not cost the others.
-                if given.is_single and not os.path.isdir(given.path):
-                    raise
-                rejections.append(Rejection(file.name, "unknown columns", str(error)))
-            if len(entries) + len(rejections) == before:
-                rejections.append(Rejection(file.name, "no molecule"))
+    for file, given in list_files(inputs, recursive=recursive):
+        found, refused = entries_of(file, given, column=column, max_bytes=max_bytes)
+        entries += found
+        rejections += refused
+    return entries, rejections
+
+
+def list_files(inputs: Iterable[str], *, recursive: bool) -> list[tuple[InputFile, Input]]:
+    """Return the files of all inputs, each with its input.
+
+    Raises:
+        UserError: if an input does not exist or has an unknown type.
+    """
+    return [
+        (file, given)
+        for given in expand(inputs, BUILTIN_PREFIX)
+        for file in _list_files(given, recursive)
+    ]
+
+
+def entries_of(
+    file: InputFile, given: Input, *, column: str, max_bytes: int
+) -> tuple[list[Entry], list[Rejection]]:
+    """Return the entries of a file, and what is rejected of it; see `list_entries`.
+
+    Raises:
+        UserError: if a table that is itself an input has no such column.
+    """
+    entries: list[Entry] = []
+    rejections: list[Rejection] = []
+    try:
+        for found in _entries_of(file, column, max_bytes):
+            if isinstance(found, Rejection):
+                rejections.append(found)
+            elif len(found.text) > _MAX_CHARACTERS:
+                rejections.append(found.reject("too large", f"{len(found.text)} characters"))
+            else:
+                entries.append(found)
+    except RejectedError as error:
+        rejections.append(Rejection(file.name, error.reason, error.detail))
+    except OSError as error:
+        rejections.append(Rejection(file.name, "unreadable file", error.strerror or ""))
+    except UserError as error:
+        # One table of many must not cost the others.
+        if given.is_single and not os.path.isdir(given.path):
+            raise
+        rejections.append(Rejection(file.name, "unknown columns", str(error)))
+    if not entries and not rejections:
+        rejections.append(Rejection(file.name, "no molecule"))
     return entries, rejections
 
 

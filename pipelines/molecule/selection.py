@@ -2,15 +2,18 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
+from pipelines.facts import Facts
 from pipelines.molecule.entries import Entry
-from rl_tuner.common.workers import Outcome
 from rl_tuner.datasets import writer
 
 if TYPE_CHECKING:
     from pipelines.molecule.standard import Molecule
+
+# The sets of tokens of a training molecule's strings, the canonical one first; None for other molecules.
+TokenSets = tuple[frozenset[str], ...] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +24,31 @@ class Found:
     molecule: "Molecule"
     strings: tuple[tuple[str, ...], ...]
 
+    @classmethod
+    def of(cls, entry: Entry, molecule: "Molecule") -> "Found":
+        """Return a molecule with its spellings split into tokens."""
+        return cls(entry, molecule, tuple(tuple(s.split(" ")) for s in molecule.spellings))
+
     @property
-    def order(self) -> tuple[str, Entry]:
-        """Sort key: a hash of the molecule, which also shuffles the molecules, so that shards are similar."""
-        return writer.digest(self.molecule.smiles), self.entry
+    def id(self) -> str:
+        """A hash of the molecule."""
+        return writer.digest(self.molecule.smiles)
+
+    @property
+    def preference(self) -> Entry:
+        """Of equal molecules, the first entry is kept."""
+        return self.entry
+
+    def as_duplicate(self, kept: "Found") -> writer.Rejection:
+        """Return the rejection of this entry, whose molecule is that of another one."""
+        return self.entry.reject("duplicate", f"of {kept.entry.source}")
+
+    def tokens(self, min_count: int) -> TokenSets:
+        """Return the tokens of its strings if it is for training; the strings apart if a count matters."""
+        if self.molecule.split != "train":
+            return None
+        sets = [frozenset(string) for string in self.strings]
+        return tuple(sets) if min_count > 1 else (frozenset().union(*sets),)
 
     def keep(self, known: frozenset[str]) -> "Found | None":
         """Return the molecule without spellings that need other tokens; None if the first one does."""
@@ -34,73 +58,53 @@ class Found:
         return dataclasses.replace(self, strings=strings)
 
 
-def select(
-    outcomes: Iterable[Outcome], min_token_count: int
-) -> tuple[list[Found], list[writer.Rejection]]:
-    """Return the molecules of the dataset in their final order, and the rejections."""
-    found, rejections = collect(outcomes)
-    found, rare = drop_rare_tokens(found, min_token_count)
-    found, untrained = drop_untrained_tokens(found)
-    return found, rejections + rare + untrained
+@dataclasses.dataclass(frozen=True)
+class TokenFilter:
+    """The tokens of the dataset.
+
+    Attributes:
+        rounds: The tokens that are frequent enough, after each round of dropping molecules without them.
+        trained: The tokens of the training strings that are left.
+    """
+
+    rounds: tuple[frozenset[str], ...]
+    trained: frozenset[str]
+
+    def keep(self, found: Found, facts: Facts) -> Found | None:
+        """Return what is left of a molecule; None and a rejection if it needs a token that is missing."""
+        left: Found | None = found
+        is_trained = found.molecule.split == "train"
+        reason = "token too rare" if is_trained else "token not in the training data"
+        for known in self.rounds if is_trained else (self.trained,):
+            left = found.keep(known)
+            if left is None:
+                unknown = ", ".join(sorted(set(found.strings[0]) - known))
+                facts.rejections.append(found.entry.reject(reason, unknown))
+                return None
+            found = left
+        return left
 
 
-def collect(
-    outcomes: Iterable[Outcome],
-) -> tuple[list[Found], list[writer.Rejection]]:
-    """Return the molecules without duplicates, each from the first of its entries, and the rejections."""
-    found: list[Found] = []
-    rejections: list[writer.Rejection] = []
-    for outcome in outcomes:
-        if outcome.failure:
-            rejections.append(outcome.item.reject(outcome.failure, outcome.detail))
-        elif isinstance(outcome.value, writer.Rejection):
-            rejections.append(outcome.value)
-        else:
-            strings = tuple(tuple(text.split(" ")) for text in outcome.value.spellings)
-            found.append(Found(outcome.item, outcome.value, strings))
-    kept: dict[str, Found] = {}
-    for each in sorted(found, key=lambda each: each.order):
-        first = kept.setdefault(each.molecule.smiles, each)
-        if first is not each:
-            rejections.append(each.entry.reject("duplicate", f"of {first.entry.source}"))
-    return list(kept.values()), rejections
+def token_filter(surveys: Mapping[Hashable, int], min_count: int) -> TokenFilter:
+    """Return the tokens that remain when training molecules with a rarer one are dropped.
 
-
-def drop_rare_tokens(
-    found: list[Found], min_count: int
-) -> tuple[list[Found], list[writer.Rejection]]:
-    """Drop training molecules with a token that fewer than min_count training molecules contain."""
-    rejections: list[writer.Rejection] = []
+    Args:
+        surveys: How many molecules have each `Found.tokens`.
+        min_count: In how many training molecules a token must occur.
+    """
+    trained: dict[TokenSets, int] = {sets: n for sets, n in surveys.items() if sets is not None}  # type: ignore[misc]
+    rounds: list[frozenset[str]] = []
     while True:
-        trained = [each for each in found if each.molecule.split == "train"]
-        counts = collections.Counter(
-            token for each in trained for token in {t for s in each.strings for t in s}
-        )
+        counts: collections.Counter[str] = collections.Counter()
+        for sets, number in trained.items():
+            counts.update(dict.fromkeys(frozenset().union(*sets or ()), number))
         common = frozenset(token for token, count in counts.items() if count >= min_count)
         if len(common) == len(counts):
-            return found, rejections
+            return TokenFilter(tuple(rounds), common)
         # Dropping a molecule may make another of its tokens rare, so the count is repeated.
-        found, more = _drop(found, common, "token too rare", {"train"})
-        rejections += more
-
-
-def drop_untrained_tokens(found: list[Found]) -> tuple[list[Found], list[writer.Rejection]]:
-    """Drop validation and test molecules with a token that no training string contains."""
-    trained = (each for each in found if each.molecule.split == "train")
-    known = frozenset(token for each in trained for string in each.strings for token in string)
-    return _drop(found, known, "token not in the training data", {"validation", "test"})
-
-
-def _drop(
-    found: list[Found], known: frozenset[str], reason: str, splits: set[str]
-) -> tuple[list[Found], list[writer.Rejection]]:
-    kept: list[Found] = []
-    rejections: list[writer.Rejection] = []
-    for each in found:
-        remaining = each.keep(known) if each.molecule.split in splits else each
-        if remaining:
-            kept.append(remaining)
-        else:
-            unknown = ", ".join(sorted(set(each.strings[0]) - known))
-            rejections.append(each.entry.reject(reason, unknown))
-    return kept, rejections
+        rounds.append(common)
+        left: collections.Counter[TokenSets] = collections.Counter()
+        for sets, number in trained.items():
+            if sets and sets[0] <= common:
+                left[tuple(each for each in sets if each <= common)] += number
+        trained = left

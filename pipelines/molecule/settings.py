@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pipelines.settings import DatasetSettings, setting
+from pipelines.settings import SpreadSettings, setting
 from rl_tuner.common.errors import UserError
 from rl_tuner.tasks.molecule import tokens
 
@@ -11,7 +11,7 @@ ORGANIC_ELEMENTS = ("H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MoleculeSettings(DatasetSettings):
+class MoleculeSettings(SpreadSettings):
     """The settings of `build_molecule_dataset`.
 
     By default salts are stripped, but charges are kept: a counter-ion is a property of the substance

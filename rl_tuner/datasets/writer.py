@@ -124,14 +124,24 @@ def write_dataset(
             }
         write_rejections(folder, rejections)
         write_description(folder, description)
+    warn_of_empty_splits(output_dir, description)
+
+
+def warn_of_empty_splits(output_dir: str, description: Mapping[str, Any]) -> None:
+    """Warn of splits without sequences."""
     for split, content in description["splits"].items():
         if not content["sequences"]:
             warn(f"the {split} split of {output_dir} is empty")
 
 
+def shard_name(split: str, shard: int, num_shards: int) -> str:
+    """Return the file name of a shard."""
+    return f"{split}-{shard:05d}-of-{num_shards:05d}.tfrecord"
+
+
 def write_shards(folder: str, split: str, records: Sequence[bytes], num_shards: int) -> list[str]:
     """Distribute serialised examples over the shards of a split in turn; return the shards' names."""
-    names = [f"{split}-{i:05d}-of-{num_shards:05d}.tfrecord" for i in range(num_shards)]
+    names = [shard_name(split, shard, num_shards) for shard in range(num_shards)]
     for shard, name in enumerate(names):
         tfrecords.write_records(os.path.join(folder, name), records[shard::num_shards])
     return names

@@ -18,6 +18,8 @@ from rl_tuner.common.settings import annotated_type
 from rl_tuner.core.objectives import Objective
 
 _PACKAGES = ("rl_tuner", "pipelines")
+# Not gin files, or without configurables and with imports of an extra.
+_LEFT_OUT = {"rl_tuner.gin", "pipelines.beam_driver", "pipelines.beam_steps"}
 # What a job does not import by itself, because the gin file chooses.
 _IMPORTED = ("pipelines.", "rl_tuner.tasks.")
 
@@ -26,7 +28,7 @@ def catalogue() -> dict[str, dict[str, str]]:
     """Return every configurable of this program: name -> parameter -> type."""
     for package in map(importlib.import_module, _PACKAGES):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if module.name != "rl_tuner.gin":
+            if module.name not in _LEFT_OUT:
                 importlib.import_module(module.name)
     found = {}
     for _, wrapper in gin.config._REGISTRY.items():
