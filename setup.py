@@ -15,6 +15,7 @@ COMMANDS = {
     "st-generate": "rl_tuner.generate",
     "st-export": "rl_tuner.export",
     "st-report": "rl_tuner.report",
+    "st-study": "rl_tuner.study.__main__",
     "st-completion": "rl_tuner.completion",
 }
 
@@ -36,6 +37,7 @@ setup(
         "rl_tuner": ["py.typed", "__init__.pyi", "common/*.json"],
         "rl_tuner.gin": ["*.gin", "pmo/*.gin"],
         "rl_tuner.pages": ["templates/*"],
+        "rl_tuner.web": ["templates/*"],
     },
     install_requires=[
         "absl-py>=2.1",
@@ -67,9 +69,18 @@ setup(
         "beam": ["apache-beam[tfrecord]>=2.65,<3", "dask>=2025.1", "distributed>=2025.1"],
         "corpus": ["music21>=9.3,<11"],
         "selfies": ["selfies>=2.1,<3"],
+        # Listening studies and the play page: server, database, Bradley-Terry models.
+        "study": [
+            "choix>=0.4,<0.5",
+            "sqlalchemy>=2.0,<3",
+            "starlette>=0.40,<2",
+            "uvicorn>=0.30,<1",
+        ],
         # Sheet music: verovio engraves, resvg draws the picture.
         "sheet": ["resvg-py>=0.2,<1", "verovio>=4.5,<7"],
         "dev": [
+            "choix>=0.4,<0.5",
+            "httpx>=0.27,<1",
             "hypothesis>=6.100",
             "import-linter>=2.1,<3",
             "mypy>=1.13,<3",
@@ -77,8 +88,12 @@ setup(
             "pytest-xdist>=3.6",
             "resvg-py>=0.2,<1",
             "ruff>=0.9,<1",
+            "selenium>=4.20,<5",
             "selfies>=2.1,<3",
+            "sqlalchemy>=2.0,<3",
+            "starlette>=0.40,<2",
             "tensorflow-serving-api>=2.20,<2.22",
+            "uvicorn>=0.30,<1",
             "verovio>=4.5,<7",
         ],
     },

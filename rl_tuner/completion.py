@@ -19,6 +19,7 @@ COMMANDS = (
     "rl_tuner.generate",
     "rl_tuner.export",
     "rl_tuner.report",
+    "rl_tuner.study",
     "rl_tuner.import_magenta",
     "rl_tuner.import_keras",
     "pipelines.midi_to_tfrecord",
@@ -77,10 +78,14 @@ def short_name(module: str) -> str:
 def flags_of(module: str) -> list[str]:
     """Return a command's flags as they are typed: --count= for one with a value, else --overwrite."""
     values = flags.FlagValues()
-    importlib.import_module(module)._define_flags(values)
-    found = [f"--{name}" if values[name].boolean else f"--{name}=" for name in sorted(values)]
+    found = importlib.import_module(module)
+    if not hasattr(found, "_define_flags"):
+        # A package has its command in a file of its own.
+        found = importlib.import_module(f"{module}.__main__")
+    found._define_flags(values)
+    typed = [f"--{name}" if values[name].boolean else f"--{name}=" for name in sorted(values)]
     version = [] if "version" in values else ["--version"]
-    return [*found, "--log=", "--help", *version]
+    return [*typed, "--log=", "--help", *version]
 
 
 if __name__ == "__main__":
