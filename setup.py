@@ -65,8 +65,10 @@ setup(
     ],
     extras_require={
         "and-cuda": ["tensorflow[and-cuda]>=2.20,<2.22"],
-        # Pipelines on many machines; DaskRunner needs Dask. Their protobuf is below 7, as TensorFlow allows.
+        # Pipelines on many machines; its DaskRunner needs Dask. Their protobuf is 6, as TensorFlow allows.
         "beam": ["apache-beam[tfrecord]>=2.65,<3", "dask>=2025.1", "distributed>=2025.1"],
+        # Scoring and whole runs on the workers of a Dask scheduler.
+        "dask": ["dask>=2025.1", "distributed>=2025.1"],
         "corpus": ["music21>=9.3,<11"],
         "selfies": ["selfies>=2.1,<3"],
         # Listening studies and the play page: server, database, Bradley-Terry models.

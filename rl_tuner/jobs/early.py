@@ -12,6 +12,7 @@ from typing import Any
 
 from rl_tuner.common import gin_checks, gin_files, ranges
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.executors import check_executor
 from rl_tuner.common.gin_files import Reference, Statement, modules, read_catalogue
 from rl_tuner.common.own_code import is_own_module, missing_function
 from rl_tuner.common.run_folder import DATASETS
@@ -76,7 +77,10 @@ def _complaints(statement: Statement) -> tuple[str, ...]:
                 rules.check_device(**{parameter: value})
             if name == "job":
                 rules.check_job(**{parameter: value})
-            _check_function(name, parameter, value)
+            if parameter == "executor":
+                check_executor(value)
+            else:
+                _check_function(name, parameter, value)
     except UserError as error:
         return error.lines
     return ()

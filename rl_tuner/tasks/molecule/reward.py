@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import gin
 import numpy as np
 
+from rl_tuner.common.executors import ExecutorLike, check_executor
 from rl_tuner.common.ranges import check
 from rl_tuner.common.settings import Cosmetic
 from rl_tuner.tasks.molecule import chemistry, tokens
@@ -204,9 +205,13 @@ class FunctionReward(MoleculeReward):
         memory_mb: limit on the address space of a process in MiB; 0 for no limit, which libraries for GPUs
             need.
         max_failures: largest share of molecules on which the function may fail, once there are 100.
+        executor: where the function runs instead of in processes of this machine: an object with the
+            interface of `concurrent.futures.Executor`, a function that returns one, or a name such as
+            'dask://host:8786', see `rl_tuner.common.executors`. There it has the same limits.
+        batch_size: molecules per call of the executor.
 
     Raises:
-        ValueError: there is no such function, or a number is out of range.
+        ValueError: there is no such function or executor, or a number is out of range.
     """
 
     function: Callable[[list[str]], Sequence[float]] | str | None = None
@@ -215,12 +220,19 @@ class FunctionReward(MoleculeReward):
     timeout_seconds: float = 60.0
     memory_mb: int = 8_192
     max_failures: float = 1.0
+    executor: Cosmetic[str | ExecutorLike | None] = None
+    batch_size: Cosmetic[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         numbers = ("num_processes", "timeout_seconds", "memory_mb", "max_failures")
-        check(RANGES, "FunctionReward", **{name: getattr(self, name) for name in numbers})
-        guarded = UserFunction(self.function, *(getattr(self, name) for name in numbers))
+        given = {name: getattr(self, name) for name in (*numbers, "batch_size")}
+        check(RANGES, "FunctionReward", **given)
+        try:
+            check_executor(self.executor)
+        except ValueError as error:
+            raise ValueError(f"FunctionReward.{error}") from error
+        guarded = UserFunction(self.function, executor=self.executor, **given)
         object.__setattr__(self, "_guarded", guarded)
         # The function itself is the setting, so that a change of its source is noticed.
         object.__setattr__(self, "function", guarded.function)

@@ -12,6 +12,7 @@ import gin
 import numpy as np
 
 from rl_tuner.common.errors import UserError, class_and_message
+from rl_tuner.common.executors import ExecutorLike, SpreadFunction
 from rl_tuner.common.isolated import IsolatedFunction
 from rl_tuner.common.own_code import import_function
 from rl_tuner.common.progress import warn
@@ -41,6 +42,8 @@ class UserFunction:
         timeout_seconds: time limit for one molecule.
         memory_mb: limit on the memory of a process in MiB; 0 for no limit.
         max_failures: largest share of molecules, of 100 or more, on which it may fail.
+        executor: where it runs instead of in processes of this machine, see `rl_tuner.common.executors`.
+        batch_size: molecules per call of the executor.
 
     Attributes:
         function: the function itself.
@@ -56,6 +59,8 @@ class UserFunction:
         timeout_seconds: float = 60.0,
         memory_mb: int = 0,
         max_failures: float = 1.0,
+        executor: ExecutorLike | str | None = None,
+        batch_size: int = 1,
     ) -> None:
         found = _import(function) if isinstance(function, str) else function
         if not callable(found):
@@ -64,7 +69,8 @@ class UserFunction:
         self.function: ScoringFunction = found
         self._num_processes, self._timeout = num_processes, timeout_seconds
         self._memory_mb, self._max_failures = memory_mb, max_failures
-        self._isolated: IsolatedFunction | None = None
+        self._executor, self._batch_size = executor, batch_size
+        self._isolated: IsolatedFunction | SpreadFunction | None = None
         self._is_slow = self._is_stopped = False
         self._scores: dict[str, float] = {}
         self._failures: dict[str, str] = {}
@@ -112,7 +118,11 @@ class UserFunction:
 
     def _call(self, smiles: list[str]) -> list[tuple[float, str]]:
         """Return of each molecule its score and "", or NaN and why there is none."""
-        size = 1 if self._is_slow else math.ceil(len(smiles) / max(1, self._num_processes))
+        size = math.ceil(len(smiles) / max(1, self._num_processes))
+        if self._executor is not None:
+            size = self._batch_size
+        if self._is_slow:
+            size = 1
         parts = [smiles[i : i + size] for i in range(0, len(smiles), size)]
         found: dict[str, tuple[float, str]] = {}
         for part, outcome in zip(parts, self._outcomes(parts)):
@@ -141,13 +151,18 @@ class UserFunction:
         except RuntimeError as error:
             raise UserError(f"FunctionReward.function: {self._name()}: {error}") from error
 
-    def _processes(self) -> IsolatedFunction | None:
-        if self._num_processes and self._isolated is None and not self._is_stopped:
-            call = functools.partial(_checked_call, self.function)
+    def _processes(self) -> IsolatedFunction | SpreadFunction | None:
+        if self._isolated is not None or self._is_stopped:
+            return self._isolated
+        call = functools.partial(_checked_call, self.function)
+        bindings = _bindings(self.function)
+        if self._executor is not None:
+            self._isolated = SpreadFunction(self._executor, call, bindings, self._memory_mb)
+        elif self._num_processes:
             home = getattr(self.function, "__module__", None) or type(self.function).__module__
             try:
                 self._isolated = IsolatedFunction(
-                    call, home, _bindings(self.function), self._num_processes, self._memory_mb
+                    call, home, bindings, self._num_processes, self._memory_mb
                 )
             except Exception as error:
                 self._is_stopped = True

@@ -439,3 +439,22 @@ def test_no_molecules():
     ):
         parts_of(made, [], [])
         parts_of(made, ["C("], [None])
+
+
+def no_iodine(smiles):
+    if "CI" in smiles:
+        raise RuntimeError("iodine")
+    return [float(len(s)) for s in smiles]
+
+
+def test_an_executor_gives_the_same_rewards():
+    found = [molecule(s) for s in ("CC", "CI", "CCC", "CC")]
+    made = reward.FunctionReward(function=no_iodine, executor="processes:2", batch_size=2)
+    parts = parts_of(made, ["CCO"] * 4, found)
+    made.close()
+    assert parts["function"].tolist() == [2, 0, 3, 2]
+    assert made.remarks() == [
+        f"{no_iodine.__module__}.no_iodine failed on 1 of 3 molecules (1 RuntimeError)"
+    ]
+    with pytest.raises(ValueError, match=r"FunctionReward\.executor must be"):
+        reward.FunctionReward(function=no_iodine, executor="my_cluster")
