@@ -1,8 +1,10 @@
-"""Lets people compare what models make, two at a time and blindly.
+"""Lets people compare what models make, two at a time and blindly, and analyses their answers.
 
 python -m rl_tuner.study serve --study_dir=studies/mine --models=prior:runs/psi_music,psi:runs/psi_music
+python -m rl_tuner.study analyse --study_dir=studies/mine
 """
 
+import contextlib
 import os
 from typing import Any
 
@@ -10,10 +12,27 @@ from absl import flags
 
 from rl_tuner.common import command_line
 from rl_tuner.common.errors import UserError
-from rl_tuner.common.progress import say, working
+from rl_tuner.common.progress import say, warn, working
 from rl_tuner.common.quiet import loading
 
-_ACTIONS = ("serve",)
+_ACTIONS = ("serve", "analyse")
+# Flags that only one action has.
+_SERVE = (
+    "models",
+    "stimuli",
+    "comparisons",
+    "attention_checks",
+    "raters",
+    "title",
+    "question",
+    "consent",
+    "host",
+    "port",
+    "url",
+    "trust",
+)
+_ANALYSE = ("output_dir", "draws", "keep_inattentive")
+_FEWEST_DRAWS = 100
 # Flags that are fixed when the study is made.
 _FIXED = ("stimuli", "comparisons", "attention_checks", "title", "question", "consent", "seed")
 
@@ -29,7 +48,7 @@ def _define_flags(values: flags.FlagValues) -> None:
         None,
         _ACTIONS,
         "What to do; the flag's name may be left out. serve makes the study, if its folder has none, and"
-        " answers its raters.",
+        " answers its raters; analyse reads their answers.",
         flag_values=values,
         required=True,
     )
@@ -41,8 +60,11 @@ def _define_flags(values: flags.FlagValues) -> None:
         " file in the study's folder.",
         flag_values=values,
     )
-    flags.DEFINE_integer("seed", 0, "Seed of stimuli and schedules.", 0, flag_values=values)
+    flags.DEFINE_integer(
+        "seed", 0, "Seed of stimuli and schedules, and of the analysis.", 0, flag_values=values
+    )
     _define_serve_flags(values)
+    _define_analyse_flags(values)
 
 
 def _define_serve_flags(values: flags.FlagValues) -> None:
@@ -80,11 +102,43 @@ def _define_serve_flags(values: flags.FlagValues) -> None:
     )
 
 
+def _define_analyse_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string(
+        "output_dir",
+        None,
+        "analyse: folder for the result. Default: analysis in the study's folder.",
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "draws",
+        1_000,
+        "analyse: draws of each of four chains of the posterior; 0 leaves it out.",
+        0,
+        1_000_000,
+        flag_values=values,
+    )
+    flags.DEFINE_boolean(
+        "keep_inattentive",
+        False,
+        "analyse: whether to keep raters who preferred one of two equal sequences.",
+        flag_values=values,
+    )
+
+
 def _run(values: flags.FlagValues) -> None:
     from rl_tuner.web import needs
 
-    needs.check_installed((*needs.SERVER, *needs.DATABASE), "the study's server")
-    _serve(values)
+    if strange := [
+        n for n in (_ANALYSE if values.action == "serve" else _SERVE) if values[n].present
+    ]:
+        other = "analyse" if values.action == "serve" else "serve"
+        raise UserError(f"--{strange[0]} is for {other}; leave it out")
+    if values.action == "serve":
+        needs.check_installed((*needs.SERVER, *needs.DATABASE), "the study's server")
+        _serve(values)
+    else:
+        needs.check_installed((*needs.DATABASE, *needs.STATISTICS), "the study's analysis")
+        _analyse(values)
 
 
 def _serve(values: flags.FlagValues) -> None:
@@ -110,6 +164,51 @@ def _serve(values: flags.FlagValues) -> None:
     say(f"counts: {address}/admin, token in {os.path.join(values.study_dir, folder.TOKEN_FILE)}")
     application = app.make_app(study, store, token, address)
     server.serve(application, listening, lambda: print(f"serving {address}", flush=True))
+
+
+def _analyse(values: flags.FlagValues) -> None:
+    from rl_tuner.common import outputs
+    from rl_tuner.common.files import write_text
+    from rl_tuner.study import folder
+    from rl_tuner.study.admin import csv_text
+    from rl_tuner.study.ratings import rows_of
+    from rl_tuner.study.store import Store
+
+    study = folder.read(values.study_dir)
+    output_dir = values.output_dir or os.path.join(values.study_dir, folder.ANALYSIS)
+    outputs.check_folder(output_dir)
+    if values.draws and values.draws < _FEWEST_DRAWS:
+        raise UserError(f"--draws must be 0 or at least {_FEWEST_DRAWS}, not {values.draws}")
+    if not values.database and not os.path.isfile(
+        os.path.join(values.study_dir, folder.DATABASE_FILE)
+    ):
+        raise UserError(
+            f"{values.study_dir} has no ratings yet; serve it first, or give --database"
+        )
+    store = Store(values.database or database_of(values.study_dir), study.id)
+    rows = rows_of(study, store)
+    if not rows:
+        raise UserError(f"{values.study_dir} has no ratings yet; wait for its raters")
+    if store.closed_at() is None:
+        warn("the study is still open; close it on its admin page before you draw conclusions")
+    with loading() if values.draws else contextlib.nullcontext():
+        from rl_tuner.study import analysis
+
+        if values.draws:
+            from rl_tuner.study import chains  # noqa: F401  (TensorFlow is imported quietly here)
+    found = analysis.analyse(
+        rows,
+        list(study.models),
+        draws=values.draws,
+        seed=values.seed,
+        keep_inattentive=values.keep_inattentive,
+    )
+    paths = analysis.write(found, output_dir)
+    paths.append(os.path.join(output_dir, folder.RATINGS_FILE))
+    write_text(paths[-1], csv_text(study, store))
+    with open(paths[1], encoding="utf-8") as file:
+        print(file.read().strip())
+    say("\n".join(paths))
 
 
 def database_of(study_dir: str) -> str:

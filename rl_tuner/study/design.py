@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -74,7 +74,7 @@ def _drawn(
     pairs: Sequence[tuple[str, str]],
     number: int,
     seed: int,
-):
+) -> Iterator[str]:
     """Yield the stimuli of one model for one rater, whose pairs begin at a place."""
     block, inside = divmod(begin, len(_ordered(models)))
     before = sum(name in pair for pair in _block(models, block, seed)[:inside])

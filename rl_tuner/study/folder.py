@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from rl_tuner.common.errors import UserError
 
 STUDY_FILE, STIMULI, DATABASE_FILE = "study.json", "stimuli", "ratings.sqlite"
-LINKS_FILE, TOKEN_FILE, ANALYSIS = "links.txt", "admin_token.txt", "analysis"
+LINKS_FILE, TOKEN_FILE = "links.txt", "admin_token.txt"
+ANALYSIS, RATINGS_FILE = "analysis", "ratings.csv"
 _VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,39}")
 # What raters compare, one and several.

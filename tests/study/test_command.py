@@ -14,9 +14,11 @@ pytest.importorskip("starlette", reason="the extra study is not installed")
 pytest.importorskip("sqlalchemy", reason="the extra study is not installed")
 
 from rl_tuner.study import folder
+from rl_tuner.study.design import schedule
+from rl_tuner.study.store import Store
 from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 from tests.study.small_study import make_study
-from tests.tiny_job import ROOT, early_error, pretend_run
+from tests.tiny_job import ROOT, command, early_error, pretend_run
 
 COMMAND = "rl_tuner.study.__main__"
 
@@ -66,6 +68,42 @@ def test_a_mistake_is_told_before_tensorflow_is_imported(tmp_path, flags, messag
     (tmp_path / "file").write_text("")
     make_study(tmp_path / "made")
     assert message in early_error(COMMAND, "serve", *flags.split(), cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("serve --draws=100", "--draws is for analyse; leave it out"),
+        ("analyse --port=80", "--port is for serve; leave it out"),
+        ("analyse --study_dir=none", "none contains no study"),
+        ("analyse --study_dir=made", "made has no ratings yet"),
+        ("analyse --study_dir=made --draws=5", "--draws must be 0 or at least 100, not 5"),
+        ("analyse --study_dir=made --output_dir=file", "file is a file"),
+        ("analyze", "--action must be one of serve, analyse, not 'analyze'"),
+    ],
+)
+def test_a_mistake_in_an_analysis(tmp_path, flags, message):
+    (tmp_path / "file").write_text("")
+    make_study(tmp_path / "made")
+    assert message in early_error(COMMAND, *flags.split(), cwd=tmp_path)
+
+
+def test_the_ratings_of_a_study_are_analysed(tmp_path):
+    study = make_study(tmp_path / "study", comparisons=12)
+    store = Store(f"sqlite:///{tmp_path}/study/{folder.DATABASE_FILE}", study.id)
+    models = {s.id: s.model for s in study.stimuli}
+    for token in store.add_links(4):
+        store.agree(token, lambda n: schedule(study.by_model(), n, 12, 1, 0))
+        while (one := store.state(token).next) is not None:
+            # Everybody prefers psi, and attends.
+            rating = 3 if one.is_check else (1 if models[one.first] == "psi" else 5)
+            store.rate(token, one.nonce, rating)
+    store.dispose()
+    done = command("rl_tuner.study", "analyse", f"--study_dir={tmp_path}/study", "--draws=0")
+    assert done.stdout.startswith("4 raters compared two sequences of different models 48 times")
+    assert "psi 48 of 48, prior 0 of 48" in done.stdout and "still open" in done.stderr
+    names = ["analysis.json", "analysis.png", "analysis.txt", "ratings.csv"]
+    assert sorted(os.listdir(tmp_path / "study" / "analysis")) == names
 
 
 def test_a_study_is_made_from_runs_and_served_again_as_it_was(finished, tmp_path):
