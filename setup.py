@@ -15,6 +15,7 @@ COMMANDS = {
     "st-generate": "rl_tuner.generate",
     "st-export": "rl_tuner.export",
     "st-report": "rl_tuner.report",
+    "st-play": "rl_tuner.play.__main__",
     "st-study": "rl_tuner.study.__main__",
     "st-completion": "rl_tuner.completion",
 }

@@ -20,6 +20,7 @@ COMMANDS = (
     "rl_tuner.export",
     "rl_tuner.report",
     "rl_tuner.study",
+    "rl_tuner.play",
     "rl_tuner.import_magenta",
     "rl_tuner.import_keras",
     "pipelines.midi_to_tfrecord",

@@ -259,8 +259,17 @@ class Presentation:
         """Return metrics of a finished run's `run_files`, for the table's column of the tuned model."""
         return {}
 
-    def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
-        """Return a few sequences int [N, T] as a page shows them; by default their text."""
+    def exhibits(
+        self, sequences: np.ndarray, *, whole: bool = True, **options: Any
+    ) -> list[Exhibit]:
+        """Return a few sequences int [N, T] as a page shows them; by default their text.
+
+        Args:
+            sequences: the sequences.
+            whole: whether also what takes longest is made, which is sound and sheet music.
+            **options: options of `write_samples` that change how a sequence is read.
+        """
+        del whole, options
         return [Exhibit(self.text(row)) for row in sequences]
 
     def images(self, sequences: np.ndarray) -> np.ndarray | None:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 # Drawings bring their own styles, and nothing else.
-_PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 def page(template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
@@ -80,7 +80,7 @@ class BlindFile(FileResponse):
         self.headers["last-modified"] = "Thu, 01 Jan 1970 00:00:00 GMT"
         self.headers["etag"] = '"0"'
         self.headers["cache-control"] = "private, max-age=3600"
-        self.headers["content-security-policy"] = _PICTURE_POLICY
+        self.headers["content-security-policy"] = PICTURE_POLICY
 
 
 @functools.cache

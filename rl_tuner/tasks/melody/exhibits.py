@@ -13,13 +13,13 @@ from rl_tuner.tasks.presentation import Exhibit
 _STEP, _ROW, _LEFT, _TOP = 16, 7, 78, 6
 
 
-def exhibit(piece: Piece) -> Exhibit:
+def exhibit(piece: Piece, *, with_sound: bool = True) -> Exhibit:
     """Return a melody as a page shows it, without its sheet music."""
     notes, grid, length = piece.notes(), piece.frame.grid, len(piece.classes)
     return Exhibit(
         text=" ".join(encoding.note_text(*note) for note in notes) or "silence",
         picture=piano_roll(notes, length, grid.steps_per_bar, grid.steps_per_beat),
-        sound=rendering.wav_bytes(piece),
+        sound=rendering.wav_bytes(piece) if with_sound else b"",
         seconds=length * rendering.step_seconds(piece.qpm, grid.steps_per_quarter),
         facts={"notes": len(notes)},
         valid=bool(notes),

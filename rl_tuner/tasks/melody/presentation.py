@@ -97,11 +97,9 @@ class MelodyPresentation(Presentation):
             qpm: quarters per minute; None is that of the task.
         """
         check_formats(formats)
-        tempo = self.task.qpm if qpm is None else qpm
         paths = []
         for index, melody in enumerate(sequences):
-            title = f"{prefix} {index + 1}"
-            piece = Piece([int(c) for c in melody], frame or self.task.frame, tempo, title)
+            piece = self.piece(melody, f"{prefix} {index + 1}", frame, qpm)
             for name in formats:
                 paths.append(os.path.join(directory, f"{prefix}_{index:03d}.{name}"))
                 write(paths[-1], piece)
@@ -111,10 +109,17 @@ class MelodyPresentation(Presentation):
         """Return the steps of a number of bars."""
         return bars * self.task.frame.grid.steps_per_bar
 
-    def piece(self, melody: np.ndarray, title: str = "") -> Piece:
-        """Return a melody with the grid, key and tempo of the task."""
+    def piece(
+        self,
+        melody: np.ndarray,
+        title: str = "",
+        frame: Frame | None = None,
+        qpm: float | None = None,
+    ) -> Piece:
+        """Return a melody with the grid, key and tempo of the task, if no others are given."""
         classes = [int(c) for c in melody]
-        return Piece(classes, self.task.frame, self.task.qpm, title)
+        tempo = self.task.qpm if qpm is None else qpm
+        return Piece(classes, frame or self.task.frame, tempo, title)
 
     def sample_lines(self, path: str) -> list[str] | None:
         """Return a melody as note names, with the lengths of notes longer than a sixteenth."""
@@ -154,11 +159,28 @@ class MelodyPresentation(Presentation):
         """Return the melody as sound."""
         return rendering.audio(sequence, qpm=self.task.qpm, grid=self.task.frame.grid)
 
-    def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
-        """Return melodies as piano rolls with their sound and, with the extra "sheet", as sheet music."""
-        pieces = [self.piece(row) for row in sequences]
-        found = [exhibits.exhibit(piece) for piece in pieces]
-        if not sheet.is_available():
+    def exhibits(
+        self,
+        sequences: np.ndarray,
+        *,
+        whole: bool = True,
+        frame: Frame | None = None,
+        qpm: float | None = None,
+        **options: Any,
+    ) -> list[Exhibit]:
+        """Return melodies as piano rolls with their sound and, with the extra "sheet", as sheet music.
+
+        Args:
+            sequences: int [N, T].
+            whole: whether sound and sheet music are made.
+            frame: grid and key of the melodies; None is those of the task.
+            qpm: quarters per minute; None is that of the task.
+            **options: other options of `write_samples`, which change nothing here.
+        """
+        del options
+        pieces = [self.piece(row, frame=frame, qpm=qpm) for row in sequences]
+        found = [exhibits.exhibit(piece, with_sound=whole) for piece in pieces]
+        if not whole or not sheet.is_available():
             return found
         return [
             each._replace(sheet=sheet.to_svg(piece)) if each.valid else each

@@ -150,8 +150,11 @@ class MoleculePresentation(Presentation):
         last = rows[-1] if rows else {}
         return {row.metric: last[row.metric] for row in metrics.CALL_ROWS if row.metric in last}
 
-    def exhibits(self, sequences: np.ndarray) -> list[Exhibit]:
+    def exhibits(
+        self, sequences: np.ndarray, *, whole: bool = True, **options: Any
+    ) -> list[Exhibit]:
         """Return molecules as drawings with their properties."""
+        del whole, options
         strings, _ = self.task.decode(sequences, self.task.mask_of(sequences))
         return exhibits.exhibits(strings, self.task.properties_of(sequences))
 
