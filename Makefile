@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: run test test-slow lint format bench scaling reliability soak table1 table2 pmo clean
+.PHONY: run test test-slow audit lint format bench scaling reliability soak table1 table2 pmo clean
 
 run: $(INSTALLED)
 	$(BIN)/python -m rl_tuner.train --gin_file=gin/psi_music.gin
@@ -15,8 +15,13 @@ run: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-slow: $(INSTALLED)
+test-slow: $(INSTALLED) audit
 	$(BIN)/python -m pytest -m slow
+
+# Known vulnerabilities of what is installed; needs the network.
+audit: $(INSTALLED)
+	$(BIN)/python -m pip install --progress-bar=off --quiet "pip-audit>=2.7,<3"
+	$(BIN)/pip-audit --skip-editable
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

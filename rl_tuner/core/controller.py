@@ -63,8 +63,8 @@ class DualController(tf.Module):
         lead: see above, nats.
         growth: see above.
         margin: distance to keep from each bound, in standard deviations of a sequence's slack, so that
-            the noise of learning does not cross it; at most 0.45 of the distance between two bounds of
-            one feature.
+            the noise of learning does not cross it; at most half of the bound itself, and 0.45 of the
+            distance between two bounds of one feature.
         smoothing: weight of the past in the covariance of the handles.
 
     Raises:
@@ -105,7 +105,7 @@ class DualController(tf.Module):
         widths |= dict.fromkeys(("softness", "kl", "lag", "steps"), ())
         # Variables in the places of arrays.
         self._state: Any = dual.DualState(*(zeros(name, *shape) for name, shape in widths.items()))
-        shapes = [(rows, count), (rows, count), (rows,), (rows,), (rows,)]
+        shapes = [(rows, count), (rows, count), (rows,), (rows, count), (rows,), (rows,)]
         self._window: Any = dual.Window(
             *(zeros(name, *shape) for name, shape in zip(dual.Window._fields, shapes))
         )
@@ -132,12 +132,20 @@ class DualController(tf.Module):
         same_shape(2, reward=reward, mask=episode.mask)
         slacks = tf.stack([slack(features[b.feature], b) for b in self.bounds], axis=-1)
         handles = tf.stack([handle(features[b.feature], b) for b in self.bounds], axis=-1)
+        sizes = [abs(b.value) * features[b.feature].denominator for b in self.bounds]
         has_rank(3, slacks=slacks, handles=handles)
         log_ratios = episode.mask * (episode.log_policy - episode.log_prior) - reward
         seen = dual.Window(
             *(
                 tf.reduce_sum(values, axis=1)
-                for values in (slacks, handles, log_ratios, episode.kl, episode.mask)
+                for values in (
+                    slacks,
+                    handles,
+                    log_ratios,
+                    tf.stack(sizes, axis=-1),
+                    episode.kl,
+                    episode.mask,
+                )
             )
         )
         rows = self._filled + tf.range(tf.shape(slacks, out_type=tf.int64)[0])

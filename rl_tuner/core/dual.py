@@ -57,6 +57,7 @@ class Window(NamedTuple):
         slacks: [N, K].
         handles: [N, K].
         log_ratios: [N], log pi - log p of each sequence, minus r_T / c if there is a task reward.
+        sizes: [N, K], |bound| times the denominator of its feature.
         kls: [N], exact KL summed over a sequence's steps, in nats.
         lengths: [N], steps of each sequence.
     """
@@ -64,6 +65,7 @@ class Window(NamedTuple):
     slacks: np.ndarray
     handles: np.ndarray
     log_ratios: np.ndarray
+    sizes: np.ndarray
     kls: np.ndarray
     lengths: np.ndarray
 
@@ -125,7 +127,7 @@ def advance(
     # At first the weights of the windows sum to less than 1.
     weight = 1 - keep ** (state.steps + 1)
 
-    missing = margins(slacks, spreads, pairs, pace.margin) - slacks
+    missing = margins(slacks, spreads, window.sizes.mean(0), pairs, pace.margin) - slacks
     rises = slopes(window.slacks - slacks, deviations)
     gaps = missing * rises
     gains = np.where(gaps * state.gaps > 0, np.minimum(state.gains * pace.growth, _MOST_GAIN), 1.0)
@@ -193,10 +195,25 @@ def limited(step: np.ndarray, deviations: np.ndarray, spread: float, most: float
 
 
 def margins(
-    slacks: np.ndarray, spreads: np.ndarray, pairs: list[tuple[int, int]], margin: float
+    slacks: np.ndarray,
+    spreads: np.ndarray,
+    sizes: np.ndarray,
+    pairs: list[tuple[int, int]],
+    margin: float,
 ) -> np.ndarray:
-    """Return the mean slack [K] to aim for: `margin` standard deviations, but within both bounds."""
-    result = margin * spreads
+    """Return the mean slack [K] to aim for: `margin` standard deviations, but within both bounds.
+
+    It is at most half of the bound itself, if that is not 0: what is rare has a spread that is far larger
+    than its mean, and a margin in units of it would ask for several times the bound.
+
+    Args:
+        slacks: [K], mean slacks.
+        spreads: [K], their standard deviations.
+        sizes: [K], the bounds themselves in the unit of the slacks.
+        pairs: see `advance`.
+        margin: see `DualController`.
+    """
+    result = np.minimum(margin * spreads, np.where(sizes > 0, 0.5 * sizes, np.inf))
     for pair in pairs:
         # The slacks of opposite bounds add up to the distance between them.
         result[[*pair]] = np.minimum(result[[*pair]], 0.45 * slacks[[*pair]].sum())

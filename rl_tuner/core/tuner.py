@@ -32,6 +32,9 @@ from rl_tuner.core.temperature import FixedTemperature
 # Every use of randomness has its own stream, so that adding a stream does not change the others.
 _STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
 
+# Updates whose weights are averaged: enough to still the noise, few enough to follow the multipliers.
+_AVERAGED = 100
+
 # AutoGraph takes seconds to convert a function. Functions without Python control flow on tensors skip it; a
 # user's task does not, because it may contain some.
 _as_written = tf.autograph.experimental.do_not_convert
@@ -41,6 +44,11 @@ def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor
     """Update theta' <- (1 - eta) theta' + eta theta for every weight (Jaques et al. 2017, section 5)."""
     for slow, fast in zip(target.weights, online.weights):
         slow.assign((1.0 - eta) * slow + eta * fast)
+
+
+def averaging_rate(updates: tf.Tensor) -> tf.Tensor:
+    """Return the rate of the average network after some updates: it spans the last tenth, at most 100."""
+    return tf.maximum(1.0 / _AVERAGED, 10.0 / (tf.cast(updates, tf.float32) + 10.0))
 
 
 @gin.configurable(module="rl_tuner", denylist=["prior", "task", "seed"])
@@ -154,8 +162,8 @@ class RLTuner(keras.Model):
         if self.controller:
             check_features(task, self.bounded_features)
             self.controller.build(self.bounds, collect_size)
-            self.kept = objective.initial_network(prior)
-            self.kept.trainable = False
+            self.average, self.kept = (objective.initial_network(prior) for _ in range(2))
+            self.average.trainable = self.kept.trainable = False
             self.kept_score = tf.Variable(-math.inf, trainable=False, name="kept_score")
             self.kept_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="kept_step")
         self.ledger = Ledger()
@@ -165,8 +173,8 @@ class RLTuner(keras.Model):
         self.built = True
 
     def keep(self, score: float, step: int) -> None:
-        """Keep a copy of the online network, with how well it meets the targets and when."""
-        soft_update(self.kept, self.online, 1.0)
+        """Keep a copy of the average network, with how well it meets the targets and when."""
+        soft_update(self.kept, self.average, 1.0)
         self.kept_score.assign(score)
         self.kept_step.assign(step)
 
@@ -183,6 +191,11 @@ class RLTuner(keras.Model):
     def policy(self) -> Policy:
         """The tuned policy, without exploration."""
         return Policy(self.online, self.prior, self.objective.policy_logits)
+
+    @property
+    def averaged_policy(self) -> Policy:
+        """The policy of the averaged weights, which a tuner with targets has."""
+        return Policy(self.average, self.prior, self.objective.policy_logits)
 
     def call(self, tokens: tf.Tensor) -> tf.Tensor:
         """Return logits of the tuned policy: int inputs [B, T] -> float32 [B, T, A]."""
@@ -309,6 +322,8 @@ class RLTuner(keras.Model):
         gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self.clip_norm)
         self.optimizer.apply_gradients(zip(gradients, variables))
         soft_update(self.target, self.online, self.eta)
+        if self.controller:
+            soft_update(self.average, self.online, averaging_rate(self.optimizer.iterations))
         metrics = {
             "learn/loss": terms.loss,
             "learn/target_value": terms.target_value,

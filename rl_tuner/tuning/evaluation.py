@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ PRIOR, TUNED = "prior", "tuned"
 TARGETS = "targets"
 # Name among them of the complaint about a collapsed policy.
 COLLAPSE = "collapse"
+# Sums over sequences that describe a feature: of its numerator, its denominator, and their products.
+_MOMENTS = ("numerator", "denominator", "numerator_2", "both", "denominator_2")
 
 
 class Measurement(NamedTuple):
@@ -38,7 +41,8 @@ class Measurement(NamedTuple):
             sequence), `log_prior`, `log_policy`, `kl`, `entropy` (nats per step, averaged over all
             steps of all sequences), `length` (mean tokens per sequence), `distinct` (number of
             different sequences divided by the number of sequences) and `reward/PART`; for every measured
-            feature, `feature/NAME` and `feature_weight/NAME`, its mean denominator per sequence.
+            feature, `feature/NAME`, its standard error `feature_error/NAME`, and `feature_weight/NAME`,
+            its mean denominator per sequence.
         sequences: int32 [N, T] the sequences, 0 past their end.
     """
 
@@ -205,11 +209,13 @@ def _feature_sums(
     found: dict[str, Feature], names: Sequence[str], episode: Rollout
 ) -> dict[str, tf.Tensor]:
     found = found | {LOG_PRIOR: per_step(episode.log_prior, episode.mask)}
-    return {
-        f"feature/{name}/{part}": tf.reduce_sum(getattr(found[name], part))
-        for name in names
-        for part in ("numerator", "denominator")
-    }
+    sums = {}
+    for name in names:
+        over, under = (tf.reduce_sum(part, axis=1) for part in found[name][:2])
+        products = (over, under, over * over, over * under, under * under)
+        for moment, product in zip(_MOMENTS, products):
+            sums[f"feature/{name}/{moment}"] = tf.reduce_sum(product)
+    return sums
 
 
 def _sums(parts: dict[str, Any], metric_sums: dict[str, Any], episode: Rollout) -> dict[str, Any]:
@@ -235,8 +241,15 @@ def _metrics(
     metrics["task_reward"] = sum(common[f"reward/{name}"] / count for name in task.part_names)
     metrics["length"] = steps / count
     for name in {name.split("/")[1] for name in totals if name.startswith("feature/")}:
-        numerator, weight = (totals[f"feature/{name}/{p}"] for p in ("numerator", "denominator"))
-        metrics[f"feature/{name}"] = numerator / weight if weight else None
-        metrics[f"feature_weight/{name}"] = weight / count
+        over, under, over_2, both, under_2 = (
+            totals[f"feature/{name}/{moment}"] / count for moment in _MOMENTS
+        )
+        metrics[f"feature/{name}"] = None
+        metrics[f"feature_weight/{name}"] = under
+        if under:
+            metrics[f"feature/{name}"] = value = over / under
+            # The spread of a quotient of sums: that of numerator - value denominator, whose mean is 0.
+            variance = max(0.0, over_2 - 2 * value * both + value**2 * under_2)
+            metrics[f"feature_error/{name}"] = math.sqrt(variance / count) / under
     metrics["distinct"] = len({row.tobytes() for batch in sequences for row in batch}) / count
     return metrics

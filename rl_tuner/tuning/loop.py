@@ -151,9 +151,11 @@ def _check_ledger(tuner: RLTuner) -> None:
 def _take_kept(tuner: RLTuner) -> None:
     if math.isfinite(float(tuner.kept_score)):
         tuner.take_kept()
+        score = float(tuner.kept_score)
+        by = f", all by at least {score:.1f} standard errors" if score > 0 else ""
         say(
             f"tune: keeping the policy of step {int(tuner.kept_step):,}, which met the targets best among "
-            "the last ones"
+            f"the last ones{by}"
         )
 
 

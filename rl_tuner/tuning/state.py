@@ -34,7 +34,7 @@ def checkpoints_of(tuner: RLTuner, run_dir: str, settings: str) -> Checkpoints:
         settings: digest of the settings of the run; "" if it is not known.
     """
     # The parts are listed, because the objects that Keras tracks by itself may change.
-    names = ("controller", "kept", "kept_score", "kept_step") if tuner.controller else ()
+    names = ("controller", "average", "kept", "kept_score", "kept_step") if tuner.controller else ()
     control = {name: getattr(tuner, name) for name in names}
     return Checkpoints(
         os.path.join(run_dir, CHECKPOINTS),

@@ -39,6 +39,7 @@ def controlled(p, slacks, handles=None, pairs=(), steps=400, sampled=1280, seed=
             slacks[rows],
             handles[rows],
             (handles @ state.multipliers)[rows],
+            np.ones_like(slacks[rows]),
             exact_kl,
             np.full(sampled, T),
         )
@@ -94,3 +95,14 @@ def test_random_targets_end_as_the_convex_solver_says(seed):
         assert kl(pi, p) < 1.03 * PACE.max_kl * T
         # A violation is at most the scale, so an unattainable bound's multiplier stays finite.
         assert np.all(multipliers * state.scales < 1.05 / dual.LEAST_SOFTNESS)
+
+
+def test_a_margin_is_within_both_bounds_and_at_most_half_of_a_bound():
+    found = dual.margins(
+        slacks=np.array([0.1, 0.3, -1.0, 0.0, 0.0]),
+        spreads=np.array([20.0, 20.0, 2.0, 10.0, 10.0]),
+        sizes=np.array([9.0, 9.0, 9.0, 0.04, 0.0]),
+        pairs=[(0, 1)],
+        margin=0.05,
+    )
+    np.testing.assert_allclose(found, [0.18, 0.18, 0.1, 0.02, 0.5])

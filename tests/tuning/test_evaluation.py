@@ -24,6 +24,8 @@ class CountingTask(TinyTask):
 TASK = CountingTask()
 PRIOR = random_network(1)
 LOG_P = log_softmax(along(PRIOR))
+LOG_P_OF_SEQUENCES = taken(LOG_P)
+PROBABILITIES = np.exp(LOG_P_OF_SEQUENCES.sum(1))
 
 
 def tuner_away_from_its_prior(objective):
@@ -50,6 +52,19 @@ def test_means_are_those_of_the_policy_over_whole_sequences(objective):
     assert metrics["kl"] == pytest.approx(weight @ kl.mean(1), abs=0.02)
     entropy = -(np.exp(log_pi) * log_pi).sum(-1)
     assert metrics["entropy"] == pytest.approx(weight @ entropy.mean(1), abs=0.02)
+
+
+def test_the_standard_error_of_a_feature_is_the_spread_of_its_measurements():
+    tuner = RLTuner(PRIOR, TASK, Psi())
+    meter = Meter(tuner.policy, tuner.start, TASK, 100, ["log_prior"])
+    measured = [meter.measure(100, seed=seed).metrics for seed in range(200)]
+    values = [metrics["feature/log_prior"] for metrics in measured]
+    errors = [metrics["feature_error/log_prior"] for metrics in measured]
+    # The spread of 200 values is known to a twentieth of itself.
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.2)
+    values = LOG_P_OF_SEQUENCES.mean(1)
+    wanted = np.sqrt(PROBABILITIES @ (values - PROBABILITIES @ values) ** 2 / 100)
+    assert np.mean(errors) == pytest.approx(wanted, rel=0.05)
 
 
 def test_a_cold_temperature_is_greedy():

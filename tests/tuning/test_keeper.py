@@ -7,7 +7,7 @@ import tensorflow as tf
 from rl_tuner.core.controller import DualController
 from rl_tuner.core.losses import Paths
 from rl_tuner.core.objectives import Psi
-from rl_tuner.core.tuner import RLTuner
+from rl_tuner.core.tuner import RLTuner, averaging_rate
 from rl_tuner.tuning import keeper as keeping
 from tests.core.test_targets import PRIOR, TASK
 
@@ -30,26 +30,51 @@ def tuner(monkeypatch):
     return made
 
 
-def metrics(ones, same):
+def metrics(ones, same, error=0.01):
     return {
         "feature/ones": ones,
         "feature_weight/ones": 4.0,
+        "feature_error/ones": error,
         "feature/ends_as_it_starts": same,
         "feature_weight/ends_as_it_starts": 1.0,
+        "feature_error/ends_as_it_starts": 0.1,
     }
 
 
-def test_the_bound_that_is_met_worst_decides(tuner):
-    keeper = keeping.Keeper(tuner, 1000)
-    inside = keeper.scores(metrics(0.55, 0.5))
-    assert inside.min() > 0 and len(inside) == 3
-    below, above = (keeper.scores(metrics(ones, 0.5)).min() for ones in (0.4, 0.7))
-    assert below < 0 and above < 0
-    assert keeper.scores(metrics(0.45, 0.5)).min() > below
-    assert keeper.scores(metrics(None, 0.5)).min() == -np.inf
+def test_met_bounds_count_in_standard_errors_and_the_least_certain_decides(tuner):
+    score = keeping.Keeper(tuner, 1000).score
+    # 0.5 <= ones <= 0.6 and same <= 0.9: by 2 and 8 errors of .01, and by 5 of .1.
+    assert score(metrics(0.52, 0.4)) == pytest.approx(2.0)
+    assert score(metrics(0.55, 0.4)) == pytest.approx(4.0)
+    assert score(metrics(0.55, 0.87)) == pytest.approx(0.3)
+    assert score(metrics(0.55, 0.4, error=0.0)) == pytest.approx(4.0)
+
+
+def test_the_largest_violation_decides_in_units_of_the_first_distance(tuner):
+    score, scales = keeping.Keeper(tuner, 1000).score, tuner.controller.scales
+    low = [b.label for b in tuner.bounds].index("ones_low")
+    assert score(metrics(0.4, 0.5)) == pytest.approx(-0.1 * 4.0 / scales[low], rel=1e-4)
+    assert score(metrics(0.45, 0.5)) > score(metrics(0.4, 0.5)) > score(metrics(0.3, 0.5))
+    assert score(metrics(0.7, 0.5)) < 0 and score(metrics(0.55, 0.95)) < 0
+    assert score(metrics(None, 0.5)) == -np.inf
     for variable in tuner.controller.variables:
         variable.assign(tf.zeros_like(variable))
-    assert np.isfinite(keeper.scores(metrics(0.4, 0.5))).all()
+    assert np.isfinite(score(metrics(0.4, 0.5)))
+
+
+def test_the_average_network_is_the_mean_of_the_latest_weights():
+    assert float(averaging_rate(tf.constant(0))) == 1.0
+    assert float(averaging_rate(tf.constant(90))) == pytest.approx(0.1)
+    assert float(averaging_rate(tf.constant(10_000))) == pytest.approx(0.01)
+
+
+def test_the_average_network_follows_every_update(tuner):
+    before = [value.numpy() for value in tuner.average.weights]
+    updates = int(tuner.optimizer.iterations)
+    tuner.learn_from_replay()
+    rate = float(averaging_rate(tf.constant(updates + 1)))
+    for value, old, new in zip(tuner.average.weights, before, tuner.online.weights):
+        np.testing.assert_allclose(value, (1 - rate) * old + rate * new, rtol=1e-5, atol=1e-7)
 
 
 def test_only_the_last_policies_are_candidates_and_the_best_is_taken(tuner, monkeypatch):
@@ -57,11 +82,11 @@ def test_only_the_last_policies_are_candidates_and_the_best_is_taken(tuner, monk
     keeper = keeping.Keeper(tuner, 1000)
     assert [keeper.after(step) for step in (0, 899, 900, 999, 1000)] == [900, 900, 1000, 1000, 1000]
     found = iter([0.1, 0.3, 0.2])
-    monkeypatch.setattr(keeper, "scores", lambda metrics: np.array([next(found)]))
+    monkeypatch.setattr(keeper, "score", lambda metrics: next(found))
     weights = []
     for step in (800, 900, 1000):
         tuner.train_iterations(1)
-        weights.append([tf.identity(value) for value in tuner.online.weights])
+        weights.append([tf.identity(value) for value in tuner.average.weights])
         keeper.consider(step, step)
     assert int(tuner.kept_step) == 900
     assert float(tuner.kept_score) == pytest.approx(0.3)
