@@ -15,6 +15,7 @@ import sqlalchemy as sql
 
 from rl_tuner.common.errors import UserError, first_line
 from rl_tuner.study.design import Comparison
+from rl_tuner.study.group_commit import GroupCommit
 
 _TOKEN_BYTES = 16
 _TABLES = sql.MetaData()
@@ -110,6 +111,7 @@ class Store:
         except (sql.exc.SQLAlchemyError, ImportError) as error:
             shown = url if url.startswith("sqlite") else url.partition("@")[2] or url
             raise UserError(f"database {shown} cannot be opened: {first_line(error)}") from error
+        self._ratings = GroupCommit(self._change)
         if found not in (None, study):
             raise UserError("the database has the ratings of another study; choose another one")
 
@@ -171,26 +173,7 @@ class Store:
             nonce: the number that the page with the comparison contained, good for one rating.
             rating: 1 (the first, clearly) to 5 (the second, clearly).
         """
-        with self._change() as connection:
-            if connection.scalar(_fact(_CLOSED)) is not None:
-                return Answer.CLOSED
-            rater = _rater(connection, token)
-            mine = (
-                rater is not None
-                and connection.execute(
-                    sql.select(_COMPARISONS.c.id, _COMPARISONS.c.rating).where(
-                        _COMPARISONS.c.nonce == nonce, _COMPARISONS.c.rater_id == rater.id
-                    )
-                ).one_or_none()
-            )
-            if not mine:
-                return Answer.UNKNOWN
-            changed = connection.execute(
-                _COMPARISONS.update()
-                .where(_COMPARISONS.c.id == mine.id, _COMPARISONS.c.rating.is_(None))
-                .values(rating=rating, rated_at=_now())
-            )
-            return Answer.RECORDED if changed.rowcount == 1 else Answer.ALREADY
+        return self._ratings.do(lambda connection: _rate(connection, token, nonce, rating))
 
     def stimulus(self, asset: str) -> str | None:
         """Return the id of the stimulus that is shown under a name; None if there is none."""
@@ -264,6 +247,28 @@ class Store:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             connection.commit()
+
+
+def _rate(connection: sql.Connection, token: str, nonce: str, rating: int) -> Answer:
+    if connection.scalar(_fact(_CLOSED)) is not None:
+        return Answer.CLOSED
+    rater = _rater(connection, token)
+    mine = (
+        rater is not None
+        and connection.execute(
+            sql.select(_COMPARISONS.c.id, _COMPARISONS.c.rating).where(
+                _COMPARISONS.c.nonce == nonce, _COMPARISONS.c.rater_id == rater.id
+            )
+        ).one_or_none()
+    )
+    if not mine:
+        return Answer.UNKNOWN
+    changed = connection.execute(
+        _COMPARISONS.update()
+        .where(_COMPARISONS.c.id == mine.id, _COMPARISONS.c.rating.is_(None))
+        .values(rating=rating, rated_at=_now())
+    )
+    return Answer.RECORDED if changed.rowcount == 1 else Answer.ALREADY
 
 
 def _on_connect(connection: Any, record: Any) -> None:

@@ -2,9 +2,6 @@
 
 import os
 import re
-import signal
-import subprocess
-import sys
 import urllib.request
 import wave
 
@@ -13,36 +10,15 @@ import pytest
 pytest.importorskip("starlette", reason="the extra study is not installed")
 pytest.importorskip("sqlalchemy", reason="the extra study is not installed")
 
+from benchmarks.study.material import make_study
+from benchmarks.study.server import end, served
 from rl_tuner.study import folder
 from rl_tuner.study.design import schedule
 from rl_tuner.study.store import Store
 from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
-from tests.study.small_study import make_study
-from tests.tiny_job import ROOT, command, early_error, pretend_run
+from tests.tiny_job import command, early_error, pretend_run
 
 COMMAND = "rl_tuner.study.__main__"
-
-
-def served(*arguments):
-    """A server that answers, and its address; standard error is a pipe."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "rl_tuner.study", "serve", "--port=0", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
-    line = server.stdout.readline()
-    if not line.startswith("serving "):
-        pytest.fail(server.communicate()[1])
-    return server, line.split()[1]
-
-
-def end(server):
-    server.send_signal(signal.SIGINT)
-    _, told = server.communicate(timeout=30)
-    assert server.returncode == 130 and "Traceback" not in told, told
-    return told
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ pytest.importorskip("sqlalchemy", reason="the extra study is not installed")
 
 from starlette.testclient import TestClient
 
+from benchmarks.study.material import make_study
 from rl_tuner.common.errors import UserError
 from rl_tuner.study import folder
 from rl_tuner.study.admin import add_links
 from rl_tuner.study.app import make_app
 from rl_tuner.study.store import Answer, Store
-from tests.study.small_study import make_study
 
 TOKEN = "the-token-of-the-admin"
 
