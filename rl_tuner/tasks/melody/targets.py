@@ -14,7 +14,7 @@ from rl_tuner.core.features import NamedTargets, Pair
 class MusicTargets(NamedTargets):
     """Targets for melodies: each a pair (low, high) with None for no bound; None asks for nothing.
 
-    The names are those of the metrics, see `metrics.table1`.
+    The names are those of the metrics, see `metrics.table1`; the last note is not in the paper's table.
 
     Attributes:
         repeated_notes: share of notes that are excessively repeated.
@@ -28,6 +28,7 @@ class MusicTargets(NamedTargets):
         unique_min: share of melodies whose lowest pitch occurs once.
         motif: share of notes in a motif.
         repeated_motif: share of notes in a repeated motif.
+        ends_on_tonic: share of melodies whose last note is the tonic, in any octave.
         log_prior: mean log p(a|s) of the notes under the prior, nats.
         others: targets for parts of the task's own reward, part name -> pair, in reward per melody.
 
@@ -46,3 +47,4 @@ class MusicTargets(NamedTargets):
     unique_min: Pair = None
     motif: Pair = None
     repeated_motif: Pair = None
+    ends_on_tonic: Pair = None

@@ -11,7 +11,7 @@ from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core.features import Feature
 from rl_tuner.core.task import Task
 from rl_tuner.tasks.melody import metrics
-from rl_tuner.tasks.melody.features import table1_features
+from rl_tuner.tasks.melody.features import ENDS_ON_TONIC, ends_on_tonic, table1_features
 from rl_tuner.tasks.melody.frame import Frame
 from rl_tuner.tasks.melody.grid import Grid
 from rl_tuner.tasks.melody.presentation import MelodyPresentation
@@ -74,11 +74,12 @@ class MelodyTask(Task):
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The metrics of Table 1, and the parts of the reward that have other names."""
-        return tuple(dict.fromkeys((*metrics.TABLE1_METRICS, *self.part_names)))
+        return tuple(dict.fromkeys((*metrics.TABLE1_METRICS, ENDS_ON_TONIC, *self.part_names)))
 
     def features(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, Feature]:
         """Return the metrics of Table 1 as features, and the parts of the reward per melody."""
-        return super().features(tokens, mask) | table1_features(tokens, self.frame)
+        own = table1_features(tokens, self.frame) | {ENDS_ON_TONIC: ends_on_tonic(tokens, self.frame)}
+        return super().features(tokens, mask) | own
 
     def metric_sums(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return the sums behind the paper's Table 1."""

@@ -5,7 +5,9 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.tasks.melody import metrics, rules
-from rl_tuner.tasks.melody.features import table1_features
+from rl_tuner.tasks.melody.features import ends_on_tonic, table1_features
+from rl_tuner.tasks.melody.frame import Frame
+from rl_tuner.tasks.melody.key import make_key
 from rl_tuner.tasks.melody.targets import MusicTargets
 from rl_tuner.tasks.melody.task import MelodyTask
 
@@ -63,6 +65,16 @@ def test_the_handle_of_repeated_motifs_is_bounded_per_melody():
     assert totals.min() >= 0 and totals.max() <= 1
 
 
+def test_a_melody_ends_on_the_tonic_of_its_key_in_any_octave():
+    # Classes 14, 23 and 26 are C4, A4 and C5; 0 holds a note and 1 ends it.
+    endings = tf.constant([[16, 14, 0], [14, 26, 1], [14, 23, 1], [14, 0, 23], [0, 1, 0]])
+    numerator, denominator, _ = ends_on_tonic(endings)
+    assert tf.reduce_sum(numerator, 1).numpy().tolist() == [1, 1, 0, 0, 0]
+    assert tf.reduce_sum(denominator, 1).numpy().tolist() == [1] * 5
+    minor = ends_on_tonic(endings, Frame(key=make_key("A3", "minor"))).numerator
+    assert tf.reduce_sum(minor, 1).numpy().tolist() == [0, 0, 1, 1, 0]
+
+
 def test_parts_of_the_reward_are_features_too():
     task = MelodyTask()
     features = task.features(melodies(), tf.ones([400, 32]))
@@ -75,7 +87,7 @@ def test_parts_of_the_reward_are_features_too():
 def test_targets_name_metrics_and_refuse_what_is_no_pair():
     asked = MusicTargets(motif=(0.5, None), others={"interval": (0, 10)}).asked()
     assert asked["motif"] == (0.5, None) and asked["interval"] == (0, 10)
-    assert set(MusicTargets().asked()) == {*metrics.TABLE1_METRICS, "log_prior"}
+    assert set(MusicTargets().asked()) == {*metrics.TABLE1_METRICS, "ends_on_tonic", "log_prior"}
     with pytest.raises(ValueError, match="motif must be a pair"):
         MusicTargets(motif=0.5)
     with pytest.raises(ValueError, match="low first"):
