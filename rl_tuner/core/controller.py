@@ -81,7 +81,7 @@ class DualController(tf.Module):
         tolerated_lag: float = 3.0,
         lead: float = 8.0,
         growth: float = 1.1,
-        margin: float = 0.05,
+        margin: float = 0.035,
         smoothing: float = 0.8,
     ) -> None:
         super().__init__(name="controller")

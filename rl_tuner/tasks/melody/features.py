@@ -79,10 +79,7 @@ def ends_on_tonic(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> Feature:
     before, _ = latest_pitch(x)
     last = tf.cast(tf.where(pitched(x), x, before)[-1], tf.int32)
     is_tonic = np.array(
-        [
-            k >= NUM_SPECIAL_CLASSES and frame.degree(k) == 0
-            for k in range(frame.grid.num_classes)
-        ]
+        [k >= NUM_SPECIAL_CLASSES and frame.degree(k) == 0 for k in range(frame.grid.num_classes)]
     )
     length = tf.shape(melody)[1]
     at_end = tf.ones_like(melody, tf.float32) * tf.one_hot(length - 1, length)

@@ -78,7 +78,9 @@ class MelodyTask(Task):
 
     def features(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, Feature]:
         """Return the metrics of Table 1 as features, and the parts of the reward per melody."""
-        own = table1_features(tokens, self.frame) | {ENDS_ON_TONIC: ends_on_tonic(tokens, self.frame)}
+        own = table1_features(tokens, self.frame) | {
+            ENDS_ON_TONIC: ends_on_tonic(tokens, self.frame)
+        }
         return super().features(tokens, mask) | own
 
     def metric_sums(self, tokens: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:

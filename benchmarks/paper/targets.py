@@ -1,0 +1,238 @@
+"""Targets on several priors and corpora: what was asked, what every run has, and what it cost.
+
+python -m benchmarks.paper.targets --data=builtin,data/nottingham --priors=0,1 --seeds=0,1,2,3,4
+python -m benchmarks.paper.targets --gin_file=gin/targets_molecules.gin --beside=gin/psi_molecules.gin
+python -m benchmarks.paper.targets --priors=0 --seeds=0 --steps=20000 --count=1000 --output_dir=/tmp/targets
+
+Tunes every prior to the targets of a gin file, once per seed, and writes targets.md and targets.json. With
+--beside, the same priors are tuned with another gin file too. Finished models are reused, so rerunning an
+interrupted command resumes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from absl import flags
+
+from benchmarks import machine
+from benchmarks.paper.experiments import parse_seeds, run_model, shared_bindings, summarise
+from rl_tuner.common import command_line
+from rl_tuner.common.errors import UserError
+from rl_tuner.common.tables import format_cell
+
+BUILT_IN = "builtin"
+TARGETS, BESIDE = "targets", "beside"
+# Rows below those of the targets, where a task has them.
+ROWS = (
+    ("kl", "Exact KL from the prior, nats per step", "score"),
+    ("log_prior", "Mean log p(a given s), nats", "score"),
+    ("entropy", "Entropy, nats per step", "mean"),
+    ("distinct", "Distinct sequences", "share"),
+    ("commonest_opening_5", "Commonest opening of 5 notes", "share"),
+    ("commonest_scaffold", "Commonest scaffold", "share"),
+    ("unique_10000", "Unique of 10,000", "share"),
+    ("internal_diversity", "Internal diversity", "score"),
+    ("novelty", "Not found in the corpus", "share"),
+)
+
+
+class Column(NamedTuple):
+    """The runs of one recipe on one prior.
+
+    Attributes:
+        label: heading of the column.
+        runs: results of `run_model`, by seed.
+    """
+
+    label: str
+    runs: dict[int, dict[str, Any]]
+
+
+def main() -> None:
+    """Run the command."""
+    command_line.run(_define_flags, _run, usage=__doc__)
+
+
+def _define_flags(values: flags.FlagValues) -> None:
+    command_line.define_work_dir(values)
+    flags.DEFINE_string(
+        "gin_file", "gin/psi_music.gin", "gin file with the targets.", flag_values=values
+    )
+    flags.DEFINE_string("beside", None, "gin file of a recipe to compare with.", flag_values=values)
+    flags.DEFINE_list(
+        "data", [BUILT_IN], f"Corpora: files, folders, or {BUILT_IN!r}.", flag_values=values
+    )
+    flags.DEFINE_list("priors", ["0", "1"], "Seeds of the priors.", flag_values=values)
+    flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
+    flags.DEFINE_integer(
+        "steps", None, "Environment steps; by default those of the gin file.", 1, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "count", 100_000, "Sequences that measure each model.", 1, flag_values=values
+    )
+    flags.DEFINE_multi_string("gin_param", [], "A gin binding for all runs.", flag_values=values)
+    flags.DEFINE_string("name", "targets", "Name of the written files.", flag_values=values)
+    flags.DEFINE_string("output_dir", "docs/results", "Folder for the results.", flag_values=values)
+
+
+def _run(values: flags.FlagValues) -> None:
+    from rl_tuner.common.progress import say
+
+    files = {TARGETS: values.gin_file} | ({BESIDE: values.beside} if values.beside else {})
+    seeds, priors = parse_seeds(values.seeds), parse_seeds(values.priors)
+    total = len(values.data) * len(priors) * len(files) * len(seeds)
+    start, number, columns = time.monotonic(), 0, []
+    for data in values.data:
+        for prior in priors:
+            for recipe, file in files.items():
+                column = Column(label(data, prior, file if len(files) > 1 else None), {})
+                for seed in seeds:
+                    number += 1
+                    minutes = (time.monotonic() - start) / 60
+                    say(
+                        f"targets: {number} of {total}: {column.label}, seed {seed} ({minutes:.1f} min)"
+                    )
+                    folder = (
+                        f"{values.work_dir}/{values.name}/{_name(data)}_{prior}/{recipe}_{seed}"
+                    )
+                    params = bindings(file, data, prior, values.steps, values.count)
+                    column.runs[seed] = run_model(
+                        file, [*params, *values.gin_param], seed, values.work_dir, folder
+                    )
+                columns.append(column)
+    from rl_tuner.common.files import write_text
+
+    facts = {"versions": machine.versions(), "machine": machine.machine(), "command": _command()}
+    page, numbers = (os.path.join(values.output_dir, f"{values.name}.{e}") for e in ("md", "json"))
+    write_text(numbers, json.dumps(facts | _numbers(columns), indent=1) + "\n")
+    write_text(page, format_page(columns, facts))
+    print(f"{page}\n{numbers}")
+
+
+def label(data: str, prior: int, file: str | None) -> str:
+    """Return the heading of a column."""
+    recipe = f", {os.path.splitext(os.path.basename(file))[0]}" if file else ""
+    return f"{'built-in' if data == BUILT_IN else _name(data)}, prior {prior}{recipe}"
+
+
+def bindings(file: str, data: str, prior: int, steps: int | None, count: int) -> list[str]:
+    """Return the gin bindings of the runs on one prior."""
+    builder = f"build_{'molecule' if 'molecule' in os.path.basename(file) else 'melody'}_dataset"
+    own = None if data == BUILT_IN else data
+    params = shared_bindings(builder, own, _name(data), steps, count)
+    return [f"job.prior_seed = {prior}", *(p for p in params if "prior_seed" not in p)]
+
+
+def _name(data: str) -> str:
+    return os.path.splitext(os.path.basename(os.path.abspath(data)))[0]
+
+
+def _command() -> str:
+    kept = [a for a in sys.argv[1:] if not a.startswith(("--work_dir=", "--output_dir="))]
+    return shlex.join(["python", "-m", "benchmarks.paper.targets", *kept])
+
+
+def _numbers(columns: Sequence[Column]) -> dict[str, Any]:
+    runs = {c.label: {seed: run["metrics"] for seed, run in c.runs.items()} for c in columns}
+    return {"runs": runs}
+
+
+def format_page(columns: Sequence[Column], facts: Mapping[str, Any]) -> str:
+    """Return the page: a row per target and per further metric, then the runs that missed something.
+
+    Raises:
+        UserError: the runs have no targets.
+    """
+    asked = _asked(columns)
+    first = next(iter(columns[0].runs.values()))["settings"]
+    lines = [
+        "# Targets",
+        "",
+        f"{sum(len(c.runs) for c in columns)} runs, {first['tune']['steps']:,} steps of tuning each,"
+        f" {first['job']['evaluation_sequences']:,} sequences measured of each policy. Mean ± standard"
+        " deviation over seeds; in brackets the prior.",
+        "",
+        f"| | asked | {' | '.join(c.label for c in columns)} |",
+        "|---|---:" + "|---:" * len(columns) + "|",
+    ]
+    for metric, (low, high) in asked.items():
+        lines.append(_row(metric, metric.replace("_", " "), "score", _pair(low, high), columns))
+    known = next(iter(columns[0].runs.values()))["metrics"]["tuned"]
+    for metric, title, kind in ROWS:
+        if metric in known and metric not in asked:
+            lines.append(_row(metric, title, kind, "", columns))
+    return "\n".join([*lines, "", *_missed(columns), "", *_footer(facts), ""])
+
+
+def _asked(columns: Sequence[Column]) -> dict[str, tuple[float | None, float | None]]:
+    for column in columns:
+        for run in column.runs.values():
+            if targets := run["metrics"]["tuned"].get("targets"):
+                return {name: (each["low"], each["high"]) for name, each in targets.items()}
+    raise UserError("--gin_file must have targets (RLTuner.targets)")
+
+
+def _pair(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    return f"≥ {low:g}" if high is None else f"≤ {high:g}"
+
+
+def _row(metric: str, title: str, kind: str, asked: str, columns: Sequence[Column]) -> str:
+    cells = []
+    for column in columns:
+        tuned, prior = (
+            summarise([run["metrics"][model] for run in column.runs.values()])
+            for model in ("tuned", "prior")
+        )
+        # Shares of a hundredth of a percent need more digits than a table of means has.
+        small = max(abs(tuned[metric]["mean"]), abs(prior[metric]["mean"])) < 0.05
+        digits = 5 if kind == "score" and small else None
+        cells.append(_cell(kind, digits, tuned[metric], prior[metric]["mean"]))
+    return f"| {title} | {asked} | {' | '.join(cells)} |"
+
+
+def _cell(kind: str, digits: int | None, tuned: Mapping[str, Any], prior: float) -> str:
+    if digits is None:
+        return f"{format_cell(kind, tuned['mean'], tuned['std'])} ({format_cell(kind, prior)})".replace(
+            "-0.000 ", "0.000 "
+        )
+    spread = "" if tuned["std"] is None else f" ± {tuned['std']:.{digits}f}"
+    return f"{tuned['mean']:z.{digits}f}{spread} ({prior:z.{digits}f})"
+
+
+def _missed(columns: Sequence[Column]) -> list[str]:
+    from rl_tuner.tuning.asked import shortfalls
+
+    lines, runs, met = [], 0, 0
+    for column in columns:
+        for seed, run in column.runs.items():
+            tuned = run["metrics"]["tuned"]
+            if "targets" in tuned:
+                missed = shortfalls(tuned["targets"])
+                runs, met = runs + 1, met + (not missed)
+                lines += [f"- {column.label}, seed {seed}: {'; '.join(missed)}"] if missed else []
+            if complaint := tuned.get("collapse"):
+                lines.append(f"- {column.label}, seed {seed}: collapsed: {complaint}")
+    return [f"{met} of {runs} runs meet every target.", *([""] if lines else []), *lines]
+
+
+def _footer(facts: Mapping[str, Any]) -> list[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    where = facts["machine"]
+    return [
+        f"- Command: `{facts['command']}`",
+        f"- Versions: {versions}",
+        f"- Machine: {where['cores']} cores, {where['cpu']}",
+    ]
+
+
+if __name__ == "__main__":
+    main()
