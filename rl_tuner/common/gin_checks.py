@@ -67,6 +67,8 @@ def complaints(found: Sequence[Statement]) -> list[str]:
         except UserError as error:
             wrong += error.lines
     wrong += _of_macros(found, catalogue, own_modules)
+    # Code of one's own may open a scope.
+    wrong += [] if own_modules else _of_scopes(found)
     if imports and not own_modules:
         wrong += _not_imported(found, {_package(statement.value) for statement in imports})
     return list(dict.fromkeys(wrong))
@@ -93,6 +95,20 @@ def _of_macros(
             hint = did_you_mean(name, defined) or f"; add {name} = ..."
             wrong.append(f"{statement.where}: %{name} is nowhere set{hint}")
     return wrong
+
+
+def _of_scopes(found: Sequence[Statement]) -> list[str]:
+    """Return the settings of scopes in which nothing is made."""
+    references = [reference for statement in found for reference in _references(statement.value)]
+    used = {scope for reference in references for scope in reference.scope.split("/")}
+    return [
+        f"{statement.where}: nothing is made in the scope {scope!r}"
+        + (did_you_mean(scope, used) or f"; write @{scope}/{statement.name}() where it is wanted")
+        for statement in found
+        if statement.scope and statement.name != "macro"
+        for scope in statement.scope.split("/")
+        if scope not in used
+    ]
 
 
 def mistyped(annotation: str, value: Any) -> str | None:
@@ -177,7 +193,8 @@ def _written(value: Any) -> str:
     """Return a value as it is written in gin."""
     if isinstance(value, Reference):
         brackets = "()" if value.is_called else ""
-        return f"%{value.macro}" if value.macro else f"@{value.selector}{brackets}"
+        scope = f"{value.scope}/" if value.scope else ""
+        return f"%{value.macro}" if value.macro else f"@{scope}{value.selector}{brackets}"
     if isinstance(value, (list, tuple)):
         inner = ", ".join(map(_written, value))
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"

@@ -28,11 +28,13 @@ class Reference(NamedTuple):
         selector: the name after @; "" for a macro.
         macro: the name after %; "" for anything else.
         is_called: whether brackets follow the name after @.
+        scope: what stands before the name and a slash; "" for none.
     """
 
     selector: str
     macro: str = ""
     is_called: bool = True
+    scope: str = ""
 
     @property
     def name(self) -> str:
@@ -65,7 +67,8 @@ class Statement(NamedTuple):
 
 class _Delegate(config_parser.ParserDelegate):
     def configurable_reference(self, scoped_configurable_name: str, evaluate: bool) -> Reference:
-        return Reference(scoped_configurable_name.rpartition("/")[2], is_called=evaluate)
+        scope, _, selector = scoped_configurable_name.rpartition("/")
+        return Reference(selector, is_called=evaluate, scope=scope)
 
     def macro(self, macro_name: str) -> Reference:
         return Reference("", macro_name)

@@ -97,6 +97,20 @@ def test_a_macro_that_is_set_and_read_is_right():
         gin_checks.check(["psi_music"], ["discount = 1.0", "RLTuner.gamma = %discont"])
 
 
+def test_settings_of_a_scope_in_which_nothing_is_made_are_wrong():
+    two = ["ComponentReward.components = [@hetero/Descriptor(), @rings/Descriptor()]"]
+    settings = [
+        "rings/Descriptor.descriptor = 'RingCount'",
+        "hetero/Descriptor.descriptor = 'TPSA'",
+    ]
+    files = ["score_molecules"]
+    assert gin_checks.check(files, [*two, *settings])
+    with pytest.raises(UserError, match=r"scope 'ring'; did you mean rings\?"):
+        gin_checks.check(files, [*two, *settings, "ring/Descriptor.weight = 2.0"])
+    with pytest.raises(UserError, match=r"write @odd/Psi\(\) where it is wanted"):
+        gin_checks.check(["psi_music"], ["odd/Psi.calibrated = False"])
+
+
 def test_everything_that_is_wrong_is_told_at_once():
     with pytest.raises(UserError) as error:
         gin_checks.check(["psi_music"], ["RLTuner.gama = 1.0", "tune.steps = 'x'", "speed = 3"])
