@@ -10,11 +10,13 @@ import shutil
 import numpy as np
 import pytest
 
-from rl_tuner.pages import charts, gallery, run_page
+from rl_tuner.common.errors import UserError
+from rl_tuner.pages import charts, comparison_page, gallery, run_page
+from rl_tuner.tasks.melody.encoding import MELODY_ENCODING
 from rl_tuner.tasks.melody.rendering import to_wav
 from rl_tuner.tasks.melody.task import MelodyTask
 from rl_tuner.tasks.presentation import Exhibit
-from tests.tiny_job import command, error_of
+from tests.tiny_job import command, early_error, error_of, pretend_run
 
 VOID = {"meta", "img", "input", "br", "line", "rect", "circle", "polyline", "path"}
 
@@ -165,3 +167,47 @@ def test_best_and_worst_are_by_reward_and_each_step_is_explained():
 def test_a_sound_is_a_wav_file():
     content = to_wav(np.array([0.0, 1.0, -2.0]), 16_000)
     assert content[:4] == b"RIFF" and content[8:12] == b"WAVE" and len(content) == 44 + 6
+
+
+def test_several_runs_make_one_page(finished, tmp_path):
+    other = shutil.copytree(finished.run_dir, tmp_path / "other")
+    path = os.path.join(other, "operative_config.gin")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(re.sub(r"FixedTemperature\.c = \S+", "FixedTemperature.c = 77.0", text))
+    target = f"{tmp_path}/both.html"
+    done = command("rl_tuner.report", finished.run_dir, str(other), f"--output={target}")
+    assert done.stdout.strip() == target
+    with open(target, encoding="utf-8") as file:
+        text = file.read()
+    page = Page(text)
+    assert page.wrong == [] and page.open == [] and len(page.all("audio")) == 2 * 4
+    addresses = [a[k] for _, a in page.elements for k in ("src", "href") if k in a]
+    assert addresses and all(address.startswith("data:") for address in addresses)
+    assert "77.0" in text and "FixedTemperature.c" in text
+    assert "Comparison of 2 melody runs" in text and "Made by other" in text
+    # The same prior has one column.
+    assert text.count(">prior<") == 1 and "prior of" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["RUN", "nowhere"], "run folder nowhere does not exist"),
+        (["RUN", "RUN"], "a run is given twice"),
+        (["RUN", "--output=x.html"], "--output is for several runs"),
+        (["RUN", "OTHER", "--output=."], "--output: . is a folder"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made(tmp_path, arguments, message):
+    for name in ("RUN", "OTHER"):
+        pretend_run(tmp_path / name, "melody", MELODY_ENCODING)
+    assert message in early_error("rl_tuner.report", *arguments, cwd=tmp_path)
+
+
+def test_runs_are_named_by_what_tells_them_apart():
+    assert comparison_page.names_of(["a/x", "b/y"]) == ["x", "y"]
+    assert comparison_page.names_of(["a/x", "b/x", "b/y"]) == ["a/x", "b/x", "b/y"]
+    with pytest.raises(UserError, match="given twice"):
+        comparison_page.names_of(["a/x", "a/x"])

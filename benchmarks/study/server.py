@@ -32,10 +32,10 @@ def started(module: str, *arguments: str) -> tuple[subprocess.Popen[str], str]:
 
 
 def end(server: subprocess.Popen[str]) -> str:
-    """Interrupt a server and return what it told."""
-    server.send_signal(signal.SIGINT)
+    """Terminate a server and return what it told."""
+    server.send_signal(signal.SIGTERM)
     _, told = server.communicate(timeout=30)
-    assert server.returncode == 130 and "Traceback" not in told, told
+    assert server.returncode == 128 + signal.SIGTERM and "Traceback" not in told, told
     return told
 
 

@@ -122,15 +122,24 @@ def define_work_dir(values: flags.FlagValues) -> None:
     )
 
 
-def define_run_dir(values: flags.FlagValues) -> None:
-    """Define --run_dir for commands that read a finished run."""
-    flags.DEFINE_string(
-        "run_dir",
-        None,
-        "Folder of a finished run; the flag's name may be left out.",
-        flag_values=values,
-        required=True,
-    )
+def define_run_dir(values: flags.FlagValues, *, several: bool = False) -> None:
+    """Define --run_dir for commands that read a finished run, or `several` of them."""
+    if several:
+        flags.DEFINE_multi_string(
+            "run_dir",
+            None,
+            "Folder of a finished run; the flag's name may be left out. Repeat it for several runs.",
+            flag_values=values,
+            required=True,
+        )
+    else:
+        flags.DEFINE_string(
+            "run_dir",
+            None,
+            "Folder of a finished run; the flag's name may be left out.",
+            flag_values=values,
+            required=True,
+        )
     flags.DEFINE_boolean(
         "trust",
         False,
@@ -181,7 +190,7 @@ def _with_positional(
 def _check_folders(values: flags.FlagValues) -> None:
     """Reject a folder without a name, and two values where one is used."""
     for name in values:
-        if name.endswith("_dir") and values[name].value == "":
+        if name.endswith("_dir") and values[name].value in ("", [""]):
             raise flags.Error(f"--{name} is empty; give a folder")
         if values[name].present > 1 and not isinstance(values[name], flags.MultiFlag):
             raise flags.Error(f"--{name} is given {values[name].present} times; give it once")

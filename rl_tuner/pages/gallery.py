@@ -30,28 +30,46 @@ def gallery(task: Task, sequences: Mapping[str, np.ndarray]) -> list[dict[str, A
     return [{"name": name, "groups": _groups(task, rows)} for name, rows in sequences.items()]
 
 
+def at_random(task: Task, rows: np.ndarray) -> list[dict[str, Any]]:
+    """Return some of the sequences int [N, T], drawn at random, as the page's template reads them."""
+    _, steps, totals = _rewards(task, rows[:_RANDOM])
+    return _items(task, rows, np.arange(len(totals)), steps, totals)
+
+
 def _groups(task: Task, rows: np.ndarray) -> list[dict[str, Any]]:
-    rows = np.asarray(rows[:_COMPARED])
-    mask = mask_of(rows, task.end_token)
-    parts = task.reward_parts(tf.constant(rows, tf.int32), tf.constant(mask))
-    steps = {name: np.asarray(part) * mask for name, part in parts.items()}
-    totals = np.sum([part.sum(axis=1) for part in steps.values()], axis=0)
+    rows, steps, totals = _rewards(task, rows[:_COMPARED])
     ranked = np.argsort(-totals, kind="stable")
     chosen = {
         "Chosen at random": np.arange(min(_RANDOM, len(rows))),
         f"Best by reward of {len(rows):,}": ranked[:_EXTREME],
         f"Worst by reward of {len(rows):,}": ranked[::-1][:_EXTREME],
     }
-    presentation = presentation_of(task)
     return [
-        {
-            "title": title,
-            "items": [
-                _item(exhibit, {name: part[index] for name, part in steps.items()}, totals[index])
-                for exhibit, index in zip(presentation.exhibits(rows[indices]), indices)
-            ],
-        }
+        {"title": title, "items": _items(task, rows, indices, steps, totals)}
         for title, indices in chosen.items()
+    ]
+
+
+def _rewards(task: Task, rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """Return the sequences, the reward of each of their steps by part, and their total reward."""
+    rows = np.asarray(rows)
+    mask = mask_of(rows, task.end_token)
+    parts = task.reward_parts(tf.constant(rows, tf.int32), tf.constant(mask))
+    steps = {name: np.asarray(part) * mask for name, part in parts.items()}
+    return rows, steps, np.sum([part.sum(axis=1) for part in steps.values()], axis=0)
+
+
+def _items(
+    task: Task,
+    rows: np.ndarray,
+    indices: np.ndarray,
+    steps: Mapping[str, np.ndarray],
+    totals: np.ndarray,
+) -> list[dict[str, Any]]:
+    exhibits = presentation_of(task).exhibits(rows[indices])
+    return [
+        _item(exhibit, {name: part[index] for name, part in steps.items()}, totals[index])
+        for exhibit, index in zip(exhibits, indices)
     ]
 
 
