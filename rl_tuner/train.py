@@ -44,12 +44,18 @@ def _run(values: flags.FlagValues) -> None:
 
     early.check(values.gin_file, values.gin_param, values.work_dir)
     run_dir = values.run_dir or command_line.default_run_dir(values)
-    locks.check(run_dir)
+    is_follower = early.is_follower(values.gin_file, values.gin_param)
+    if not is_follower:
+        locks.check(run_dir)
     with loading():
-        from rl_tuner.jobs import configuration, job
+        from rl_tuner.jobs import configuration, following, job
 
     configuration.configure(values.gin_file, values.gin_param)
-    table = job.Job(values.work_dir, run_dir).run()
+    whole_job = job.Job(values.work_dir, run_dir)
+    with following.leading():
+        if is_follower:
+            return following.follow(whole_job.settings.task, whole_job.settings.seed)
+        table = whole_job.run()
     print(f"\n{table}\n{_paths(run_dir)}", flush=True)
     shortcomings = job.shortcomings(run_dir)
     for line in shortcomings:

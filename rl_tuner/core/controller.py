@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from rl_tuner.common.ranges import check
-from rl_tuner.core import dual
+from rl_tuner.core import dual, sharing
 from rl_tuner.core.features import Bound, Feature, handle, slack
 from rl_tuner.core.ranges import RANGES
 from rl_tuner.core.rollout import Rollout
@@ -137,7 +137,7 @@ class DualController(tf.Module):
         log_ratios = episode.mask * (episode.log_policy - episode.log_prior) - reward
         seen = dual.Window(
             *(
-                tf.reduce_sum(values, axis=1)
+                sharing.gathered(tf.reduce_sum(values, axis=1))
                 for values in (
                     slacks,
                     handles,
@@ -148,10 +148,11 @@ class DualController(tf.Module):
                 )
             )
         )
-        rows = self._filled + tf.range(tf.shape(slacks, out_type=tf.int64)[0])
+        count = tf.shape(seen.lengths, out_type=tf.int64)[0]
+        rows = self._filled + tf.range(count)
         for variable, values in zip(self._window, seen):
             variable.scatter_update(tf.IndexedSlices(values, rows))
-        self._filled.assign_add(tf.shape(slacks, out_type=tf.int64)[0])
+        self._filled.assign_add(count)
         is_full = self._filled >= self._window.lengths.shape[0]
         tf.cond(is_full, self._step, lambda: tf.constant(False))
         return handles

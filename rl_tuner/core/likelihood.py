@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import keras
 import tensorflow as tf
 
+from rl_tuner.core import sharing
 from rl_tuner.core.networks import SequenceNetwork, squared_weights
 from rl_tuner.core.schedules import LearningRateSchedule
 
@@ -59,16 +60,27 @@ class MLETrainer(tf.Module):
         Returns:
             The mean negative log-likelihood in nats per step, before the update.
         """
+        loss, gradients = self.gradients(inputs, labels, mask)
+        self.apply(gradients)
+        return loss
+
+    def gradients(
+        self, inputs: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Return the loss and the clipped gradients of an update, see `train_step`."""
         with tf.GradientTape() as tape:
             seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations, tf.int32)])
             logits = self.network(inputs, weight_dropout=self.weight_dropout, seed=seed)
             loss, _, steps = likelihood_sums(logits, labels, mask)
-            loss = loss / tf.maximum(steps, 1.0)
+            loss = loss / tf.maximum(sharing.average(steps), 1.0)
             total = loss + self.l2 * squared_weights(self.network)
-        variables = self.network.trainable_variables
-        gradients, _ = tf.clip_by_global_norm(tape.gradient(total, variables), self.clip_norm)
-        self.optimizer.apply_gradients(zip(gradients, variables))
-        return loss
+        found = sharing.average(tape.gradient(total, self.network.trainable_variables))
+        gradients, _ = tf.clip_by_global_norm(found, self.clip_norm)
+        return sharing.average(loss), gradients
+
+    def apply(self, gradients: list[tf.Tensor]) -> None:
+        """Update the network with gradients."""
+        self.optimizer.apply_gradients(zip(gradients, self.network.trainable_variables))
 
     @tf.function(reduce_retracing=True, autograph=False)
     def _evaluation_sums(

@@ -15,6 +15,7 @@ import gin
 import tensorflow as tf
 
 from rl_tuner.common.ranges import check
+from rl_tuner.core import sharing
 from rl_tuner.core.protocols import Start
 from rl_tuner.core.ranges import RANGES
 from rl_tuner.core.shapes import same_shape
@@ -273,7 +274,7 @@ def sequence_errors(
         2, chosen_scores_t=chosen_scores_t, rewards_t=rewards_t, values_t=values_t, mask=mask
     )
     sums = tf.reduce_sum(mask * (rewards_t + values_t - chosen_scores_t), axis=1)
-    value = tf.stop_gradient(tf.reduce_mean(sums))
+    value = sharing.average(tf.stop_gradient(tf.reduce_mean(sums)))
     return sums - value, value
 
 
@@ -286,6 +287,11 @@ def huber(errors: tf.Tensor, limit: float | None) -> tf.Tensor:
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Return the mean of [B, T] values over the steps whose mask is 1; 0 if there are none."""
+    """Return the mean of [B, T] values over the steps whose mask is 1; 0 if there are none.
+
+    With several replicas it is divided by their mean number of steps, so that the mean of what they return is
+    the mean over the steps of all of them.
+    """
     same_shape(2, values=values, mask=mask)
-    return tf.math.divide_no_nan(tf.reduce_sum(values * mask), tf.reduce_sum(mask))
+    steps = sharing.average(tf.reduce_sum(mask))
+    return tf.math.divide_no_nan(tf.reduce_sum(values * mask), steps)

@@ -8,6 +8,7 @@ import gin
 import tensorflow as tf
 
 from rl_tuner.common.ranges import check
+from rl_tuner.core import sharing
 from rl_tuner.core.ranges import RANGES
 
 
@@ -103,6 +104,19 @@ class UniformReplay(tf.Module):
         del rows, errors
 
     @property
+    def per_row(self) -> list[tf.Variable]:
+        """The variables with one entry per sequence on their first axis."""
+        return list(self.columns)
+
+    def exchange(self, variables: list[tf.Variable]) -> list[tf.Variable]:
+        """Put other variables in the places of `per_row`, with any number of rows; return the old ones."""
+        old, self.columns = self.per_row, list(variables)
+        return old
+
+    def refresh(self) -> None:
+        """Bring what depends on `per_row` up to date after it was assigned."""
+
+    @property
     def filled(self) -> tf.Tensor:
         """The number of sequences in the memory, an int64 scalar."""
         return tf.minimum(self.added, self.capacity)
@@ -160,6 +174,17 @@ class PrioritisedReplay(UniformReplay):
         self.largest = tf.Variable(1.0, trainable=False, name="largest_priority")
         self.draws = tf.Variable(0, dtype=tf.int64, trainable=False, name="draws")
 
+    @property
+    def per_row(self) -> list[tf.Variable]:
+        """The variables with one entry per sequence on their first axis."""
+        return [*self.columns, self.priorities]
+
+    def exchange(self, variables: list[tf.Variable]) -> list[tf.Variable]:
+        """Put other variables in the places of `per_row`, see `UniformReplay.exchange`."""
+        old = self.per_row
+        *self.columns, self.priorities = variables
+        return old
+
     def add(self, batch: ReplayBatch) -> tf.Tensor:
         """Append B sequences with the largest priority; see `UniformReplay.add`."""
         rows = super().add(batch)
@@ -183,7 +208,9 @@ class PrioritisedReplay(UniformReplay):
         """Set the priorities of drawn sequences from their mean absolute path errors [B]."""
         priorities = errors + self.epsilon
         self.priorities.scatter_update(tf.IndexedSlices(priorities, rows))
-        self.largest.assign(tf.maximum(self.largest, tf.reduce_max(priorities)))
+        # All replicas give new sequences the same priority.
+        largest = tf.reduce_max(sharing.gathered(tf.reduce_max(priorities)[tf.newaxis]))
+        self.largest.assign(tf.maximum(self.largest, largest))
 
     def _held(self) -> tf.Tensor:
         return self.priorities[: self.filled]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import gin
 import keras
@@ -12,7 +14,7 @@ import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.own_code import is_own_code
-from rl_tuner.core import starts
+from rl_tuner.core import sharing, starts
 from rl_tuner.core.checks import asked_of, check_features, check_settings
 from rl_tuner.core.controller import DualController
 from rl_tuner.core.exploration import Boltzmann
@@ -28,6 +30,20 @@ from rl_tuner.core.sampling import Policy
 from rl_tuner.core.schedules import stepwise
 from rl_tuner.core.task import HostTask, Scored, Task, check_reward_parts
 from rl_tuner.core.temperature import FixedTemperature
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Which of how many equal shares of a batch and of the replay a tuner has.
+
+    Attributes:
+        index: number of the share.
+        count: number of shares, one for each replica.
+    """
+
+    index: int = 0
+    count: int = 1
+
 
 # Every use of randomness has its own stream, so that adding a stream does not change the others.
 _STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
@@ -51,7 +67,7 @@ def averaging_rate(updates: tf.Tensor) -> tf.Tensor:
     return tf.maximum(1.0 / _AVERAGED, 10.0 / (tf.cast(updates, tf.float32) + 10.0))
 
 
-@gin.configurable(module="rl_tuner", denylist=["prior", "task", "seed"])
+@gin.configurable(module="rl_tuner", denylist=["prior", "task", "seed", "share"])
 class RLTuner(keras.Model):
     """KL-control fine-tuning of a prior against a task reward.
 
@@ -81,9 +97,11 @@ class RLTuner(keras.Model):
         l2: weight of the sum of squared weight matrices in the loss.
         huber: Huber threshold in nats: larger errors are penalised linearly; None squares all errors.
         seed: seed of every random choice.
+        share: share of a replica in `collect_size`, `learn_size` and the capacity of the replay.
 
     Raises:
-        ValueError: a number is out of range, or prior and task differ in their number of classes.
+        ValueError: a number is out of range or cannot be divided into the shares, or prior and task differ
+            in their number of classes.
     """
 
     def __init__(
@@ -109,6 +127,7 @@ class RLTuner(keras.Model):
         l2: float = 0.0,
         huber: float | None = None,
         seed: int = 0,
+        share: Share = Share(),
     ) -> None:
         super().__init__(name="rl_tuner")
         if prior.num_classes != task.num_classes:
@@ -135,6 +154,9 @@ class RLTuner(keras.Model):
             huber=huber,
         )
         self.replay = replay or UniformReplay()
+        self.share = share
+        if share.count > 1:
+            self._divide(collect_size, learn_size)
         self.start = start or starts.StartToken()
         # A host's reward would start processes here, and the program's own tasks have tests.
         if is_own_code(type(task)) and not isinstance(task, HostTask):
@@ -167,10 +189,36 @@ class RLTuner(keras.Model):
             self.kept_score = tf.Variable(-math.inf, trainable=False, name="kept_score")
             self.kept_step = tf.Variable(0, dtype=tf.int64, trainable=False, name="kept_step")
         self.ledger = Ledger()
+        # The replicas that this tuner stands for, see `replicas.Replicas`.
+        self.replicas: Any = None
         self.seed = seed
         self.iteration = tf.Variable(0, dtype=tf.int64, trainable=False, name="iteration")
         self.environment_steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
         self.built = True
+
+    def _divide(self, collect_size: int, learn_size: int) -> None:
+        """Check that the sizes can be divided among the replicas, and take a share of the replay.
+
+        Raises:
+            ValueError: a size cannot be divided.
+        """
+        count = self.share.count
+        if not isinstance(self.replay, UniformReplay):
+            raise ValueError(
+                "several replicas need @UniformReplay() or @PrioritisedReplay(), not "
+                f"{type(self.replay).__name__}"
+            )
+        sizes = {
+            "RLTuner.collect_size": collect_size,
+            "RLTuner.learn_size": learn_size,
+            f"{type(self.replay).__name__}.capacity": self.replay.capacity,
+        }
+        for name, size in sizes.items():
+            if size % count:
+                raise ValueError(
+                    f"{name} must be divisible by {count}, the number of replicas, not {size}"
+                )
+        self.replay.capacity //= count
 
     def keep(self, score: float, step: int) -> None:
         """Keep a copy of the average network, with how well it meets the targets and when."""
@@ -203,13 +251,16 @@ class RLTuner(keras.Model):
 
     def _seed(self, stream: str, index: tf.Tensor) -> tf.Tensor:
         base = tf.constant([self.seed, _STREAMS[stream]], tf.int32)
-        return tf.random.experimental.stateless_fold_in(base, tf.cast(index, tf.int64))
+        number = tf.cast(index, tf.int64) * self.share.count + self.share.index
+        return tf.random.experimental.stateless_fold_in(base, number)
 
     @tf.function(autograph=False)
     def act(self) -> Rollout:
         """Sample `collect_size` sequences under exploration."""
         prefix = self.start.prefix(
-            self.collect_size, self.prior.start_token, self._seed("prefix", self.iteration)
+            self.collect_size // self.share.count,
+            self.prior.start_token,
+            self._seed("prefix", self.iteration),
         )
         return rollout(
             *self.policy,
@@ -220,8 +271,7 @@ class RLTuner(keras.Model):
             self.task.end_token,
         )
 
-    @tf.function(autograph=False)
-    def store(
+    def store_now(
         self,
         episode: Rollout,
         parts: dict[str, tf.Tensor],
@@ -251,8 +301,9 @@ class RLTuner(keras.Model):
             )
         )
         epsilon = self.exploration.epsilon(self.environment_steps)
-        self.environment_steps.assign_add(tf.cast(tf.reduce_sum(episode.mask), tf.int64))
-        kl = masked_mean(episode.kl, episode.mask)
+        steps = sharing.total(tf.reduce_sum(episode.mask))
+        self.environment_steps.assign_add(tf.cast(steps, tf.int64))
+        kl = sharing.average(masked_mean(episode.kl, episode.mask))
         self.temperature.update(kl)
         per_sequence = {name: tf.reduce_sum(part * episode.mask, 1) for name, part in parts.items()}
         return {
@@ -265,6 +316,9 @@ class RLTuner(keras.Model):
             **{f"reward/{name}": tf.reduce_mean(value) for name, value in per_sequence.items()},
             **(self.controller.metrics() if self.controller else {}),
         }
+
+    # Without a loop around it, and with one replica, it is compiled.
+    store = tf.function(store_now, autograph=False)
 
     def _observe(
         self, episode: Rollout, task_reward: tf.Tensor, features: dict[str, Feature]
@@ -297,6 +351,14 @@ class RLTuner(keras.Model):
         Returns:
             Scalar metrics of the update, and the mean absolute error of each sequence: [B].
         """
+        metrics, sizes, gradients = self.gradients(batch, weights)
+        self.apply(gradients)
+        return metrics, sizes
+
+    def gradients(
+        self, batch: ReplayBatch, weights: tf.Tensor | None
+    ) -> tuple[dict[str, tf.Tensor], tf.Tensor, list[tf.Tensor]]:
+        """Return the metrics, the errors [B] and the clipped gradients of an update, see `learn`."""
         batch = trimmed(batch)
         batch = batch._replace(task_reward=self._learned_reward(batch))
         first = batch.prefix.shape[1] - 1
@@ -318,18 +380,21 @@ class RLTuner(keras.Model):
                 huber=self.huber,
             )
             loss = terms.loss + self.l2 * squared_weights(self.online)
-        variables = self.online.trainable_variables
-        gradients, norm = tf.clip_by_global_norm(tape.gradient(loss, variables), self.clip_norm)
-        self.optimizer.apply_gradients(zip(gradients, variables))
-        soft_update(self.target, self.online, self.eta)
-        if self.controller:
-            soft_update(self.average, self.online, averaging_rate(self.optimizer.iterations))
+        found = sharing.average(tape.gradient(loss, self.online.trainable_variables))
+        gradients, norm = tf.clip_by_global_norm(found, self.clip_norm)
         metrics = {
             "learn/loss": terms.loss,
             "learn/target_value": terms.target_value,
             "learn/gradient_norm": norm,
         }
-        return metrics, terms.sizes
+        return metrics, terms.sizes, gradients
+
+    def apply(self, gradients: list[tf.Tensor]) -> None:
+        """Update the online network with gradients, then the target network."""
+        self.optimizer.apply_gradients(zip(gradients, self.online.trainable_variables))
+        soft_update(self.target, self.online, self.eta)
+        if self.controller:
+            soft_update(self.average, self.online, averaging_rate(self.optimizer.iterations))
 
     @tf.function
     def learn_from_replay(self) -> dict[str, tf.Tensor]:
@@ -343,19 +408,28 @@ class RLTuner(keras.Model):
     # A separate function is traced only once, however often the loops call it.
     @tf.function(autograph=False)
     def _update(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
-        seed = self._seed("replay", self.iteration * self.updates + tf.cast(index, tf.int64))
-        batch, rows, weights = self.replay.sample(self.learn_size, seed)
+        batch, rows, weights = self.draw(index)
         metrics, sizes = self.learn(batch, weights)
         self.replay.update(rows, sizes)
         return metrics
+
+    def draw(self, index: tf.Tensor) -> tuple[ReplayBatch, tf.Tensor, tf.Tensor]:
+        """Draw the sequences of this iteration's update with this number, see `UniformReplay.sample`."""
+        seed = self._seed("replay", self.iteration * self.updates + tf.cast(index, tf.int64))
+        return self.replay.sample(self.learn_size // self.share.count, seed)
+
+    def rewards(self, episode: Rollout) -> tuple[dict[str, tf.Tensor], dict[str, Feature] | None]:
+        """Return the parts of the reward and the bounded features of sequences, for a reward in the graph."""
+        tokens, mask = episode.tokens, episode.mask
+        features = self.task.features(tokens, mask) if self.bounds else None
+        return self.task.reward_parts(tokens, mask), features
 
     @tf.function
     def train_iteration(self) -> dict[str, tf.Tensor]:
         """Collect once, then make `updates` updates; return the metrics of both."""
         episode = self.act()
-        task, tokens, mask = self.task, episode.tokens, episode.mask
-        features = task.features(tokens, mask) if self.bounds else None
-        metrics = self.store(episode, task.reward_parts(tokens, mask), features)
+        parts, features = self.rewards(episode)
+        metrics = self.store(episode, parts, features)
         metrics |= self.learn_from_replay()
         self.iteration.assign_add(1)
         return metrics
@@ -374,6 +448,8 @@ class RLTuner(keras.Model):
             observer: called with every batch of a `HostTask` and its `Scored`.
         """
         task = self.task
+        if self.replicas is not None:
+            return self.replicas.train_iterations(count, observer)
         if not isinstance(task, HostTask):
             metrics = self._train_in_graph(tf.constant(count))
             return {name: float(value) for name, value in metrics.items()}

@@ -9,8 +9,9 @@ import keras
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.settings import Cosmetic
 from rl_tuner.common.workers import available_processors
-from rl_tuner.core import batch_parts, xla
+from rl_tuner.core import batch_parts, team, xla
 from rl_tuner.jobs import rules
 
 
@@ -20,6 +21,7 @@ def device(
     precision: str = "auto",
     deterministic: bool = True,
     jit_compile: bool | str = "auto",
+    strategy: Cosmetic[str] = "one",
 ) -> str:
     """Choose the device and the precision of all later computation; call it before any computation.
 
@@ -30,6 +32,8 @@ def device(
         deterministic: whether the same seed gives the same bits on the same machine.
         jit_compile: whether XLA compiles sampling; "auto" does so where it was measured to be faster
             (see `rl_tuner.core.xla`).
+        strategy: which replicas train together: "one"; "mirrored", one on each GPU; "mirrored:N", one on each
+            of N GPUs or N parts of the CPU; "workers", one in each process that TF_CONFIG names.
 
     Returns:
         One line that states the choice.
@@ -37,7 +41,13 @@ def device(
     Raises:
         UserError: a value is unknown, or the GPU does not exist.
     """
-    rules.check_device(placement=placement, precision=precision, jit_compile=jit_compile)
+    rules.check_device(
+        placement=placement, precision=precision, jit_compile=jit_compile, strategy=strategy
+    )
+    together = team.choose(strategy, placement != "cpu")
+    if together is not None and not together.on_cpu:
+        chosen = f"{len(together.devices)} GPUs"
+        return _finish(chosen, precision, deterministic, jit_compile)
     gpus = tf.config.list_physical_devices("GPU")
     index = _gpu_index(placement)
     if index is not None:
@@ -55,17 +65,41 @@ def device(
             tf.config.set_visible_devices([], "GPU")
         chosen = "CPU" + ("" if gpus else " (no GPU found)")
         _share_cores()
+    return _finish(chosen, precision, deterministic, jit_compile)
+
+
+def _finish(chosen: str, precision: str, deterministic: bool, jit_compile: bool | str) -> str:
+    """Set what does not depend on the device; return one line that states all choices."""
     if precision == "auto":
         precision = "float32"
     keras.mixed_precision.set_dtype_policy(precision)
     xla.choose(None if jit_compile == "auto" else bool(jit_compile))
     if deterministic:
         tf.config.experimental.enable_op_determinism()
-    return f"device: {chosen}, {precision}" + (", deterministic" if deterministic else "")
+    together = team.chosen()
+    replicas = f", {together.count} replicas" if together else ""
+    return (
+        f"device: {chosen}, {precision}" + (", deterministic" if deterministic else "") + replicas
+    )
+
+
+def begin(strategy: str = "one", placement: str = "auto", **settings: Any) -> None:
+    """Make the team of replicas; processes can only be connected before anything is computed.
+
+    Args:
+        strategy: see `device`.
+        placement: see `device`.
+        **settings: other settings of `device`.
+
+    Raises:
+        UserError: a value is unknown, or the team cannot be made.
+    """
+    rules.check_device(strategy=strategy, placement=placement, **settings)
+    team.choose(strategy, placement != "cpu")
 
 
 def device_of_run(placement: str, **settings: Any) -> str:
-    """Choose the device for opening a finished run: "auto" if this machine lacks the run's GPU.
+    """Choose the device for opening a finished run: one, and "auto" if this machine lacks the run's GPU.
 
     Args:
         placement: placement in the run's settings.
@@ -77,6 +111,8 @@ def device_of_run(placement: str, **settings: Any) -> str:
     Raises:
         UserError: a value is unknown.
     """
+    # Also against the run's own binding.
+    settings["strategy"] = "one"
     index = _gpu_index(placement)
     if index is None or index < len(tf.config.list_physical_devices("GPU")):
         return device(placement, **settings)

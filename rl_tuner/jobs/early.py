@@ -64,6 +64,34 @@ def check(files: Sequence[str], params: Sequence[str], work_dir: str) -> list[st
     return [s.value for s in statements if not s.parameter and not s.selector]
 
 
+def is_follower(files: Sequence[str], params: Sequence[str]) -> bool:
+    """Return whether another process leads the job: the strategy is 'workers', and TF_CONFIG says so.
+
+    Raises:
+        UserError: the strategy is 'workers', and TF_CONFIG is missing or cannot be read.
+    """
+    found = [
+        s.value
+        for s in gin_files.statements(files, params)
+        if (s.name, s.parameter) == ("device", "strategy")
+    ]
+    if not found or found[-1] != "workers":
+        return False
+    given = os.environ.get("TF_CONFIG", "")
+    try:
+        content = json.loads(given)
+        workers, place = content["cluster"]["worker"], int(content["task"]["index"])
+        if content["task"]["type"] != "worker" or not 0 <= place < len(workers):
+            raise ValueError("its task must be one of the workers")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            "device.strategy is 'workers', so TF_CONFIG must name the processes, such as "
+            '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}},'
+            f" not {given!r} ({type(error).__name__}: {error})"
+        ) from error
+    return place > 0
+
+
 def _complaints(statement: Statement) -> tuple[str, ...]:
     """Return what is wrong with the value of a setting, apart from its type."""
     name, parameter, value = statement.name, statement.parameter, statement.value

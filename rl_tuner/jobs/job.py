@@ -47,6 +47,7 @@ from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.datasets.writer import DESCRIPTION_FILE
 from rl_tuner.jobs import configuration, devices, older_runs, rules
+from rl_tuner.jobs.following import replicated, tell
 from rl_tuner.jobs.stages import Stage, digest_of_manifest, remove, set_aside
 from rl_tuner.pages import run_page
 from rl_tuner.priors import training  # noqa: F401  (gin knows `pretrain` by importing it)
@@ -108,6 +109,7 @@ class Job:
     def __init__(self, work_dir: str, run_dir: str = "") -> None:
         for name in ("job", "device", "pretrain", "RLTuner", "tune"):
             configuration.check_types(name)
+        devices.begin(**configuration.arguments("device"))
         self.settings: JobSettings = configuration.build("job")
         _check_maker(self.settings.make_dataset)
         self._work_dir, self._run_dir = work_dir, run_dir
@@ -156,9 +158,11 @@ class Job:
         stage = Stage("prior", manifest, settings, {"dataset": data_build})
 
         def make() -> list[str]:
-            scores = configuration.build(
-                "pretrain", dataset_dir=data, output_dir=folder, seed=seed, settings=stage.digest
-            )
+            arguments = {
+                "dataset_dir": data, "output_dir": folder, "seed": seed, "settings": stage.digest
+            }  # fmt: skip
+            tell(do="pretrain", **arguments)
+            scores = configuration.build("pretrain", **arguments)
             say(
                 f"prior: validation {scores['validation_log_perplexity']:.4f} nats per step, accuracy "
                 f"{100 * scores['validation_accuracy']:.1f}%, best of {scores['epochs']} epochs"
@@ -195,7 +199,7 @@ class Job:
         task = self.settings.task
         with working("building the networks"):
             prior = load_matching_prior(prior_path, task)
-            return configuration.build("RLTuner", prior=prior, task=task, seed=self.settings.seed)
+            return replicated(prior, task, self.settings.seed)
 
     def _note_run(self, prior_path: str, dataset_dir: str | None) -> None:
         """Write the configuration, a copy of the prior, and the location of the dataset."""
@@ -226,6 +230,7 @@ class Job:
             # The configuration changes only once nothing is left that was made with another one.
             self._note_run(prior_path, dataset_dir)
             corpus = SequenceDataset(dataset_dir).sequences("train") if dataset_dir else None
+            tell(do="tune", prior=prior_path, run_dir=self._run_dir, settings=stage.digest)
             configuration.build(
                 "tune",
                 tuner=tuner,

@@ -54,6 +54,17 @@ def check_device(**values: Any) -> None:
         raise UserError(
             f"device.placement must be 'auto', 'cpu', 'gpu' or 'gpu:N', not {placement!r}"
         )
+    strategy = values.get("strategy", "one")
+    if not re.fullmatch(r"one|mirrored(:[1-9]\d?)?|workers", str(strategy)):
+        raise UserError(
+            "device.strategy must be 'one', 'mirrored', 'mirrored:N' with the number of replicas, or"
+            f" 'workers', not {strategy!r}"
+        )
+    if strategy != "one" and str(placement).partition(":")[1]:
+        raise UserError(
+            f"device.strategy {strategy!r} chooses the GPUs; set device.placement to 'auto', 'gpu' or 'cpu',"
+            f" not {placement!r}"
+        )
     precision = values.get("precision", "auto")
     if precision not in ("auto", *PRECISIONS):
         raise UserError(

@@ -16,9 +16,10 @@ from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import Progress, say
 from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import CHECKPOINTS, PRIOR_FILE, SCORES_FILE, TENSORBOARD
-from rl_tuner.core import event_files, likelihood, schedules
+from rl_tuner.core import event_files, likelihood, schedules, team
 from rl_tuner.core.checkpoints import Checkpoints
 from rl_tuner.core.networks import SequenceNetwork
+from rl_tuner.core.shared_likelihood import SharedTrainer
 from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.priors.files import save_prior
 from rl_tuner.priors.ranges import CELLS, RANGES
@@ -111,6 +112,19 @@ def pretrain(
             decay_steps = max(1, round(decay_epochs * per_epoch))
         schedule = schedules.stepwise(learning_rate, decay_rate, decay_steps)
     trainer = likelihood.MLETrainer(network, schedule, clip_norm, l2, weight_dropout, seed)
+    together = team.chosen()
+    writes = together is None or together.is_chief
+    steps: likelihood.MLETrainer | SharedTrainer = trainer
+    if together is not None:
+        others = []
+        for device in together.devices[1:]:
+            with tf.device(device):
+                others.append(
+                    likelihood.MLETrainer(
+                        network.copy(), schedule, clip_norm, l2, weight_dropout, seed
+                    )
+                )
+        steps = SharedTrainer(together, trainer, others)
     epoch = tf.Variable(0, dtype=tf.int64)
     best_epoch = tf.Variable(0, dtype=tf.int64)
     best_score = tf.Variable(float("inf"), dtype=tf.float64)
@@ -125,10 +139,12 @@ def pretrain(
         best_score=best_score,
     )
     events = os.path.join(output_dir, TENSORBOARD)
-    if checkpoints.restore():
+    if checkpoints.restore() and writes:
         event_files.cut(events, int(epoch))
         say(f"prior: resuming after epoch {int(epoch)}")
-    writer = tf.summary.create_file_writer(events)
+    if isinstance(steps, SharedTrainer):
+        steps.follow_lead()
+    writer = tf.summary.create_file_writer(events) if writes else tf.summary.create_noop_writer()
     with Progress(max_epochs, "prior", "epochs", initial=int(epoch)) as progress:
         while int(epoch) < max_epochs and int(epoch) - int(best_epoch) < patience:
             losses = []
@@ -136,7 +152,7 @@ def pretrain(
                 "train", batch_size, window, seed, int(epoch)
             ):
                 counted = tf.cast(tf.range(tf.shape(mask)[1]) >= skip_steps, tf.float32)
-                losses.append(trainer.train_step(inputs, labels, mask * counted))
+                losses.append(steps.train_step(inputs, labels, mask * counted))
             if not losses:
                 raise UserError(f"{dataset_dir}: the training split is empty; use more data")
             try:
@@ -146,6 +162,9 @@ def pretrain(
                     f"{dataset_dir}: the validation split is empty; use more data or raise the "
                     "dataset's validation_ratio"
                 ) from None
+            if together is not None:
+                # Other machines may round differently, but must stop at the same epoch.
+                scores = {name: together.agree(value) for name, value in scores.items()}
             epoch.assign_add(1)
             if scores["log_perplexity"] < float(best_score):
                 best_score.assign(scores["log_perplexity"])
@@ -157,7 +176,8 @@ def pretrain(
                 for name, value in scores.items():
                     tf.summary.scalar(f"prior/validation_{name}", value)
             writer.flush()
-            checkpoints.save()
+            if writes:
+                checkpoints.save()
             progress.update(
                 1,
                 f"validation {scores['log_perplexity']:.3f} nats per step, "
@@ -172,8 +192,9 @@ def pretrain(
         except ValueError:
             continue
         scores |= {f"{split}_{name}": value for name, value in measured.items()}
-    save_prior(best, dataset, scores, os.path.join(output_dir, PRIOR_FILE))
-    write_text(os.path.join(output_dir, SCORES_FILE), json.dumps(scores, indent=2) + "\n")
+    if writes:
+        save_prior(best, dataset, scores, os.path.join(output_dir, PRIOR_FILE))
+        write_text(os.path.join(output_dir, SCORES_FILE), json.dumps(scores, indent=2) + "\n")
     return scores
 
 

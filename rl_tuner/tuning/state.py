@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from typing import Any
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.run_folder import CHECKPOINTS
@@ -36,7 +38,8 @@ def checkpoints_of(tuner: RLTuner, run_dir: str, settings: str) -> Checkpoints:
     # The parts are listed, because the objects that Keras tracks by itself may change.
     names = ("controller", "average", "kept", "kept_score", "kept_step") if tuner.controller else ()
     control = {name: getattr(tuner, name) for name in names}
-    return Checkpoints(
+    kind = Checkpoints if tuner.replicas is None else functools.partial(_OfAll, tuner)
+    return kind(
         os.path.join(run_dir, CHECKPOINTS),
         settings,
         **control,
@@ -49,3 +52,23 @@ def checkpoints_of(tuner: RLTuner, run_dir: str, settings: str) -> Checkpoints:
         iteration=tuner.iteration,
         environment_steps=tuner.environment_steps,
     )
+
+
+class _OfAll(Checkpoints):
+    """The checkpoints of replicas, equal to those of one tuner that does the work of all."""
+
+    def __init__(self, tuner: RLTuner, *arguments: Any, **parts: Any) -> None:
+        super().__init__(*arguments, **parts)
+        self._replicas = tuner.replicas
+
+    def save(self, notes: Any = None) -> None:
+        """Write a checkpoint, with the replay of all replicas."""
+        with self._replicas.whole(gather=True):
+            super().save(notes)
+
+    def restore(self) -> tuple[int, Any] | None:
+        """Restore the newest checkpoint, and give every replica of this process its share."""
+        with self._replicas.whole(gather=False):
+            found = super().restore()
+        self._replicas.follow_lead()
+        return found

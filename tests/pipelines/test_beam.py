@@ -46,10 +46,11 @@ def beam_driver():
 
 
 @pytest.fixture
-def many_parts(beam_driver, monkeypatch):
+def many_parts(beam_driver, monkeypatch, case):
     """Divides even small inputs into several parts."""
-    monkeypatch.setattr(beam_driver, "_BYTES_PER_PART", 2**14)
-    monkeypatch.setattr(beam_driver, "_FILES_PER_PART", 8)
+    size, files = (2**14, 8) if case in ("tunes", "molecules") else (2**18, 128)
+    monkeypatch.setattr(beam_driver, "_BYTES_PER_PART", size)
+    monkeypatch.setattr(beam_driver, "_FILES_PER_PART", files)
 
 
 @pytest.mark.slow
