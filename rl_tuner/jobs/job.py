@@ -270,13 +270,13 @@ class Job:
             with working("evaluate: writing table, samples and pictures"):
                 report.write_metrics(run_dir, job.task, columns)
                 paths = report.write_samples(run_dir, job.task, sequences, job.samples)
-                paths.append(model_card.write_model_card(run_dir, tuner, run_dir))
                 curves = os.path.join(run_dir, PLOTS, "training.png")
                 history.plot_history({evaluation.TUNED: history.read_history(run_dir)}, curves)
                 figures = presentation.run_figures(run_dir)
                 if corpus is not None:
                     figures |= presentation.corpus_figures(sequences, corpus)
                 paths += report.write_figures(run_dir, figures)
+                paths.append(model_card.write_model_card(run_dir, tuner, run_dir))
                 paths.append(run_page.write_page(run_dir, tuner, sequences, job.seed))
             paths += [
                 curves,

@@ -21,6 +21,7 @@ from rl_tuner.common.tables import metric_rows
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.pages.charts import line_chart
 from rl_tuner.pages.gallery import gallery
+from rl_tuner.serving.card_head import REPEAT
 from rl_tuner.serving.description import describe
 from rl_tuner.serving.model_card import CARD_FILE
 from rl_tuner.tasks.presentation import presentation_of
@@ -187,7 +188,7 @@ def _pictures(run_dir: str) -> list[tuple[str, str]]:
 
 
 def _texts(run_dir: str) -> list[tuple[str, str]]:
-    found = [("The command that repeats it", f"python -m rl_tuner.train --gin_file={CONFIG_FILE}")]
+    found = [("The command that repeats it", REPEAT)]
     for title, name in (("Settings", CONFIG_FILE), ("Model card", CARD_FILE)):
         path = os.path.join(run_dir, name)
         if os.path.isfile(path):

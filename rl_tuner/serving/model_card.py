@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rl_tuner.common.files import write_text
+from rl_tuner.common.run_folder import CONFIG_FILE, PLOTS
+from rl_tuner.common.tables import Row
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.datasets.licences import known_licences
+from rl_tuner.serving import card_head
 from rl_tuner.serving.description import describe
 from rl_tuner.tasks.presentation import CardNotes, Presentation, presentation_of
 from rl_tuner.tuning import report
@@ -40,8 +43,18 @@ def write_model_card(folder: str, tuner: RLTuner, run_dir: str | None = None) ->
     presentation = presentation_of(tuner.task)
     table = report.format_report(tuner.task, metrics) if metrics else None
     samples = read_samples(os.path.join(run_dir, "samples"), presentation) if run_dir else {}
+    has_config = bool(run_dir) and os.path.isfile(os.path.join(run_dir or "", CONFIG_FILE))
+    card = model_card(
+        description,
+        table,
+        samples,
+        presentation.card_notes,
+        rows=[*(presentation.rows or ()), *report.COMMON_ROWS],
+        made=card_head.made_by(description, has_config),
+        pictures=_pictures(folder),
+    )
     path = os.path.join(folder, CARD_FILE)
-    write_text(path, model_card(description, table, samples, presentation.card_notes))
+    write_text(path, card)
     return path
 
 
@@ -68,18 +81,26 @@ def model_card(
     table: str | None,
     samples: dict[str, list[str]],
     notes: CardNotes,
+    *,
+    rows: Sequence[Row] = (),
+    made: Sequence[str] = (),
+    pictures: Sequence[str] = (),
 ) -> str:
-    """Return the card as Markdown.
+    """Return the card as Markdown with a head in YAML.
 
     Args:
         description: description from `describe`.
         table: the metrics as a text table; None if nothing was measured.
         samples: lines of samples by their heading; may be empty.
         notes: the card's texts about this kind of sequences.
+        rows: rows of the table, which name the metrics of the head.
+        made: lines about when and with what the model was made.
+        pictures: paths of pictures, from the card's folder.
     """
     task, objective = description["task"], description["objective"]
     length = f"{'' if task['end_token'] is None else 'up to '}{task['horizon']} tokens"
     sections = [
+        card_head.head(description, rows),
         f"# Model card: a {task['kind']} model tuned with {objective['name']}",
         f"An LSTM that generates {task['kind']} sequences of {length}, trained by maximum likelihood and"
         f" then fine-tuned on a reward with KL-control (Sequence Tutor, {_PAPER})."
@@ -93,13 +114,15 @@ def model_card(
         "## Measured",
         _measured(table, description["metrics"]),
         "## Samples",
-        _samples(samples, notes.notes),
+        _samples(samples, notes.notes, pictures),
         "## Limits",
         _bullets([*notes.limits, *_EVERY_LIMIT]),
         "## Use",
         _use(notes.outputs),
         "## Versions",
-        _bullets([f"{name} {version}" for name, version in description["versions"].items()]),
+        _bullets(
+            [*made, *(f"{name} {version}" for name, version in description["versions"].items())]
+        ),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -176,12 +199,20 @@ def _measured(table: str | None, metrics: dict[str, Any] | None) -> str:
     )
 
 
-def _samples(samples: dict[str, list[str]], notes: Mapping[str, str]) -> str:
+def _pictures(folder: str) -> list[str]:
+    found = [f"{PLOTS}/{name}.png" for name in ("samples", "training")]
+    return [path for path in found if os.path.isfile(os.path.join(folder, path))]
+
+
+def _samples(
+    samples: dict[str, list[str]], notes: Mapping[str, str], pictures: Sequence[str]
+) -> str:
     if not samples:
         return "No samples were written."
     parts = [f"{heading}:\n\n{_fenced(chr(10).join(lines))}" for heading, lines in samples.items()]
     shown = [note for end, note in notes.items() if any(name.endswith(end) for name in samples)]
-    return "\n\n".join(shown + parts)
+    drawn = [f"![{os.path.basename(path)}]({path})" for path in pictures]
+    return "\n\n".join(shown + parts + drawn)
 
 
 def _use(outputs: str) -> str:

@@ -95,14 +95,13 @@ class Store:
     """
 
     def __init__(self, url: str, study: str) -> None:
-        self._writing: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+        # Threads wait for one another here instead of trying again and again.
+        self._writing = threading.Lock()
         try:
             self._engine = sql.create_engine(url)
             if self._engine.dialect.name == "sqlite":
-                # Threads wait for one another here instead of trying again and again.
-                self._writing = threading.Lock()
                 sql.event.listen(self._engine, "connect", _on_connect)
-            self._is_sqlite = self._engine.dialect.name == "sqlite"
+            self._is_sqlite, self._is_made = self._engine.dialect.name == "sqlite", False
             with self._change() as connection:
                 _TABLES.create_all(connection)
                 found = connection.scalar(_fact(_STUDY))
@@ -111,6 +110,7 @@ class Store:
         except (sql.exc.SQLAlchemyError, ImportError) as error:
             shown = url if url.startswith("sqlite") else url.partition("@")[2] or url
             raise UserError(f"database {shown} cannot be opened: {first_line(error)}") from error
+        self._is_made = True
         self._ratings = GroupCommit(self._change)
         if found not in (None, study):
             raise UserError("the database has the ratings of another study; choose another one")
@@ -245,6 +245,9 @@ class Store:
             if self._is_sqlite:
                 # Taken at once: two readers that both want to write would wait for each other.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif self._is_made:
+                # Other servers of this study wait until this row is free.
+                connection.execute(_fact(_STUDY).with_for_update())
             yield connection
             connection.commit()
 

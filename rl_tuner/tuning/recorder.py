@@ -19,6 +19,7 @@ from rl_tuner.core.sampling import prior_policy
 from rl_tuner.core.task import HostTask, Scored
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tasks.presentation import presentation_of
+from rl_tuner.tuning import board
 from rl_tuner.tuning.collapse import COMMONEST, Collapse, Diversity
 from rl_tuner.tuning.evaluation import Measurement, Meter
 from rl_tuner.tuning.history import mend_history, rows_up_to, write_history
@@ -73,7 +74,7 @@ class Recorder:
             self._host.restore((restored[1] or {}).get("task") if restored else None)
         self._writer = tf.summary.create_file_writer(events)
         if restored is None:
-            self._write_settings()
+            self._write_settings(tuner)
 
     def _resume(self, notes: Any, events: str, ledger: Ledger) -> None:
         """Bring history, journal and events to the step of the checkpoint that was restored."""
@@ -88,8 +89,10 @@ class Recorder:
         event_files.cut(events, step)
         say(f"tune: resuming after {step:,} steps")
 
-    def _write_settings(self) -> None:
-        """Show the run's gin file as a text, if it has one."""
+    def _write_settings(self, tuner: RLTuner) -> None:
+        """Show charts of several series, the settings and, as a text, the run's gin file, if it has one."""
+        with self._writer.as_default(step=0):
+            board.write(tuner)
         path = os.path.join(self._run_dir, CONFIG_FILE)
         if os.path.isfile(path):
             with open(path, encoding="utf-8") as file, self._writer.as_default(step=0):
