@@ -3,6 +3,8 @@
 python -m rl_tuner.sweep --gin_file=gin/paper_psi_music.gin --c=0.1,0.25,0.5,1,2,4
 python -m rl_tuner.sweep --gin_file=gin/paper_psi_music.gin --c=0.25,0.5,1 --objectives=Psi,Q,G
 
+python -m rl_tuner.sweep --gin_file=gin/paper_psi_music.gin --c=0.5,1,2 --executor=processes:3
+
 Every point is a separate run in run_dir/OBJECTIVE_cC, which the other commands can read; finished points
 are reused. The frontier is written to frontier.csv and frontier.png.
 """
@@ -23,6 +25,7 @@ def main() -> None:
 def _define_flags(values: flags.FlagValues) -> None:
     command_line.define_gin_flags(values)
     command_line.define_work_dir(values)
+    command_line.define_executor(values)
     flags.DEFINE_list(
         "c", None, "Temperatures, separated by commas.", flag_values=values, required=True
     )
@@ -45,6 +48,7 @@ def _run(values: flags.FlagValues) -> None:
     from rl_tuner.jobs import early, points
 
     points.parse_temperatures(values.c)
+    command_line.check_executor_flag(values)
     imports = early.check(values.gin_file, values.gin_param, values.work_dir)
     points.check_names(values.objectives or [], all_known=not any(map(is_own_module, imports)))
     with loading():
@@ -58,6 +62,7 @@ def _run(values: flags.FlagValues) -> None:
         values.objectives,
         work_dir=values.work_dir,
         run_dir=run_dir,
+        executor=values.executor,
     )
     print(f"\n{table}\n")
     for name in (frontier.FRONTIER_CSV, frontier.FRONTIER_PNG):

@@ -26,6 +26,7 @@ def define_flags(values: flags.FlagValues, what: str, count_flag: str) -> None:
         count_flag: name of the flag for the number of sequences drawn from each model.
     """
     command_line.define_work_dir(values)
+    command_line.define_executor(values)
     flags.DEFINE_string(
         "data",
         None,
@@ -105,6 +106,26 @@ def run_model(
     settings = {name: configuration.settings(name) for name in ("job", "tune", "RLTuner")}
     history = read_history(run_dir)
     return {"metrics": metrics, "history": history, "settings": settings, "run_dir": run_dir}
+
+
+def make_runs(
+    values: flags.FlagValues, models: Sequence[tuple[str, Sequence[str], int, str]]
+) -> None:
+    """Make all runs at the same time if --executor is given; `run_model` then finds them finished.
+
+    Args:
+        values: the flags.
+        models: gin file, bindings, seed and folder of each run.
+    """
+    command_line.check_executor_flag(values)
+    if values.executor:
+        from rl_tuner.jobs.spreading import Point, make_all
+
+        points = [
+            Point([gin_file], [*params, f"job.seed = {seed}"], run_dir)
+            for gin_file, params, seed, run_dir in models
+        ]
+        make_all(values.executor, points, values.work_dir)
 
 
 def summarise(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from typing import Any
 
 from absl import flags
 
-from benchmarks.paper.experiments import footer, parse_seeds, provenance, run_model
+from benchmarks.paper.experiments import footer, make_runs, parse_seeds, provenance, run_model
 from rl_tuner.common import command_line
 from rl_tuner.common.errors import UserError, did_you_mean
 
@@ -59,6 +59,7 @@ def main() -> None:
 
 def _define_flags(values: flags.FlagValues) -> None:
     command_line.define_work_dir(values)
+    command_line.define_executor(values)
     flags.DEFINE_string("data", "data/zinc_250k.smi", "File of molecules.", flag_values=values)
     flags.DEFINE_list("tasks", list(TASKS), "Tasks of gin/pmo.", flag_values=values)
     flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the tuning runs.", flag_values=values)
@@ -87,9 +88,18 @@ def _run(values: flags.FlagValues) -> None:
     params += values.gin_param
     start = time.monotonic()
     runs: dict[str, list[dict[str, Any]]] = {}
+    folders = {
+        (task, seed): os.path.join(values.work_dir, values.name, f"{task}_{seed}")
+        for task in values.tasks
+        for seed in seeds
+    }
+    make_runs(
+        values,
+        [(f"gin/pmo/{t}.gin", params, seed, folder) for (t, seed), folder in folders.items()],
+    )
     for task in values.tasks:
         for seed in seeds:
-            folder = os.path.join(values.work_dir, values.name, f"{task}_{seed}")
+            folder = folders[task, seed]
             run = run_model(f"gin/pmo/{task}.gin", params, seed, values.work_dir, folder)
             runs.setdefault(task, []).append(run | measure(folder, budget_of(run)))
             areas = ", ".join(f"{one['auc']:.3f}" for one in runs[task])

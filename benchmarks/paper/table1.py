@@ -23,6 +23,7 @@ from benchmarks.paper.experiments import (
     data_name,
     define_flags,
     footer,
+    make_runs,
     markdown_table,
     parse_seeds,
     provenance,
@@ -83,13 +84,21 @@ def _run(values: flags.FlagValues) -> None:
     start = time.monotonic()
     models = parse_models(values.models)
     runs: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
-    jobs = [(seed, model) for seed in seeds for model in models]
-    for index, (seed, model) in enumerate(jobs):
+    jobs = [
+        (
+            seed,
+            model,
+            os.path.join(
+                values.work_dir, f"table1{suffix}", f"{model.lower().replace(' ', '_')}_seed{seed}"
+            ),
+        )
+        for seed in seeds
+        for model in models
+    ]
+    make_runs(values, [(models[model], params, seed, folder) for seed, model, folder in jobs])
+    for index, (seed, model, folder) in enumerate(jobs):
         minutes = (time.monotonic() - start) / 60
         say(f"table1: {index + 1} of {len(jobs)}: {model}, seed {seed} ({minutes:.1f} min so far)")
-        folder = os.path.join(
-            values.work_dir, f"table1{suffix}", f"{model.lower().replace(' ', '_')}_seed{seed}"
-        )
         runs[model].append(run_model(models[model], params, seed, values.work_dir, folder))
     paths = write_results(runs, seeds, values.output_dir, suffix)
     say(f"table1: {(time.monotonic() - start) / 60:.1f} min")

@@ -24,6 +24,7 @@ from benchmarks.paper.experiments import (
     data_name,
     define_flags,
     footer,
+    make_runs,
     markdown_table,
     parse_seeds,
     provenance,
@@ -65,10 +66,13 @@ def _run(values: flags.FlagValues) -> None:
     params = bindings(values.data, name, values.steps, values.molecules) + values.gin_param
     start = time.monotonic()
     runs = []
+    folders = {
+        seed: os.path.join(values.work_dir, f"table2{suffix}", f"seed{seed}") for seed in seeds
+    }
+    make_runs(values, [(values.gin_file, params, seed, folders[seed]) for seed in seeds])
     for seed in seeds:
         say(f"table2: seed {seed} ({(time.monotonic() - start) / 60:.1f} min so far)")
-        folder = os.path.join(values.work_dir, f"table2{suffix}", f"seed{seed}")
-        runs.append(run_model(values.gin_file, params, seed, values.work_dir, folder))
+        runs.append(run_model(values.gin_file, params, seed, values.work_dir, folders[seed]))
     paths = write_results(runs, seeds, values.output_dir, suffix)
     say(f"table2: {(time.monotonic() - start) / 60:.1f} min")
     print("\n".join(paths))

@@ -93,6 +93,7 @@ def replay(capacity: int, _: str) -> dict[str, float]:
         if name == "prioritised":
             drawn = np.random.default_rng(0).random(capacity)
             memory.priorities.assign(drawn.astype(np.float32))
+            memory.refresh()
         draw = tf.function(lambda memory=memory: memory.sample(_ROWS, tf.constant([0, 1]))[1:])
         rows, weights = draw()
         update = tf.function(lambda r, w, memory=memory: memory.update(r, w))
@@ -193,7 +194,7 @@ CURVES = {
         "sequences",
         (10_000, 100_000, 1_000_000),
         replay,
-        "Every prioritised draw adds up all priorities.",
+        "A prioritised draw descends a sum tree.",
     ),
     "corpus": Curve(
         f"Corpus of tunes of {_TUNE_STEPS} steps", "tunes", (500, 2_000, 8_000), corpus

@@ -112,6 +112,31 @@ def define_gin_flags(values: flags.FlagValues) -> None:
     )
 
 
+def define_executor(values: flags.FlagValues) -> None:
+    """Define --executor, for commands that make several runs."""
+    flags.DEFINE_string(
+        "executor",
+        None,
+        "Where the runs are made at the same time: processes:N on this machine, dask://host:port or a"
+        " function of your own that returns an executor; by default they are made here, one after another.",
+        flag_values=values,
+    )
+
+
+def check_executor_flag(values: flags.FlagValues) -> None:
+    """Make sure that there is such an executor, before anything else is done.
+
+    Raises:
+        UserError: there is none.
+    """
+    from rl_tuner.common.executors import check_executor
+
+    try:
+        check_executor(values.executor)
+    except ValueError as error:
+        raise UserError(f"--{error}") from error
+
+
 def define_work_dir(values: flags.FlagValues) -> None:
     """Define --work_dir."""
     flags.DEFINE_string(

@@ -14,7 +14,7 @@ import importlib.util
 import inspect
 import multiprocessing
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from rl_tuner.common.errors import UserError, class_and_message
@@ -159,6 +159,10 @@ class SpreadFunction:
         Raises:
             RuntimeError: the executor no longer works.
         """
+        return list(self.iterate(arguments, timeout_seconds))
+
+    def iterate(self, arguments: Sequence[Any], timeout_seconds: float) -> Iterator[Outcome]:
+        """Yield what `outcomes` returns, each as soon as it and those before it are there."""
         if self._open is None:
             self._open = OpenExecutor(self._named)
         futures = [
@@ -167,7 +171,8 @@ class SpreadFunction:
             )
             for argument in arguments
         ]
-        return [self._outcome(argument, each) for argument, each in zip(arguments, futures)]
+        for argument, future in zip(arguments, futures):
+            yield self._outcome(argument, future)
 
     def _outcome(self, argument: Any, future: Any) -> Outcome:
         try:

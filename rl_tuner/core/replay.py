@@ -10,6 +10,7 @@ import tensorflow as tf
 from rl_tuner.common.ranges import check
 from rl_tuner.core import sharing
 from rl_tuner.core.ranges import RANGES
+from rl_tuner.core.sum_tree import SumTree
 
 
 class ReplayBatch(NamedTuple):
@@ -134,7 +135,8 @@ class PrioritisedReplay(UniformReplay):
     a new sequence gets the largest priority so far, so that it is soon learned from. Sequence i is drawn
     with probability P(i) = p_i^alpha / sum p^alpha, one from each of B equal slices of the total (their
     stratified sampling), and its loss is weighted by (N P(i))^-beta / max of that over the batch, where
-    beta rises linearly from `beta` to 1 over `anneal_updates` draws.
+    beta rises linearly from `beta` to 1 over `anneal_updates` draws. A sum tree makes the time of a
+    draw and of an update grow with log(capacity).
 
     Args:
         capacity: largest number of sequences.
@@ -171,6 +173,7 @@ class PrioritisedReplay(UniformReplay):
         """Allocate the memory; see `UniformReplay.build`."""
         super().build(prefix_length, horizon, bounds)
         self.priorities = tf.Variable(tf.zeros([self.capacity]), trainable=False, name="priorities")
+        self._tree = SumTree(self.capacity)
         self.largest = tf.Variable(1.0, trainable=False, name="largest_priority")
         self.draws = tf.Variable(0, dtype=tf.int64, trainable=False, name="draws")
 
@@ -189,31 +192,37 @@ class PrioritisedReplay(UniformReplay):
         """Append B sequences with the largest priority; see `UniformReplay.add`."""
         rows = super().add(batch)
         priorities = tf.fill(tf.shape(rows), self.largest)
-        self.priorities.scatter_update(tf.IndexedSlices(priorities, rows))
+        self._set(rows, priorities)
         return rows
 
     def sample(self, batch_size: int, seed: tf.Tensor) -> tuple[ReplayBatch, tf.Tensor, tf.Tensor]:
         """Draw by priority; see the class and `UniformReplay.sample`."""
-        # In float32 the sum of a million small priorities would lose the last ones.
-        cumulative = tf.cumsum(tf.pow(tf.cast(self._held(), tf.float64), self.alpha))
         uniform = tf.random.stateless_uniform([batch_size], seed, dtype=tf.float64)
         slices = tf.range(batch_size, dtype=tf.float64) + uniform
-        points = slices / tf.cast(batch_size, tf.float64) * cumulative[-1]
-        rows = tf.searchsorted(cumulative, points, side="right", out_type=tf.int64)
-        rows = tf.minimum(rows, self.filled - 1)
+        points = slices / tf.cast(batch_size, tf.float64) * self._tree.total
+        rows = tf.minimum(self._tree.find(points), self.filled - 1)
         self.draws.assign_add(1)
         return self.read(rows), rows, self._weights(tf.gather(self.priorities, rows))
 
     def update(self, rows: tf.Tensor, errors: tf.Tensor) -> None:
         """Set the priorities of drawn sequences from their mean absolute path errors [B]."""
         priorities = errors + self.epsilon
-        self.priorities.scatter_update(tf.IndexedSlices(priorities, rows))
+        self._set(rows, priorities)
         # All replicas give new sequences the same priority.
         largest = tf.reduce_max(sharing.gathered(tf.reduce_max(priorities)[tf.newaxis]))
         self.largest.assign(tf.maximum(self.largest, largest))
 
-    def _held(self) -> tf.Tensor:
-        return self.priorities[: self.filled]
+    def refresh(self) -> None:
+        """Build the tree of the priorities again, which checkpoints do not contain."""
+        self._tree.rebuild(self._weight(self.priorities[: self.filled]))
+
+    def _set(self, rows: tf.Tensor, priorities: tf.Tensor) -> None:
+        self.priorities.scatter_update(tf.IndexedSlices(priorities, rows))
+        # Of a row that was drawn twice, the priority that was set.
+        self._tree.update(rows, self._weight(tf.gather(self.priorities, rows)))
+
+    def _weight(self, priorities: tf.Tensor) -> tf.Tensor:
+        return tf.pow(tf.cast(priorities, tf.float64), self.alpha)
 
     def _weights(self, priorities: tf.Tensor) -> tf.Tensor:
         progress = tf.cast(self.draws, tf.float32) / self.anneal_updates

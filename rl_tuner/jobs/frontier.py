@@ -19,6 +19,7 @@ from rl_tuner.core.objectives import Objective
 from rl_tuner.jobs import configuration
 from rl_tuner.jobs.job import run_point
 from rl_tuner.jobs.points import check_names, parse_temperatures
+from rl_tuner.jobs.spreading import Point, make_all
 
 FRONTIER_CSV, FRONTIER_PNG = "frontier.csv", "frontier.png"
 _FIRST_COLUMNS = ("objective", "c", "kl", "log_prior", "task_reward", "entropy", "distinct")
@@ -32,6 +33,7 @@ def sweep(
     *,
     work_dir: str,
     run_dir: str,
+    executor: str | None = None,
 ) -> str:
     """Run or reuse every point, and write frontier.csv and frontier.png.
 
@@ -43,6 +45,8 @@ def sweep(
         objectives: names of gin configurables; None is the objective in the gin files.
         work_dir: receives the dataset and the prior, which all points share.
         run_dir: receives one folder OBJECTIVE_cC per point, and the frontier.
+        executor: where the runs are made at the same time, see `rl_tuner.common.executors`; None makes them
+            here, one after another.
 
     Returns:
         The frontier as a text table.
@@ -62,11 +66,20 @@ def sweep(
     for name in names:
         check_objective(name)
     points = [(name, c) for name in names for c in values]
+    runs = [
+        Point(
+            gin_files,
+            [*gin_params, *_bindings(name, c)],
+            os.path.join(run_dir, f"{name}_c{c:g}"),
+        )
+        for name, c in points
+    ]
+    if executor:
+        make_all(executor, runs, work_dir)
     rows = []
-    for index, (name, c) in enumerate(points):
+    for index, ((name, c), run) in enumerate(zip(points, runs)):
         say(f"sweep: {index + 1} of {len(points)}: {name}, c = {c:g}")
-        folder = os.path.join(run_dir, f"{name}_c{c:g}")
-        columns = run_point(gin_files, [*gin_params, *_bindings(name, c)], work_dir, folder)
+        columns = run_point(run.gin_files, run.gin_params, work_dir, run.run_dir)
         rows.append({"objective": name, "c": c, **columns["tuned"]})
         write_frontier(rows, os.path.join(run_dir, FRONTIER_CSV))
     with working("sweep: drawing the frontier"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Any
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.run_folder import CHECKPOINTS
 from rl_tuner.core.checkpoints import Checkpoints
+from rl_tuner.core.replay import UniformReplay
 from rl_tuner.core.tuner import RLTuner
 
 
@@ -38,8 +38,9 @@ def checkpoints_of(tuner: RLTuner, run_dir: str, settings: str) -> Checkpoints:
     # The parts are listed, because the objects that Keras tracks by itself may change.
     names = ("controller", "average", "kept", "kept_score", "kept_step") if tuner.controller else ()
     control = {name: getattr(tuner, name) for name in names}
-    kind = Checkpoints if tuner.replicas is None else functools.partial(_OfAll, tuner)
+    kind = _OfTuner if tuner.replicas is None else _OfAll
     return kind(
+        tuner,
         os.path.join(run_dir, CHECKPOINTS),
         settings,
         **control,
@@ -54,12 +55,24 @@ def checkpoints_of(tuner: RLTuner, run_dir: str, settings: str) -> Checkpoints:
     )
 
 
-class _OfAll(Checkpoints):
-    """The checkpoints of replicas, equal to those of one tuner that does the work of all."""
+class _OfTuner(Checkpoints):
+    """The checkpoints of a tuner."""
 
     def __init__(self, tuner: RLTuner, *arguments: Any, **parts: Any) -> None:
         super().__init__(*arguments, **parts)
-        self._replicas = tuner.replicas
+        self._replay, self._replicas = tuner.replay, tuner.replicas
+
+    def restore(self) -> tuple[int, Any] | None:
+        """Restore the newest checkpoint, and what the replay derives from its contents."""
+        found = super().restore()
+        # A replay of the user's own may have nothing of the kind.
+        if found is not None and isinstance(self._replay, UniformReplay):
+            self._replay.refresh()
+        return found
+
+
+class _OfAll(_OfTuner):
+    """The checkpoints of replicas, equal to those of one tuner that does the work of all."""
 
     def save(self, notes: Any = None) -> None:
         """Write a checkpoint, with the replay of all replicas."""
@@ -69,6 +82,6 @@ class _OfAll(Checkpoints):
     def restore(self) -> tuple[int, Any] | None:
         """Restore the newest checkpoint, and give every replica of this process its share."""
         with self._replicas.whole(gather=False):
-            found = super().restore()
+            found = Checkpoints.restore(self)
         self._replicas.follow_lead()
         return found

@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import os
 
@@ -7,7 +8,8 @@ import pytest
 from rl_tuner.common.errors import UserError
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.jobs import configuration, frontier, points
-from tests.tiny_job import TINY, command
+from tests.dask_cluster import dask_cluster
+from tests.tiny_job import TINY, command, early_error, write_book
 
 
 @pytest.fixture(autouse=True)
@@ -129,3 +131,35 @@ def test_the_command_says_what_is_wrong_in_one_line():
     assert done.returncode == 1
     assert "error: temperatures c must be positive numbers, not '-1'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["processes", "dask"])
+def test_runs_at_the_same_time_are_those_made_one_after_another(kind, tmp_path):
+    write_book(tmp_path / "book.abc")
+    common = [
+        f"--gin_file={TINY}",
+        f"--work_dir={tmp_path}/runs",
+        "--c=0.5,2",
+        f"--gin_param=build_melody_dataset.inputs = ['{tmp_path}/book.abc']",
+        "--gin_param=RLTuner.targets = None",
+        "--gin_param=tune.steps = 4_000",
+    ]
+    command("rl_tuner.sweep", *common, f"--run_dir={tmp_path}/one")
+    with contextlib.ExitStack() as stack:
+        executor = "processes:2"
+        if kind == "dask":
+            address = stack.enter_context(dask_cluster(tmp_path)).address
+            executor = address.replace("tcp://", "dask://")
+        done = command(
+            "rl_tuner.sweep", *common, f"--run_dir={tmp_path}/two", f"--executor={executor}"
+        )
+    assert f"2 runs on {executor}" in done.stderr
+    assert (tmp_path / "two" / "frontier.csv").read_text() == (
+        tmp_path / "one" / "frontier.csv"
+    ).read_text()
+
+
+def test_a_wrong_executor_is_told_first():
+    line = early_error("rl_tuner.sweep", "paper_psi_music", "--c=1", "--executor=proceses:2")
+    assert "--executor must be 'processes:8'" in line
