@@ -105,8 +105,8 @@ def markdown(points: list[dict[str, float]], where: dict[str, Any]) -> str:
     lines += [
         "",
         "- Command: `python -m benchmarks.speed.replay_draws`",
-        f"- Machine: {where['cores']} cores, {where['cpu']}; load {where['load']} at the start: busy with other"
-        " work if above 1",
+        f"- Machine: {where['cores']} cores, {where['cpu']}; load {where['load']} at the start: busy with"
+        " other work if above 1",
     ]
     return "\n".join(lines) + "\n"
 
