@@ -394,7 +394,8 @@ def test_the_description_rides_inside_and_beside(served, name):
     assert "tensorflow" in inside["versions"] and "config" in inside["gin"]
     if name.startswith("molecule"):
         assert inside["encoding"]["vocabulary"] == list(tuner.task.vocabulary.tokens)
-    assert (served[1] / name / "MODEL_CARD.md").read_text().startswith("# Model card")
+    card = (served[1] / name / "MODEL_CARD.md").read_text()
+    assert card.startswith("---\nlicense:") and "\n# Model card" in card
 
 
 @MODEL
