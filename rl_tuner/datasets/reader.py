@@ -21,14 +21,16 @@ class SequenceDataset:
 
     Args:
         directory: the folder with dataset.json and the shards it names.
+        cache_mb: largest size of a split's shards, in MiB, up to which its examples stay in memory after the
+            first pass; those of a larger split are read from the disk in every pass.
 
     Raises:
         UserError: there is no readable dataset.json, or a shard that it names is missing or is not the one
             that was written.
     """
 
-    def __init__(self, directory: str) -> None:
-        self.directory = directory
+    def __init__(self, directory: str, cache_mb: float = 1024.0) -> None:
+        self.directory, self._cache_bytes = directory, cache_mb * 2**20
         path = os.path.join(directory, "dataset.json")
         if not os.path.isfile(path):
             wrong = "contains no dataset.json" if os.path.isdir(directory) else "does not exist"
@@ -73,13 +75,15 @@ class SequenceDataset:
     def examples(self, split: str) -> tf.data.Dataset:
         """Return every example of a split: (int32 [L] tokens, int32 steps per bar, 1 if there are no bars).
 
-        The examples are kept in memory after the first pass: a large corpus has some 10 million tokens.
+        They stay in memory after the first pass unless the split is larger than `cache_mb`.
 
         Raises:
             UserError: the dataset has no such split.
         """
         if split not in self._cached:
-            self._cached[split] = self._records(split).map(_parse, num_parallel_calls=2).cache()
+            examples = self._records(split).map(_parse, num_parallel_calls=2)
+            size = sum(map(os.path.getsize, self._shards[split]))
+            self._cached[split] = examples.cache() if size <= self._cache_bytes else examples
         return self._cached[split]
 
     def _records(self, split: str) -> tf.data.Dataset:

@@ -23,5 +23,6 @@ RANGES: Ranges = {
         "skip_steps": _WHOLE,
         "max_epochs": _COUNT,
         "patience": _COUNT,
+        "cache_mb": Range(least=0),
     }
 }

@@ -16,6 +16,7 @@ from rl_tuner.common.files import write_text
 from rl_tuner.common.progress import Progress, say
 from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import CHECKPOINTS, PRIOR_FILE, SCORES_FILE, TENSORBOARD
+from rl_tuner.common.settings import Cosmetic
 from rl_tuner.core import event_files, likelihood, schedules, team
 from rl_tuner.core.checkpoints import Checkpoints
 from rl_tuner.core.networks import SequenceNetwork
@@ -45,6 +46,7 @@ def pretrain(
     skip_steps: int = 0,
     max_epochs: int = 60,
     patience: int = 5,
+    cache_mb: Cosmetic[float] = 1024.0,
     settings: str = "",
 ) -> dict[str, Any]:
     """Train a prior by maximum likelihood and save the weights of its best validated epoch.
@@ -72,6 +74,8 @@ def pretrain(
         skip_steps: number of steps at the start of each window that do not contribute to the loss.
         max_epochs: largest number of passes over the training split.
         patience: number of epochs without a better validation log-perplexity after which training stops.
+        cache_mb: largest size of a split, in MiB, up to which it stays in memory; a larger one is read from
+            the disk in every epoch.
         settings: digest of the settings of the work: a checkpoint with another one is refused.
 
     Returns:
@@ -95,8 +99,9 @@ def pretrain(
         skip_steps=skip_steps,
         max_epochs=max_epochs,
         patience=patience,
+        cache_mb=cache_mb,
     )
-    dataset = SequenceDataset(dataset_dir)
+    dataset = SequenceDataset(dataset_dir, cache_mb)
     keras.utils.set_random_seed(seed)
     network = SequenceNetwork(dataset.num_classes, cells, embedding_size, name="prior")
     best = network.copy()

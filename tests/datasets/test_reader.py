@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.datasets import sequence_examples, writer
@@ -146,3 +147,28 @@ def test_a_damaged_dataset_is_one_clear_line(tmp_path, sequences):
 def test_description_is_json(tmp_path, sequences):
     write(tmp_path / "data", sequences)
     assert json.loads((tmp_path / "data" / "dataset.json").read_text())["kind"] == "melody"
+
+
+@pytest.mark.parametrize("window", [0, 8])
+def test_a_split_that_does_not_stay_in_memory_gives_the_same_batches(tmp_path, window):
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(CLASSES, size=rng.integers(4, 40)).tolist() for _ in range(50)]
+    cached = write(tmp_path / "data", rows, steps_per_bar=4)
+    streamed = SequenceDataset(str(tmp_path / "data"), cache_mb=0)
+
+    def batches(dataset):
+        return [
+            [part.numpy().tolist() for part in batch]
+            for epoch in range(2)
+            for batch in dataset.training_batches("train", 8, window, 3, epoch)
+        ]
+
+    wanted = batches(cached)
+    assert batches(streamed) == wanted
+    # What stays in memory no longer needs its file; what is streamed does.
+    for shard in (tmp_path / "data").glob("train-*"):
+        shard.rename(tmp_path / "moved")
+        assert batches(cached) == wanted
+        with pytest.raises(tf.errors.NotFoundError):
+            batches(streamed)
+        (tmp_path / "moved").rename(shard)
