@@ -4,17 +4,19 @@ python -m benchmarks.reliability --kills=100 --hostile=5000 --fuzz=1000000 --soa
 python -m benchmarks.reliability --kills=3 --hostile=200 --fuzz=20000 --soak_minutes=0   (some minutes)
 
 Kills, hostile files and minutes are for melodies and for molecules each. Writes reliability.md and
-reliability.json into the output folder.
+reliability.json into the output folder. Parts that its reliability.json has already are not measured again.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import shlex
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from absl import flags
@@ -22,7 +24,11 @@ from absl import flags
 from benchmarks import machine
 from benchmarks.reliability import fuzz, hostile, jobs, kills, soak
 from rl_tuner.common import command_line
+from rl_tuner.common.figures import new_figure, save_figure
 from rl_tuner.common.files import write_text
+from rl_tuner.common.progress import say
+
+_SOAK_FIGURE = "reliability_soak.png"
 
 
 def main() -> None:
@@ -46,37 +52,87 @@ def _define_flags(values: flags.FlagValues) -> None:
 
 
 def _run(values: flags.FlagValues) -> None:
-    found: dict[str, Any] = {"command": shlex.join(sys.argv[1:]), "machine": _machine()}
+    path = f"{values.output_dir}/reliability.json"
+    found = _found(path, {"seed": values.seed, "xla": values.xla})
+    found |= {"command": shlex.join(sys.argv[1:]), "machine": _machine()}
     with tempfile.TemporaryDirectory() as folder:
-        for make in (jobs.melodies, jobs.molecules):
-            name = make.__name__
-            own = os.path.join(folder, name)
-            os.makedirs(own)
-            job = make(own, values.xla)
-            if values.kills:
-                outcome = kills.kill_runs(job, values.kills, own, values.seed)
-                found.setdefault("kills", {})[name] = vars(outcome)
-            if values.hostile:
-                files = hostile.hostile_files(
-                    name, values.hostile, os.path.join(own, "hostile"), values.seed
-                )
-                found.setdefault("hostile", {})[name] = vars(files)
-            if values.soak_minutes:
-                samples = soak.soak(job, values.soak_minutes, own)
-                found.setdefault("soak", {})[name] = {
-                    "drift": soak.drift(samples),
-                    "samples": [dataclasses.asdict(sample) for sample in samples],
-                }
-        if values.fuzz:
-            found["fuzz"] = vars(fuzz.fuzz(values.fuzz, values.seed))
-    os.makedirs(values.output_dir, exist_ok=True)
+        for part, name, measure in _parts(values, folder):
+            if name in found.setdefault(part, {}):
+                say(f"reliability: {part} of {name}: reusing {path}")
+                continue
+            found[part][name] = measure()
+            os.makedirs(values.output_dir, exist_ok=True)
+            write_text(path, json.dumps(found, indent=1) + "\n")
+    if found.get("soak"):
+        _draw(found["soak"], f"{values.output_dir}/{_SOAK_FIGURE}")
     text = report(found)
     write_text(f"{values.output_dir}/reliability.md", text)
-    write_text(f"{values.output_dir}/reliability.json", json.dumps(found, indent=1) + "\n")
     print(text)
     wrong = [line for part in ("kills", "hostile", "fuzz") for line in _wrong(found.get(part, {}))]
     if wrong:
         sys.exit("\n".join(["error: not everything was survived:", *wrong]))
+
+
+def _found(path: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the parts that an earlier command with the same settings measured."""
+    if os.path.isfile(path):
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+        if found.get("settings") == settings:
+            return found
+        say(f"reliability: {path} was measured with other settings and is replaced")
+    return {"settings": settings}
+
+
+def _parts(
+    values: flags.FlagValues, folder: str
+) -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
+    """Return part, name and measurement of everything that is asked."""
+    for make in (jobs.melodies, jobs.molecules):
+        name = make.__name__
+        own = os.path.join(folder, name)
+        os.makedirs(own)
+        job = make(own, values.xla)
+        files = os.path.join(own, "hostile")
+        kill = functools.partial(kills.kill_runs, job, values.kills, own, values.seed)
+        read = functools.partial(hostile.hostile_files, name, values.hostile, files, values.seed)
+        long = functools.partial(_soaked, job, values.soak_minutes, own)
+        if values.kills:
+            yield "kills", name, lambda kill=kill: vars(kill())
+        if values.hostile:
+            yield "hostile", name, lambda read=read: vars(read())
+        if values.soak_minutes:
+            yield "soak", name, long
+    if values.fuzz:
+        yield "fuzz", "all", lambda: vars(fuzz.fuzz(values.fuzz, values.seed))
+
+
+def _soaked(job: kills.SmallJob, minutes: float, folder: str) -> dict[str, Any]:
+    samples = soak.soak(job, minutes, folder)
+    return {
+        "drift": soak.drift(samples),
+        "samples": [dataclasses.asdict(sample) for sample in samples],
+    }
+
+
+def _draw(found: dict[str, Any], path: str) -> None:
+    """Draw what every long run used, from its start to its end."""
+    figure = new_figure(11, 3)
+    panels = {"megabytes": "memory, MB", "files": "open files", "processes": "processes"}
+    axes = figure.subplots(1, 4)
+    for name, each in found.items():
+        minutes = [sample["seconds"] / 60 for sample in each["samples"]]
+        for place, (key, title) in zip(axes, panels.items()):
+            place.plot(minutes, [sample[key] for sample in each["samples"]], label=name)
+            place.set_title(title)
+            place.set_ylim(bottom=0)
+        axes[3].plot(minutes, [sample["steps"] / 1e6 for sample in each["samples"]], label=name)
+    axes[3].set_title("environment steps, millions")
+    for place in axes:
+        place.set_xlabel("minutes")
+        place.grid(alpha=0.3)
+    axes[0].legend()
+    save_figure(figure, path)
 
 
 def _machine() -> str:
@@ -136,8 +192,7 @@ def report(found: dict[str, Any]) -> str:
                 f" {len(each['tracebacks'])} | {each['seconds']:.0f} | {each['megabytes']:.0f} |"
             )
         lines.append("")
-    if "fuzz" in found:
-        each = found["fuzz"]
+    for each in found.get("fuzz", {}).values():
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(each["cases"].items()))
         lines += [
             "## Random cases",
@@ -157,7 +212,7 @@ def report(found: dict[str, Any]) -> str:
             lines.append(
                 f"| {name} | {each['samples'][-1]['seconds'] / 60:.0f} | {' | '.join(cells)} |"
             )
-        lines.append("")
+        lines += ["", f"![what the long runs used]({_SOAK_FIGURE})", ""]
     return "\n".join(lines)
 
 

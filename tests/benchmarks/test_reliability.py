@@ -54,11 +54,32 @@ def test_the_report_counts_what_went_wrong():
         "command": "--kills=1",
         "machine": "a machine",
         "kills": {"melodies": {"kills": {"tune": 2}, "finished": 1, "differences": ["x differs"]}},
-        "fuzz": {"cases": {"a": 3}, "wrong": ["a 00: Error"], "seconds": 1.0, "megabytes": 2.0},
+        "fuzz": {
+            "all": {"cases": {"a": 3}, "wrong": ["a 00: Error"], "seconds": 1.0, "megabytes": 2.0}
+        },
     }
     text = command.report(found)
     assert "| melodies | 2 | tune 2 | 1 | 1 |" in text and "3 cases in 1 s" in text
     assert command._wrong(found) == ["x differs", "a 00: Error"]
+
+
+def test_parts_that_were_measured_are_not_measured_again(tmp_path, monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(
+        fuzz, "fuzz", lambda count, seed: calls.append(count) or fuzz.Outcome({}, [])
+    )
+    sample = soak.Sample(60.0, 1000.0, 20, 3, 10_000)
+    monkeypatch.setattr(soak, "soak", lambda job, minutes, folder: [sample] * 8)
+    flags = ["--kills=0", "--hostile=0", "--fuzz=9", "--soak_minutes=1", f"--output_dir={tmp_path}"]
+    for extra in ([], [], ["--seed=1"]):
+        monkeypatch.setattr("sys.argv", ["reliability", *flags, *extra])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        assert ended.value.code in (None, 0)
+        said = capsys.readouterr()
+        assert "| melodies | 1 | 1,000 → 1,000 |" in said.out
+    assert calls == [9, 9] and "other settings" in said.err
+    assert (tmp_path / "reliability_soak.png").read_bytes()[:4] == b"\x89PNG"
 
 
 @pytest.mark.slow
