@@ -105,6 +105,10 @@ class Journal(Protocol):
         """Write everything recorded so far."""
         ...
 
+    def counts(self) -> dict[str, int]:
+        """Return the number of records of each file, by its name."""
+        ...
+
     def calls(self) -> list[tuple[str, float]]:
         """Return what was sent to the reward, in this order, each with its reward; see `core.ledger`."""
         ...

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.progress import say, warn
-from rl_tuner.common.run_folder import CONFIG_FILE, TENSORBOARD
+from rl_tuner.common.run_folder import CHECKPOINTS, CONFIG_FILE, TENSORBOARD
 from rl_tuner.core import event_files
 from rl_tuner.core.ledger import Ledger
 from rl_tuner.core.rollout import Rollout
@@ -85,9 +85,20 @@ class Recorder:
             mend_history(self._run_dir, self.history)
         if self._journal:
             self._journal.restore(step)
+            self._check_journal((notes or {}).get("journal"), step)
             ledger.restore(self._journal.calls())
         event_files.cut(events, step)
         say(f"tune: resuming after {step:,} steps")
+
+    def _check_journal(self, noted: dict[str, int] | None, step: int) -> None:
+        """Reject files that no longer hold what they held at the checkpoint: the budget depends on them."""
+        for name, found in (self._journal.counts() if self._journal and noted else {}).items():
+            if found != noted.get(name):
+                raise UserError(
+                    f"{os.path.join(self._run_dir, name)} has {found:,} rows up to step {step:,}, and had"
+                    f" {noted.get(name):,} when it was saved: put the file back, or delete"
+                    f" {os.path.join(self._run_dir, CHECKPOINTS)} to tune again"
+                )
 
     def _write_settings(self, tuner: RLTuner) -> None:
         """Show charts of several series, the settings and, as a text, the run's gin file, if it has one."""
@@ -106,7 +117,8 @@ class Recorder:
             self._journal.write()
         self._writer.flush()
         remembered = self._host.state() if self._host else None
-        self._checkpoints.save({"history": self.history, "task": remembered})
+        counts = self._journal.counts() if self._journal else None
+        self._checkpoints.save({"history": self.history, "task": remembered, "journal": counts})
         self.saved_at = int(self._steps)
 
     def close(self) -> None:

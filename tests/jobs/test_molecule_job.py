@@ -6,6 +6,7 @@ import gin
 import numpy as np
 import pytest
 
+from rl_tuner.common.errors import UserError
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.core.objectives import Psi
 from rl_tuner.jobs import (
@@ -143,6 +144,25 @@ def test_a_budget_ends_exactly_even_after_a_resume(tmp_path, capsys):
     resumed = tune(tmp_path / "stopped", 100_000, budget=30)
     assert resumed.ledger.calls == 30
     assert len(rows_of(tmp_path / "stopped" / "molecules.csv")) == 30
+
+
+@pytest.mark.parametrize("name", ["molecules.csv", "learning.csv"])
+def test_a_journal_that_was_cut_is_not_taken_for_the_whole(tmp_path, name):
+    tune(tmp_path, 100_000, budget=14)
+    path = tmp_path / name
+    whole = path.read_text()
+    for left in (whole[: whole.rindex("\n", 0, -1) + 1], ""):
+        path.write_text(left)
+        with pytest.raises(UserError, match=rf"{name} has [\d,]+ rows up to step"):
+            tune(tmp_path, 100_000, budget=30)
+    path.write_text(whole.replace("step", "stop", 1))
+    with pytest.raises(UserError, match="first line does not name its columns"):
+        tune(tmp_path, 100_000, budget=30)
+    path.unlink()
+    with pytest.raises(UserError, match=rf"{name} has 0 rows up to step"):
+        tune(tmp_path, 100_000, budget=30)
+    path.write_text(whole)
+    assert tune(tmp_path, 100_000, budget=30).ledger.calls == 30
 
 
 def test_what_the_memory_proposes_is_rewarded_counted_and_replayed(tmp_path):

@@ -101,6 +101,10 @@ class MoleculeJournal:
         self._molecules = {row["smiles"]: row for row in molecules}
         self._batches = [row for row in self._read(LEARNING_FILE) if row["step"] <= step]
 
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows of each file, by its name."""
+        return {MOLECULES_FILE: len(self._molecules), LEARNING_FILE: len(self._batches)}
+
     def calls(self) -> list[tuple[str, float]]:
         """Return the molecules in the order of their first reward, with their own rewards.
 
@@ -128,10 +132,10 @@ class MoleculeJournal:
             return []
         try:
             with open(path, encoding="utf-8", newline="") as file:
-                return [
-                    {key: _number(key, value) for key, value in row.items()}
-                    for row in csv.DictReader(file)
-                ]
+                reader = csv.DictReader(file)
+                if reader.fieldnames and "step" not in reader.fieldnames:
+                    raise ValueError("its first line does not name its columns")
+                return [{key: _number(key, value) for key, value in row.items()} for row in reader]
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} cannot be read: {error}; use another run_dir") from error
 
