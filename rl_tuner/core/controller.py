@@ -40,8 +40,9 @@ class DualController(tf.Module):
     """Dual ascent on the multipliers m of the bounds, see `dual`, at the speed at which the policy follows.
 
     After every `window` sequences that the policy sampled, the multipliers take the share `rate` of the
-    Newton step on the dual problem. That share grows by the factor `growth` with every step after which
-    a gap still has its sign. Three limits keep the multipliers from running away from the policy:
+    Newton step on the dual problem, and after 40 steps a share that falls with their number. It grows by
+    the factor `growth` with every step after which a gap still has its sign. Three limits keep the
+    multipliers from running away from the policy:
 
     - A step changes the log weights of sequences by at most `spread` nats of standard deviation, and by
       at most `most` nats through any single bound. Both are divided by the policy's lag in units of

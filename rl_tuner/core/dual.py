@@ -31,6 +31,8 @@ _RIDGE = 0.1
 # How long the largest handle seen counts: its weight falls to a half within 35 steps.
 _FORGETTING = 0.98
 _MOST_GAIN = 10.0
+# Steps after which the share of the Newton step falls.
+_SETTLING = 40
 # Within the budget, the softness that keeps the multiplier of an unattainable bound finite.
 LEAST_SOFTNESS = 3e-4
 
@@ -132,8 +134,10 @@ def advance(
     gaps = missing * rises
     gains = np.where(gaps * state.gaps > 0, np.minimum(state.gains * pace.growth, _MOST_GAIN), 1.0)
     softness = softened(state, gaps, scales, kl, pace)
+    # As in stochastic approximation, later steps are smaller, so that the noise of windows averages out.
+    rate = pace.rate * min(1.0, _SETTLING / (state.steps + 1))
     step = newton_step(
-        state.multipliers, gaps, covariance / weight, softness * scales**2, pace.rate * gains
+        state.multipliers, gaps, covariance / weight, softness * scales**2, rate * gains
     )
     # A feature that never varies cannot be learned, so its multiplier waits. And no multiplier moves
     # against its own gap for the sake of others: a policy that lags behind makes such steps run away.

@@ -82,8 +82,17 @@ class Meter:
         )
         self._compiled: dict[int, Callable[[Rollout], dict[str, tf.Tensor]]] = {}
 
-    def measure(self, count: int, seed: int, progress: str | None = None) -> Measurement:
-        """Measure `count` sequences drawn with `seed`; `progress` names the bar, None shows none."""
+    def measure(
+        self, count: int, seed: int, progress: str | None = None, first_batch: int = 0
+    ) -> Measurement:
+        """Measure `count` sequences drawn with `seed`.
+
+        Args:
+            count: number of sequences.
+            seed: their seed.
+            progress: name of the progress bar; None shows none.
+            first_batch: number of batches drawn with this seed before, so that these are others.
+        """
         totals: dict[str, float] = {}
         sequences: list[np.ndarray] = []
         pending: list[Callable[[], tuple[dict[str, Any], int]]] = []
@@ -97,7 +106,7 @@ class Meter:
 
         with contextlib.ExitStack() as stack:
             bar = stack.enter_context(Progress(count, progress, "sequences")) if progress else None
-            for episode in self._episodes(count, seed):
+            for episode in self._episodes(count, seed, first_batch):
                 sequences.append(episode.tokens.numpy())
                 pending.append(self._submit(episode))
                 # One batch is scored while the next is drawn.
@@ -107,9 +116,9 @@ class Meter:
         metrics = _metrics(self._task, totals, sequences)
         return Measurement(metrics, np.concatenate(sequences))
 
-    def _episodes(self, count: int, seed: int) -> Iterator[Rollout]:
+    def _episodes(self, count: int, seed: int, first_batch: int) -> Iterator[Rollout]:
         """Draw `count` sequences; the seed of a batch is `seed` and the index of the batch."""
-        for index, first in enumerate(range(0, count, self._batch_size)):
+        for index, first in enumerate(range(0, count, self._batch_size), first_batch):
             episode = self._draw(tf.constant([seed, index], tf.int32))
             kept = min(self._batch_size, count - first)
             yield Rollout(*(column[:kept] for column in episode))

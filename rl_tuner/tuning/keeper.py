@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from typing import NamedTuple
 
 import numpy as np
 
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tuning.evaluation import Meter
 
-# Sequences that measure a candidate: their noise is a 140th of a sequence's standard deviation.
-SEQUENCES = 20_000
+# A candidate is measured on so many sequences, then on so many more, as long as it may be the best.
+BLOCKS = (4_000, 12_000, 24_000)
 _BATCH = 1_000
 # So many candidates are spread evenly over this last share of the steps.
-CANDIDATES, LAST_SHARE = 15, 0.2
-# A bound that is met by more standard errors than this does not decide.
-_CERTAIN = 4.0
+CANDIDATES, LAST_SHARE = 30, 0.4
+# Standard errors by which a candidate must fall short of the best so far to be given up.
+_DOUBT = 2.0
+
+
+class Clearance(NamedTuple):
+    """How well the bounds are met.
+
+    Attributes:
+        room: by how much the bound that is met worst is met, in standard deviations of a sequence.
+        violation: by how much the bound that is violated most is violated, in units of its distance from
+            the prior at first; 0 if all are met.
+    """
+
+    room: float
+    violation: float
+
+    @property
+    def score(self) -> float:
+        """The room if all bounds are met, and minus the violation if not."""
+        return -self.violation if self.violation > 0 else self.room
 
 
 class Keeper:
@@ -45,28 +64,42 @@ class Keeper:
 
     def consider(self, step: int, seed: int) -> None:
         """Keep the current policy if it meets the targets better than the candidates before."""
-        metrics = self._meter.measure(SEQUENCES, seed).metrics
-        score = self.score(metrics)
-        if score > float(self._tuner.kept_score):
-            self._tuner.keep(score, step)
+        kept = float(self._tuner.kept_score)
+        measured: list[tuple[int, dict[str, float | None]]] = []
+        for count in BLOCKS:
+            before = sum(number for number, _ in measured)
+            block = self._meter.measure(count, seed, first_batch=before // _BATCH)
+            measured.append((count, block.metrics))
+            found = self.clearance(measured)
+            doubt = _DOUBT / math.sqrt(before + count)
+            if found.score <= kept and found.room + doubt <= max(kept, 0.0):
+                return
+        if found.score > kept:
+            self._tuner.keep(found.score, step)
 
-    def score(self, metrics: Mapping[str, float | None]) -> float:
-        """Return how well the targets are met; minus infinity if one of them has no value.
-
-        If all bounds are met, it is by how many standard errors the least certain of them is, at most 4. If
-        not, it is minus the largest violation, in units of the bound's distance from the prior at first.
-        """
-        certain, violation = _CERTAIN, 0.0
+    def clearance(self, measured: list[tuple[int, dict[str, float | None]]]) -> Clearance:
+        """Return how well the bounds are met, from metrics of several counts of sequences."""
         controller = self._tuner.controller
+        room, violation = math.inf, 0.0
         for bound, scale in zip(self._tuner.bounds, controller.scales if controller else []):
-            value = metrics[f"feature/{bound.feature}"]
-            weight = metrics[f"feature_weight/{bound.feature}"]
-            error = metrics.get(f"feature_error/{bound.feature}")
-            if value is None or weight is None or error is None:
-                return -np.inf
-            room = bound.side * (value - bound.value)
+            mean, spread = _slack(measured, bound.feature, bound.side, bound.value)
+            room = min(room, mean / max(spread, 1e-9))
             # A run too short for one step of the multipliers has no scales.
-            violation = max(violation, -room * weight / (scale or 1.0))
-            # Where nothing varies, a bound is met for certain.
-            certain = min(certain, room / max(error, 1e-12))
-        return -violation if violation > 0 else certain
+            violation = max(violation, -mean / (scale or 1.0))
+        return Clearance(room, violation)
+
+
+def _slack(
+    measured: list[tuple[int, dict[str, float | None]]], feature: str, side: int, value: float
+) -> tuple[float, float]:
+    """Return the mean of a bound's slack, and the standard deviation of a sequence around it."""
+    total = variance = 0.0
+    count = sum(number for number, _ in measured)
+    for number, metrics in measured:
+        mean, weight = metrics[f"feature/{feature}"], metrics[f"feature_weight/{feature}"]
+        error = metrics.get(f"feature_error/{feature}")
+        if mean is None or weight is None or error is None:
+            return -math.inf, 1.0
+        total += number * weight * side * (mean - value) / count
+        variance += number * (weight * error) ** 2 * number / count
+    return total, math.sqrt(variance)

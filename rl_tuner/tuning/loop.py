@@ -18,7 +18,7 @@ from rl_tuner.core.ledger import Ledger
 from rl_tuner.core.task import HostTask
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tuning.collapse import Collapse
-from rl_tuner.tuning.keeper import Keeper
+from rl_tuner.tuning.keeper import BLOCKS, Keeper
 from rl_tuner.tuning.ranges import RANGES
 from rl_tuner.tuning.recorder import Recorder
 
@@ -152,7 +152,8 @@ def _take_kept(tuner: RLTuner) -> None:
     if math.isfinite(float(tuner.kept_score)):
         tuner.take_kept()
         score = float(tuner.kept_score)
-        by = f", all by at least {score:.1f} standard errors" if score > 0 else ""
+        errors = score * math.sqrt(sum(BLOCKS))
+        by = f", all by at least {errors:.1f} standard errors" if score > 0 else ""
         say(
             f"tune: keeping the policy of step {int(tuner.kept_step):,}, which met the targets best among "
             f"the last ones{by}"

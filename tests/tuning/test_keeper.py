@@ -9,12 +9,13 @@ from rl_tuner.core.losses import Paths
 from rl_tuner.core.objectives import Psi
 from rl_tuner.core.tuner import RLTuner, averaging_rate
 from rl_tuner.tuning import keeper as keeping
+from rl_tuner.tuning.evaluation import Measurement
 from tests.core.test_targets import PRIOR, TASK
 
 
 @pytest.fixture
 def tuner(monkeypatch):
-    monkeypatch.setattr(keeping, "SEQUENCES", 200)
+    monkeypatch.setattr(keeping, "BLOCKS", (200,))
     monkeypatch.setattr(keeping, "_BATCH", 200)
     made = RLTuner(
         PRIOR,
@@ -41,25 +42,59 @@ def metrics(ones, same, error=0.01):
     }
 
 
-def test_met_bounds_count_in_standard_errors_and_the_least_certain_decides(tuner):
-    score = keeping.Keeper(tuner, 1000).score
-    # 0.5 <= ones <= 0.6 and same <= 0.9: by 2 and 8 errors of .01, and by 5 of .1.
-    assert score(metrics(0.52, 0.4)) == pytest.approx(2.0)
-    assert score(metrics(0.55, 0.4)) == pytest.approx(4.0)
-    assert score(metrics(0.55, 0.87)) == pytest.approx(0.3)
-    assert score(metrics(0.55, 0.4, error=0.0)) == pytest.approx(4.0)
+def clearance(keeper, *measured, count=400):
+    return keeper.clearance([(count, each) for each in measured])
+
+
+def test_met_bounds_count_in_standard_deviations_and_the_tightest_decides(tuner):
+    keeper = keeping.Keeper(tuner, 1000)
+    # Standard errors of .01 and .1 from 400 sequences: standard deviations of .2 and 2.
+    found = clearance(keeper, metrics(0.52, 0.4))
+    assert found.score == found.room == pytest.approx(0.02 / 0.2)
+    assert clearance(keeper, metrics(0.55, 0.87)).score == pytest.approx(0.03 / 2)
+    assert clearance(keeper, metrics(0.55, 0.4, error=0.0)).score == pytest.approx(0.5 / 2)
 
 
 def test_the_largest_violation_decides_in_units_of_the_first_distance(tuner):
-    score, scales = keeping.Keeper(tuner, 1000).score, tuner.controller.scales
+    keeper, scales = keeping.Keeper(tuner, 1000), tuner.controller.scales
     low = [b.label for b in tuner.bounds].index("ones_low")
-    assert score(metrics(0.4, 0.5)) == pytest.approx(-0.1 * 4.0 / scales[low], rel=1e-4)
-    assert score(metrics(0.45, 0.5)) > score(metrics(0.4, 0.5)) > score(metrics(0.3, 0.5))
-    assert score(metrics(0.7, 0.5)) < 0 and score(metrics(0.55, 0.95)) < 0
-    assert score(metrics(None, 0.5)) == -np.inf
+    found = clearance(keeper, metrics(0.4, 0.5))
+    assert found.score == -found.violation == pytest.approx(-0.1 * 4.0 / scales[low], rel=1e-4)
+    scores = [clearance(keeper, metrics(ones, 0.5)).score for ones in (0.45, 0.4, 0.3)]
+    assert scores == sorted(scores, reverse=True) and scores[0] < 0
+    assert clearance(keeper, metrics(0.7, 0.5)).score < 0
+    assert clearance(keeper, metrics(0.55, 0.95)).score < 0
+    assert clearance(keeper, metrics(None, 0.5)).score == -np.inf
     for variable in tuner.controller.variables:
         variable.assign(tf.zeros_like(variable))
-    assert np.isfinite(score(metrics(0.4, 0.5)))
+    assert np.isfinite(clearance(keeper, metrics(0.4, 0.5)).score)
+
+
+def test_blocks_of_sequences_are_taken_together(tuner):
+    keeper = keeping.Keeper(tuner, 1000)
+    first, second = metrics(0.50, 0.4), metrics(0.54, 0.4)
+    both = keeper.clearance([(400, first), (1200, second)])
+    # The mean is .53; standard deviations are .01 sqrt(400) and .01 sqrt(1200).
+    spread = 0.01 * np.sqrt((400 * 400 + 1200 * 1200) / 1600)
+    assert both.room == pytest.approx(0.03 / spread)
+
+
+def test_a_candidate_that_cannot_be_the_best_is_measured_on_few_sequences(tuner, monkeypatch):
+    monkeypatch.setattr(keeping, "BLOCKS", (200, 200, 200))
+    keeper = keeping.Keeper(tuner, 1000)
+    counts = []
+
+    def measure(count, seed, first_batch):
+        counts.append(first_batch)
+        return Measurement(next(found), None)
+
+    monkeypatch.setattr(keeper._meter, "measure", measure)
+    found = iter([metrics(0.55, 0.4)] * 3)
+    keeper.consider(900, 1)
+    assert counts == [0, 1, 2] and int(tuner.kept_step) == 900
+    found = iter([metrics(0.1, 0.4)])
+    keeper.consider(950, 2)
+    assert counts == [0, 1, 2, 0] and int(tuner.kept_step) == 900
 
 
 def test_the_average_network_is_the_mean_of_the_latest_weights():
@@ -80,9 +115,9 @@ def test_the_average_network_follows_every_update(tuner):
 def test_only_the_last_policies_are_candidates_and_the_best_is_taken(tuner, monkeypatch):
     monkeypatch.setattr(keeping, "CANDIDATES", 2)
     keeper = keeping.Keeper(tuner, 1000)
-    assert [keeper.after(step) for step in (0, 899, 900, 999, 1000)] == [900, 900, 1000, 1000, 1000]
+    assert [keeper.after(step) for step in (0, 799, 800, 999, 1000)] == [800, 800, 1000, 1000, 1000]
     found = iter([0.1, 0.3, 0.2])
-    monkeypatch.setattr(keeper, "score", lambda metrics: next(found))
+    monkeypatch.setattr(keeper, "clearance", lambda measured: keeping.Clearance(next(found), 0.0))
     weights = []
     for step in (800, 900, 1000):
         tuner.train_iterations(1)
