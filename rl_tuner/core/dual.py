@@ -135,7 +135,7 @@ def advance(
     gains = np.where(gaps * state.gaps > 0, np.minimum(state.gains * pace.growth, _MOST_GAIN), 1.0)
     softness = softened(state, gaps, scales, kl, pace)
     # As in stochastic approximation, later steps are smaller, so that the noise of windows averages out.
-    rate = pace.rate * min(1.0, _SETTLING / (state.steps + 1))
+    rate = pace.rate * min(1.0, _SETTLING / (float(state.steps) + 1))
     step = newton_step(
         state.multipliers, gaps, covariance / weight, softness * scales**2, rate * gains
     )

@@ -92,7 +92,9 @@ class Recorder:
 
     def _check_journal(self, noted: dict[str, int] | None, step: int) -> None:
         """Reject files that no longer hold what they held at the checkpoint: the budget depends on them."""
-        for name, found in (self._journal.counts() if self._journal and noted else {}).items():
+        if not self._journal or noted is None:
+            return
+        for name, found in self._journal.counts().items():
             if found != noted.get(name):
                 raise UserError(
                     f"{os.path.join(self._run_dir, name)} has {found:,} rows up to step {step:,}, and had"
