@@ -120,10 +120,14 @@ OWN = "import my_reward\ninclude 'psi_molecules'\nMoleculeTask.reward = @Functio
         ("psi_music", "tune.steps = 99999999999999999999", "and at most 9007199254740992"),
         (
             "paper_psi_music",
-            "low/FixedTemperature.c = -1",
+            "low/FixedTemperature.c = -1; RLTuner.temperature = @low/FixedTemperature()",
             "FixedTemperature.c must be a number above 0",
         ),
-        ("score_molecules", "a/Similarity.radus = 3", "Similarity has no setting 'radus'"),
+        (
+            "score_molecules",
+            "a/Similarity.radus = 3; ComponentReward.components = [@a/Similarity()]",
+            "Similarity has no setting 'radus'",
+        ),
         ("psi_music", "job.dataset_name = '../../etc'", "job.dataset_name must be a name of"),
         ("psi_music", "job.dataset_name = '.'", "job.dataset_name must be a name of"),
         ("psi_music", "job.dataset_name = ''", "job.dataset_name must be a name of"),
@@ -133,7 +137,8 @@ def test_a_setting_of_a_job(runs, gin, param, message):
     (runs / "own.gin").write_text(OWN)
     (runs / "empty.gin").write_text("")
     (runs / "my_reward.py").write_text("import tensorflow\n\ndef score(smiles):\n    return []\n")
-    assert message in early_error("rl_tuner.train", gin, f"--gin_param={param}", cwd=runs)
+    params = [f"--gin_param={each}" for each in param.split("; ")]
+    assert message in early_error("rl_tuner.train", gin, *params, cwd=runs)
 
 
 def test_all_settings_that_are_wrong_are_told_at_once(runs):
