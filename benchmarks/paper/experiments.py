@@ -60,7 +60,12 @@ def data_name(values: flags.FlagValues) -> str:
     """Return --name, or else the last part of --data without its suffix, or else ""."""
     if not values.data:
         return values.name or ""
-    return values.name or os.path.splitext(os.path.basename(os.path.abspath(values.data)))[0]
+    return values.name or name_of(values.data)
+
+
+def name_of(path: str) -> str:
+    """Return the last part of a path without its suffix."""
+    return os.path.splitext(os.path.basename(os.path.abspath(path)))[0]
 
 
 def shared_bindings(
@@ -148,20 +153,25 @@ def summarise(rows: Sequence[Mapping[str, float | None]]) -> dict[str, dict[str,
 
 def footer(facts: Mapping[str, Any]) -> list[str]:
     """Return the provenance of results as lines of Markdown."""
-    data, where = facts["data"], facts["machine"]
+    data = facts["data"]
     splits = ", ".join(
         f"{name} {split['sequences']:,} sequences ({split['tokens']:,} tokens)"
         for name, split in (data["splits"] or {}).items()
     )
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     return [
         f"- Command: `{facts['command']}`",
         f"- Data: {data['name']} ({', '.join(data['source'] or [])}): {splits}",
         f"- Prior: {format_scores(data['prior_scores'])}",
         f"- Seeds: {', '.join(map(str, facts['seeds']))}",
-        f"- Versions: {versions}",
-        f"- Machine: {where['cores']} cores, {where['cpu']}",
+        *versions_and_machine(facts),
     ]
+
+
+def versions_and_machine(facts: Mapping[str, Any]) -> list[str]:
+    """Return what made the results as lines of Markdown."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    where = facts["machine"]
+    return [f"- Versions: {versions}", f"- Machine: {where['cores']} cores, {where['cpu']}"]
 
 
 def markdown_table(
@@ -212,7 +222,7 @@ def provenance(program: str, run: Mapping[str, Any], seeds: Sequence[int]) -> di
     prior = load_prior(run["run_dir"])
     made = prior.metadata.get("provenance", {})
     return {
-        "command": shlex.join(["python", "-m", f"benchmarks.paper.{program}", *_result_flags()]),
+        "command": command(program),
         "data": {
             "name": settings["job"]["dataset_name"],
             "source": made.get("source"),
@@ -227,6 +237,7 @@ def provenance(program: str, run: Mapping[str, Any], seeds: Sequence[int]) -> di
     }
 
 
-def _result_flags() -> list[str]:
-    """Return the command line without the flags for folders."""
-    return [a for a in sys.argv[1:] if not a.startswith(("--work_dir=", "--output_dir="))]
+def command(program: str) -> str:
+    """Return the command line of a program of this folder, without the flags for folders."""
+    kept = [a for a in sys.argv[1:] if not a.startswith(("--work_dir=", "--output_dir="))]
+    return shlex.join(["python", "-m", f"benchmarks.paper.{program}", *kept])

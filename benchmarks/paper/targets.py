@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +20,15 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from benchmarks import machine
-from benchmarks.paper.experiments import parse_seeds, run_model, shared_bindings, summarise
+from benchmarks.paper.experiments import (
+    command,
+    name_of,
+    parse_seeds,
+    run_model,
+    shared_bindings,
+    summarise,
+    versions_and_machine,
+)
 from rl_tuner.common import command_line
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.tables import format_cell
@@ -100,7 +106,7 @@ def _run(values: flags.FlagValues) -> None:
                         f"targets: {number} of {total}: {column.label}, seed {seed} ({minutes:.1f} min)"
                     )
                     folder = (
-                        f"{values.work_dir}/{values.name}/{_name(data)}_{prior}/{recipe}_{seed}"
+                        f"{values.work_dir}/{values.name}/{name_of(data)}_{prior}/{recipe}_{seed}"
                     )
                     params = bindings(file, data, prior, values.steps, values.count)
                     column.runs[seed] = run_model(
@@ -109,7 +115,11 @@ def _run(values: flags.FlagValues) -> None:
                 columns.append(column)
     from rl_tuner.common.files import write_text
 
-    facts = {"versions": machine.versions(), "machine": machine.machine(), "command": _command()}
+    facts = {
+        "versions": machine.versions(),
+        "machine": machine.machine(),
+        "command": command("targets"),
+    }
     page, numbers = (os.path.join(values.output_dir, f"{values.name}.{e}") for e in ("md", "json"))
     write_text(numbers, json.dumps(facts | _numbers(columns), indent=1) + "\n")
     write_text(page, format_page(columns, facts))
@@ -119,24 +129,15 @@ def _run(values: flags.FlagValues) -> None:
 def label(data: str, prior: int, file: str | None) -> str:
     """Return the heading of a column."""
     recipe = f", {os.path.splitext(os.path.basename(file))[0]}" if file else ""
-    return f"{'built-in' if data == BUILT_IN else _name(data)}, prior {prior}{recipe}"
+    return f"{'built-in' if data == BUILT_IN else name_of(data)}, prior {prior}{recipe}"
 
 
 def bindings(file: str, data: str, prior: int, steps: int | None, count: int) -> list[str]:
     """Return the gin bindings of the runs on one prior."""
     builder = f"build_{'molecule' if 'molecule' in os.path.basename(file) else 'melody'}_dataset"
     own = None if data == BUILT_IN else data
-    params = shared_bindings(builder, own, _name(data), steps, count)
+    params = shared_bindings(builder, own, name_of(data), steps, count)
     return [f"job.prior_seed = {prior}", *(p for p in params if "prior_seed" not in p)]
-
-
-def _name(data: str) -> str:
-    return os.path.splitext(os.path.basename(os.path.abspath(data)))[0]
-
-
-def _command() -> str:
-    kept = [a for a in sys.argv[1:] if not a.startswith(("--work_dir=", "--output_dir="))]
-    return shlex.join(["python", "-m", "benchmarks.paper.targets", *kept])
 
 
 def _numbers(columns: Sequence[Column]) -> dict[str, Any]:
@@ -168,7 +169,8 @@ def format_page(columns: Sequence[Column], facts: Mapping[str, Any]) -> str:
     for metric, title, kind in ROWS:
         if metric in known and metric not in asked:
             lines.append(_row(metric, title, kind, "", columns))
-    return "\n".join([*lines, "", *_missed(columns), "", *_footer(facts), ""])
+    made = [f"- Command: `{facts['command']}`", *versions_and_machine(facts)]
+    return "\n".join([*lines, "", *_missed(columns), "", *made, ""])
 
 
 def _asked(columns: Sequence[Column]) -> dict[str, tuple[float | None, float | None]]:
@@ -201,9 +203,7 @@ def _row(metric: str, title: str, kind: str, asked: str, columns: Sequence[Colum
 
 def _cell(kind: str, digits: int | None, tuned: Mapping[str, Any], prior: float) -> str:
     if digits is None:
-        return f"{format_cell(kind, tuned['mean'], tuned['std'])} ({format_cell(kind, prior)})".replace(
-            "-0.000 ", "0.000 "
-        )
+        return f"{format_cell(kind, tuned['mean'], tuned['std'])} ({format_cell(kind, prior)})"
     spread = "" if tuned["std"] is None else f" ± {tuned['std']:.{digits}f}"
     return f"{tuned['mean']:z.{digits}f}{spread} ({prior:z.{digits}f})"
 
@@ -222,16 +222,6 @@ def _missed(columns: Sequence[Column]) -> list[str]:
             if complaint := tuned.get("collapse"):
                 lines.append(f"- {column.label}, seed {seed}: collapsed: {complaint}")
     return [f"{met} of {runs} runs meet every target.", *([""] if lines else []), *lines]
-
-
-def _footer(facts: Mapping[str, Any]) -> list[str]:
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    where = facts["machine"]
-    return [
-        f"- Command: `{facts['command']}`",
-        f"- Versions: {versions}",
-        f"- Machine: {where['cores']} cores, {where['cpu']}",
-    ]
 
 
 if __name__ == "__main__":

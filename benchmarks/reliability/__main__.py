@@ -10,7 +10,6 @@ reliability.json into the output folder. Parts that its reliability.json has alr
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import os
 import shlex
@@ -84,27 +83,32 @@ def _found(path: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {"settings": settings}
 
 
-def _parts(
-    values: flags.FlagValues, folder: str
-) -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
+Part = tuple[str, str, Callable[[], dict[str, Any]]]
+
+
+def _parts(values: flags.FlagValues, folder: str) -> Iterator[Part]:
     """Return part, name and measurement of everything that is asked."""
     for make in (jobs.melodies, jobs.molecules):
-        name = make.__name__
-        own = os.path.join(folder, name)
-        os.makedirs(own)
-        job = make(own, values.xla)
-        files = os.path.join(own, "hostile")
-        kill = functools.partial(kills.kill_runs, job, values.kills, own, values.seed)
-        read = functools.partial(hostile.hostile_files, name, values.hostile, files, values.seed)
-        long = functools.partial(_soaked, job, values.soak_minutes, own)
-        if values.kills:
-            yield "kills", name, lambda kill=kill: vars(kill())
-        if values.hostile:
-            yield "hostile", name, lambda read=read: vars(read())
-        if values.soak_minutes:
-            yield "soak", name, long
+        yield from _parts_of(make, values, os.path.join(folder, make.__name__))
     if values.fuzz:
         yield "fuzz", "all", lambda: vars(fuzz.fuzz(values.fuzz, values.seed))
+
+
+def _parts_of(
+    make: Callable[[str, bool], kills.SmallJob], values: flags.FlagValues, own: str
+) -> Iterator[Part]:
+    os.makedirs(own)
+    name, job, files = make.__name__, make(own, values.xla), os.path.join(own, "hostile")
+    if values.kills:
+        yield "kills", name, lambda: vars(kills.kill_runs(job, values.kills, own, values.seed))
+    if values.hostile:
+        yield (
+            "hostile",
+            name,
+            lambda: vars(hostile.hostile_files(name, values.hostile, files, values.seed)),
+        )
+    if values.soak_minutes:
+        yield "soak", name, lambda: _soaked(job, values.soak_minutes, own)
 
 
 def _soaked(job: kills.SmallJob, minutes: float, folder: str) -> dict[str, Any]:

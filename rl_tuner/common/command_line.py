@@ -149,22 +149,10 @@ def define_work_dir(values: flags.FlagValues) -> None:
 
 def define_run_dir(values: flags.FlagValues, *, several: bool = False) -> None:
     """Define --run_dir for commands that read a finished run, or `several` of them."""
-    if several:
-        flags.DEFINE_multi_string(
-            "run_dir",
-            None,
-            "Folder of a finished run; the flag's name may be left out. Repeat it for several runs.",
-            flag_values=values,
-            required=True,
-        )
-    else:
-        flags.DEFINE_string(
-            "run_dir",
-            None,
-            "Folder of a finished run; the flag's name may be left out.",
-            flag_values=values,
-            required=True,
-        )
+    define = flags.DEFINE_multi_string if several else flags.DEFINE_string
+    text = "Folder of a finished run; the flag's name may be left out."
+    text += " Repeat it for several runs." if several else ""
+    define("run_dir", None, text, flag_values=values, required=True)
     flags.DEFINE_boolean(
         "trust",
         False,

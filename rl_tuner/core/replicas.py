@@ -210,13 +210,10 @@ class Replicas:
         metrics: dict[str, Any] = {}
         for number, ticket in enumerate(tickets):
             scored = task.counted_result(ticket, ledger)
-            if scored.rows is not None:
-                kept = (tf.gather(column, scored.rows) for column in episodes[number])
-                episodes[number] = Rollout(*kept)
-            mask = episodes[number].mask
-            parts.append({name: tf.constant(part) for name, part in scored.parts.items()})
-            bounded = self.lead.bounds
-            features.append(task.scored_features(scored, mask) if bounded else None)
+            found = self.lead.host_rewards(task, episodes[number], scored)
+            episodes[number] = found[0]
+            parts.append(found[1])
+            features.append(found[2])
             for name, value in scored.metrics.items():
                 name = f"collect/{name}"
                 metrics[name] = metrics.get(name, 0.0) + value / len(tickets)

@@ -424,6 +424,16 @@ class RLTuner(keras.Model):
         features = self.task.features(tokens, mask) if self.bounds else None
         return self.task.reward_parts(tokens, mask), features
 
+    def host_rewards(
+        self, task: HostTask, episode: Rollout, scored: Scored
+    ) -> tuple[Rollout, dict[str, tf.Tensor], dict[str, Feature] | None]:
+        """Return the sequences that were scored, with what `rewards` returns, for a reward of the host."""
+        if scored.rows is not None:
+            episode = Rollout(*(tf.gather(column, scored.rows) for column in episode))
+        parts = {name: tf.constant(part) for name, part in scored.parts.items()}
+        features = task.scored_features(scored, episode.mask) if self.bounds else None
+        return episode, parts, features
+
     @tf.function
     def train_iteration(self) -> dict[str, tf.Tensor]:
         """Collect once, then make `updates` updates; return the metrics of both."""
@@ -477,10 +487,7 @@ class RLTuner(keras.Model):
         proposed = task.propose(self.ledger, [self.seed, int(self.iteration)])
         learned = self.learn_from_replay() if int(self.replay.added) else None
         scored = task.counted_result(ticket, self.ledger)
-        if scored.rows is not None:
-            episode = Rollout(*(tf.gather(column, scored.rows) for column in episode))
-        parts = {name: tf.constant(part) for name, part in scored.parts.items()}
-        features = task.scored_features(scored, episode.mask) if self.bounds else None
+        episode, parts, features = self.host_rewards(task, episode, scored)
         metrics = self.store(episode, parts, features)
         if observer:
             observer(episode, scored)

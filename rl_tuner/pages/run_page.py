@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
 import markupsafe
 import numpy as np
 
@@ -21,6 +20,7 @@ from rl_tuner.common.tables import metric_rows
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.pages.charts import line_chart
 from rl_tuner.pages.gallery import gallery
+from rl_tuner.pages.templating import environment
 from rl_tuner.serving.card_head import REPEAT
 from rl_tuner.serving.description import describe
 from rl_tuner.serving.model_card import CARD_FILE
@@ -77,21 +77,17 @@ def write_page(run_dir: str, tuner: RLTuner, sequences: Mapping[str, np.ndarray]
 
 def rendered(template: str, context: Mapping[str, Any]) -> str:
     """Return a template of this package with its values, everything that is no SVG of ours escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rl_tuner.pages"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["svg"] = markupsafe.Markup
     files = importlib.resources.files("rl_tuner.pages") / "templates"
     own = {
         name.replace(".", "_"): markupsafe.Markup((files / name).read_text(encoding="utf-8"))
         for name in ("page.css", "page.js")
     }
     made = datetime.datetime.now().astimezone().isoformat(" ", "minutes")
-    return environment.get_template(template).render({**own, "made": made, **context})
+    return (
+        environment("rl_tuner.pages")
+        .get_template(template)
+        .render({**own, "made": made, **context})
+    )
 
 
 def charts(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import importlib.resources
 import os
 import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-import markupsafe
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
+
+from rl_tuner.pages.templating import environment
 
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 # Drawings bring their own styles, and nothing else.
@@ -23,7 +22,7 @@ PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 def page(template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
     """Return a template of this package with its values, everything escaped."""
-    return HTMLResponse(_environment().get_template(template).render(context), status)
+    return HTMLResponse(environment("rl_tuner.web").get_template(template).render(context), status)
 
 
 def static_routes(*names: str) -> list[Route]:
@@ -81,16 +80,3 @@ class BlindFile(FileResponse):
         self.headers["etag"] = '"0"'
         self.headers["cache-control"] = "private, max-age=3600"
         self.headers["content-security-policy"] = PICTURE_POLICY
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("rl_tuner.web"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["svg"] = markupsafe.Markup
-    return environment

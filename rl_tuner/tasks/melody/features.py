@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
 from rl_tuner.core.features import Feature, per_step
 from rl_tuner.tasks.melody import intervals, rules
-from rl_tuner.tasks.melody.encoding import NUM_SPECIAL_CLASSES
 from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
-from rl_tuner.tasks.melody.timeline import latest_pitch, pitched, to_timeline
+from rl_tuner.tasks.melody.timeline import sounding_pitch, to_timeline
 
 ENDS_ON_TONIC = "ends_on_tonic"
 
@@ -76,14 +74,10 @@ def ends_on_tonic(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> Feature:
         TypeError: if it is not of an integer type.
     """
     x = to_timeline(melody)
-    before, _ = latest_pitch(x)
-    last = tf.cast(tf.where(pitched(x), x, before)[-1], tf.int32)
-    is_tonic = np.array(
-        [k >= NUM_SPECIAL_CLASSES and frame.degree(k) == 0 for k in range(frame.grid.num_classes)]
-    )
+    last = tf.cast(sounding_pitch(x)[-1], tf.int32)
     length = tf.shape(melody)[1]
     at_end = tf.ones_like(melody, tf.float32) * tf.one_hot(length - 1, length)
-    return Feature(_float(tf.gather(is_tonic, last))[:, tf.newaxis] * at_end, at_end)
+    return Feature(_float(tf.gather(frame.pitches_of([0]), last))[:, tf.newaxis] * at_end, at_end)
 
 
 def _float(values: tf.Tensor) -> tf.Tensor:

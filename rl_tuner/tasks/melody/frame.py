@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
+
+import numpy as np
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.tasks.melody.encoding import NUM_SPECIAL_CLASSES
 from rl_tuner.tasks.melody.grid import DEFAULT_GRID, Grid
 from rl_tuner.tasks.melody.key import C_MAJOR, Key
 
@@ -49,6 +53,11 @@ class Frame:
     def degree(self, melody_class: int) -> int:
         """Return the semitones of a pitch's class above the tonic, 0 to 11."""
         return (melody_class - self.tonic_class) % 12
+
+    def pitches_of(self, degrees: Collection[int]) -> np.ndarray:
+        """Return which classes are pitches of some degrees, bool [num_classes]; specials are none."""
+        classes = range(self.grid.num_classes)
+        return np.array([k >= NUM_SPECIAL_CLASSES and self.degree(k) in degrees for k in classes])
 
 
 DEFAULT_FRAME = Frame()

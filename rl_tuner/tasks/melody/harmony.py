@@ -11,7 +11,7 @@ from rl_tuner.common.errors import UserError
 from rl_tuner.tasks.melody.encoding import NUM_SPECIAL_CLASSES
 from rl_tuner.tasks.melody.frame import DEFAULT_FRAME, Frame
 from rl_tuner.tasks.melody.key import parse_pitch
-from rl_tuner.tasks.melody.timeline import latest_pitch, pitched, to_timeline
+from rl_tuner.tasks.melody.timeline import sounding_pitch, to_timeline
 
 _FIFTH = 7
 # Semitones above the root.
@@ -106,15 +106,8 @@ def stable_endings(
         TypeError: if it is not of an integer type.
     """
     x = to_timeline(melody)
-    before, _ = latest_pitch(x)
-    latest = tf.cast(tf.where(pitched(x), x, before), tf.int32)
-    stable = (0, frame.key.third, _FIFTH)
-    table = np.array(
-        [
-            k >= NUM_SPECIAL_CLASSES and frame.degree(k) in stable
-            for k in range(frame.grid.num_classes)
-        ]
-    )
+    latest = tf.cast(sounding_pitch(x), tf.int32)
+    table = frame.pitches_of((0, frame.key.third, _FIFTH))
     phrase = phrase_bars * frame.grid.steps_per_bar
     is_last = tf.range(1, tf.shape(x)[0] + 1) % phrase == 0
     return tf.transpose(is_last[:, tf.newaxis] & tf.gather(table, latest))

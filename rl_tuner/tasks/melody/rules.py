@@ -18,7 +18,6 @@ Source: the rules are those of Jaques et al. (2017), "Sequence Tutor", section 5
 (1995); the magnitudes are those of the paper's public reference implementation.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from rl_tuner.tasks.melody.encoding import NO_EVENT, NOTE_OFF, NUM_SPECIAL_CLASSES
@@ -56,12 +55,8 @@ def in_key(melody: tf.Tensor, frame: Frame = DEFAULT_FRAME) -> tf.Tensor:
         TypeError: if it is not of an integer type.
     """
     x = tf.cast(to_timeline(melody), tf.int32)
-    table = np.array(
-        [
-            k < NUM_SPECIAL_CLASSES or frame.degree(k) in frame.key.scale
-            for k in range(frame.grid.num_classes)
-        ]
-    )
+    table = frame.pitches_of(frame.key.scale)
+    table[:NUM_SPECIAL_CLASSES] = True
     return tf.transpose(tf.gather(table, x))
 
 

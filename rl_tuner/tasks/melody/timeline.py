@@ -76,3 +76,9 @@ def latest_pitch(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     latest = delay(running_max(dated), 1)
     date = tf.floor(latest / _DATE)
     return latest - date * _DATE, date - 1
+
+
+def sounding_pitch(x: tf.Tensor) -> tf.Tensor:
+    """Return the latest pitch at or before each step of a timeline; 0 for none."""
+    before, _ = latest_pitch(x)
+    return tf.where(pitched(x), x, before)
