@@ -11,6 +11,7 @@ interrupted command resumes it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
@@ -22,6 +23,7 @@ from absl import flags
 from benchmarks import machine
 from benchmarks.paper.experiments import (
     command,
+    make_runs,
     name_of,
     parse_seeds,
     run_model,
@@ -68,6 +70,7 @@ def main() -> None:
 
 def _define_flags(values: flags.FlagValues) -> None:
     command_line.define_work_dir(values)
+    command_line.define_executor(values)
     flags.DEFINE_string(
         "gin_file", "gin/psi_music.gin", "gin file with the targets.", flag_values=values
     )
@@ -93,26 +96,20 @@ def _run(values: flags.FlagValues) -> None:
 
     files = {TARGETS: values.gin_file} | ({BESIDE: values.beside} if values.beside else {})
     seeds, priors = parse_seeds(values.seeds), parse_seeds(values.priors)
-    total = len(values.data) * len(priors) * len(files) * len(seeds)
-    start, number, columns = time.monotonic(), 0, []
-    for data in values.data:
-        for prior in priors:
-            for recipe, file in files.items():
-                column = Column(label(data, prior, file if len(files) > 1 else None), {})
-                for seed in seeds:
-                    number += 1
-                    minutes = (time.monotonic() - start) / 60
-                    say(
-                        f"targets: {number} of {total}: {column.label}, seed {seed} ({minutes:.1f} min)"
-                    )
-                    folder = (
-                        f"{values.work_dir}/{values.name}/{name_of(data)}_{prior}/{recipe}_{seed}"
-                    )
-                    params = bindings(file, data, prior, values.steps, values.count)
-                    column.runs[seed] = run_model(
-                        file, [*params, *values.gin_param], seed, values.work_dir, folder
-                    )
-                columns.append(column)
+    models = {}
+    for data, prior, (recipe, file) in itertools.product(values.data, priors, files.items()):
+        params = bindings(file, data, prior, values.steps, values.count) + values.gin_param
+        group = f"{values.work_dir}/{values.name}/{name_of(data)}_{prior}"
+        heading = label(data, prior, file if len(files) > 1 else None)
+        for seed in seeds:
+            models[heading, seed] = (file, params, seed, f"{group}/{recipe}_{seed}")
+    make_runs(values, list(models.values()))
+    start, columns = time.monotonic(), {}
+    for number, ((heading, seed), (file, params, _, folder)) in enumerate(models.items(), 1):
+        minutes = (time.monotonic() - start) / 60
+        say(f"targets: {number} of {len(models)}: {heading}, seed {seed} ({minutes:.1f} min)")
+        column = columns.setdefault(heading, Column(heading, {}))
+        column.runs[seed] = run_model(file, params, seed, values.work_dir, folder)
     from rl_tuner.common.files import write_text
 
     facts = {
@@ -121,8 +118,8 @@ def _run(values: flags.FlagValues) -> None:
         "command": command("targets"),
     }
     page, numbers = (os.path.join(values.output_dir, f"{values.name}.{e}") for e in ("md", "json"))
-    write_text(numbers, json.dumps(facts | _numbers(columns), indent=1) + "\n")
-    write_text(page, format_page(columns, facts))
+    write_text(numbers, json.dumps(facts | _numbers([*columns.values()]), indent=1) + "\n")
+    write_text(page, format_page([*columns.values()], facts))
     print(f"{page}\n{numbers}")
 
 
@@ -191,14 +188,23 @@ def _row(metric: str, title: str, kind: str, asked: str, columns: Sequence[Colum
     cells = []
     for column in columns:
         tuned, prior = (
-            summarise([run["metrics"][model] for run in column.runs.values()])
+            summarise([_scores(run["metrics"], model) for run in column.runs.values()])
             for model in ("tuned", "prior")
         )
+        if metric not in tuned or metric not in prior:
+            cells.append("n/a")
+            continue
         # Shares of a hundredth of a percent need more digits than a table of means has.
         small = max(abs(tuned[metric]["mean"]), abs(prior[metric]["mean"])) < 0.05
         digits = 5 if kind == "score" and small else None
         cells.append(_cell(kind, digits, tuned[metric], prior[metric]["mean"]))
     return f"| {title} | {asked} | {' | '.join(cells)} |"
+
+
+def _scores(metrics: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Return the metrics of a model, and the asked features that are no metrics."""
+    asked = metrics["tuned"].get("targets", {})
+    return {name: each[model] for name, each in asked.items()} | metrics[model]
 
 
 def _cell(kind: str, digits: int | None, tuned: Mapping[str, Any], prior: float) -> str:

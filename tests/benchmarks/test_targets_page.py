@@ -47,6 +47,15 @@ def test_a_recipe_beside_has_a_column_but_no_targets():
         targets.format_page(columns[1:], FACTS)
 
 
+def test_a_feature_that_is_no_metric_has_a_row_and_na_where_it_was_not_asked():
+    ends = {"low": 0.9, "high": None, "prior": 0.25, "tuned": 0.93, "met": True}
+    asked, weighted = run(0.75), run(0.9, asked=False)
+    asked["metrics"]["tuned"]["targets"]["ends_on_tonic"] = ends
+    columns = [targets.Column("asked", {0: asked}), targets.Column("weighted", {0: weighted})]
+    page = targets.format_page(columns, FACTS)
+    assert "| ends on tonic | ≥ 0.9 | 0.930 (0.250) | n/a |" in page
+
+
 def test_every_prior_has_its_own_seed_and_every_corpus_its_name():
     found = targets.bindings("gin/psi_music.gin", "data/nottingham", 1, None, 10)
     assert found[0] == "job.prior_seed = 1" and not any("prior_seed = 0" in p for p in found)
