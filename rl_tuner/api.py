@@ -226,7 +226,7 @@ def tune(
         with working("building the networks"):
             tuner = _make(RLTuner, prior=prior, task=task, seed=seed, **settings)
             if corpus_data:
-                corpus = corpus_data.sequences("train")[: job.REFERENCE_SEQUENCES]
+                corpus = corpus_data.sequences("train", job.REFERENCE_SEQUENCES)
         kept = [CHECKPOINTS, TENSORBOARD, HISTORY_FILE, *presentation_of(task).run_files]
 
         def clear() -> None:

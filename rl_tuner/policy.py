@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -206,7 +206,7 @@ class TunedPolicy:
         with working(f"writing samples into {output_dir}"):
             paths = presentation.write_samples(sequences, output_dir, model, **options)
 
-            def corpus() -> list[Any] | None:
+            def corpus() -> Iterable[Any] | None:
                 return evaluation.corpus_of(self.task, self.dataset_dir)
 
             return paths + presentation.write_ranked(

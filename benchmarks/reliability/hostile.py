@@ -145,7 +145,7 @@ def _read(dataset: str) -> set[str]:
     data = SequenceDataset(dataset)
     with open(f"{dataset}/dataset.json", encoding="utf-8") as file:
         splits = json.load(file)["splits"]
-    sources = {text for split in splits for text in data.texts(split, "source")}
+    sources = {text for split in splits for text in data.stream(split, "source")}
     given = os.listdir(os.path.join(os.path.dirname(dataset), "given"))
     numbers = {number[0] for source in sources if (number := _NUMBER.search(source))}
     return {name for name in given if name[:6] in numbers}

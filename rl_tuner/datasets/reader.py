@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,24 @@ from rl_tuner.datasets import checksums
 
 # Whole sequences are padded to a multiple of this number of tokens.
 _BUCKET = 8
+# Sequences among which the next one is drawn: whole ones, and those that will be cut into windows.
+_SEQUENCE_BUFFER, _TUNE_BUFFER = 1_000_000, 16_384
+# Shards read in turn when a split is larger than the buffer, so that neighbours in a shard are apart.
+_OPEN_SHARDS = 8
+
+
+class Stream:
+    """Training examples that can be passed through any number of times, and are never all in memory.
+
+    Args:
+        start: returns an iterator that begins with the first example.
+    """
+
+    def __init__(self, start: Callable[[], Iterator[Any]]) -> None:
+        self._start = start
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._start()
 
 
 class SequenceDataset:
@@ -53,6 +72,9 @@ class SequenceDataset:
             name: [os.path.join(directory, shard) for shard in shards]
             for name, shards in splits.items()
         }
+        self._sizes = {
+            name: split.get("sequences", 0) for name, split in self.description["splits"].items()
+        }
         for shard in (shard for shards in self._shards.values() for shard in shards):
             if not os.path.isfile(shard):
                 raise UserError(
@@ -82,31 +104,54 @@ class SequenceDataset:
         """
         if split not in self._cached:
             examples = self._records(split).map(_parse, num_parallel_calls=2)
-            size = sum(map(os.path.getsize, self._shards[split]))
-            self._cached[split] = examples.cache() if size <= self._cache_bytes else examples
+            self._cached[split] = examples.cache() if self._fits(split) else examples
         return self._cached[split]
 
-    def _records(self, split: str) -> tf.data.Dataset:
+    def _fits(self, split: str) -> bool:
+        return sum(map(os.path.getsize, self._shards_of(split))) <= self._cache_bytes
+
+    def _shards_of(self, split: str) -> list[str]:
         if split not in self._shards:
             raise UserError(f"{self.directory} has no split {split!r}, only {sorted(self._shards)}")
-        # Autotuning has nothing to tune here, and its thread can delay the deletion of an iterator for
-        # seconds. Datasets derived from these records inherit the option.
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        return tf.data.TFRecordDataset(self._shards[split]).with_options(options)
+        return self._shards[split]
 
-    def sequences(self, split: str) -> list[np.ndarray]:
-        """Return the tokens of every example of a split, in the order of the shards."""
-        return [tokens for tokens, _ in self.examples(split).as_numpy_iterator()]
+    def _records(self, split: str) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(self._shards_of(split)).with_options(_options())
 
-    def texts(self, split: str, feature: str) -> list[str]:
-        """Return a text feature of every example of a split, in the order of the shards.
+    def _before_shuffle(self, split: str, buffer: int, seed: int, epoch: int) -> tf.data.Dataset:
+        """Return the examples as the shards have them; from random shards if there are more than `buffer`."""
+        shards = self._shards_of(split)
+        if self._sizes[split] <= buffer:
+            return self.examples(split)
+        order = np.random.default_rng([seed, epoch]).permutation(shards)
+        records = tf.data.Dataset.from_tensor_slices(order).interleave(
+            tf.data.TFRecordDataset, cycle_length=_OPEN_SHARDS
+        )
+        return records.with_options(_options()).map(_parse, num_parallel_calls=2)
+
+    def sequences(self, split: str, most: int = -1) -> list[np.ndarray]:
+        """Return the tokens of the first `most` examples of a split (-1: of all), as the shards have them."""
+        return [*self.stream(split, most=most)]
+
+    def stream(self, split: str, feature: str | None = None, most: int = -1) -> Stream:
+        """Return the tokens of a split's examples, or a text feature, one by one from the disk.
+
+        Args:
+            split: "train" or another split.
+            feature: name of a text feature; None for the tokens, int32 [L] each.
+            most: how many of the first examples; -1 for all.
 
         Raises:
-            UserError: the dataset has no such split, or its examples no such feature.
+            UserError: the dataset has no such split, or (while it is read) its examples no such feature.
         """
+        if feature:
+            return Stream(lambda: self._texts(split, feature, most))
+        records = self._records(split).take(most).map(lambda record: _parse(record)[0])
+        return Stream(records.as_numpy_iterator)
+
+    def _texts(self, split: str, feature: str, most: int) -> Iterator[str]:
         features = {feature: tf.io.FixedLenFeature([], tf.string)}
-        records = self._records(split)
+        records = self._records(split).take(most)
 
         def parse(record: tf.Tensor) -> tf.Tensor:
             return tf.io.parse_single_sequence_example(record, context_features=features)[0][
@@ -114,7 +159,8 @@ class SequenceDataset:
             ]
 
         try:
-            return [text.decode() for text in records.map(parse).as_numpy_iterator()]
+            for text in records.map(parse).as_numpy_iterator():
+                yield text.decode()
         except tf.errors.InvalidArgumentError:
             raise UserError(
                 f"{self.directory}: the examples contain no {feature!r}; make the dataset again"
@@ -144,7 +190,6 @@ class SequenceDataset:
         """
         if not window:
             return self._whole_batches(split, batch_size, seed, epoch)
-        examples = self.examples(split)
         start_token = self.num_classes
 
         def cut(index: tf.Tensor, example: tuple[tf.Tensor, tf.Tensor]) -> tf.data.Dataset:
@@ -157,8 +202,9 @@ class SequenceDataset:
             return tf.data.Dataset.from_tensor_slices(_windows(tokens, first, window, start_token))
 
         return (
-            examples.enumerate()
-            .shuffle(16_384, seed=_mix(seed, epoch, 0), reshuffle_each_iteration=False)
+            self._before_shuffle(split, _TUNE_BUFFER, seed, epoch)
+            .enumerate()
+            .shuffle(_TUNE_BUFFER, seed=_mix(seed, epoch, 0), reshuffle_each_iteration=False)
             .flat_map(lambda index, example: cut(index, example))
             .shuffle(4_096, seed=_mix(seed, epoch, 1), reshuffle_each_iteration=False)
             .batch(batch_size)
@@ -168,8 +214,8 @@ class SequenceDataset:
     def _whole_batches(self, split: str, batch_size: int, seed: int, epoch: int) -> tf.data.Dataset:
         edges = range(_BUCKET + 1, self.description["encoding"]["longest"] + _BUCKET + 1, _BUCKET)
         return (
-            self.examples(split)
-            .shuffle(1_000_000, seed=_mix(seed, epoch, 0), reshuffle_each_iteration=False)
+            self._before_shuffle(split, _SEQUENCE_BUFFER, seed, epoch)
+            .shuffle(_SEQUENCE_BUFFER, seed=_mix(seed, epoch, 0), reshuffle_each_iteration=False)
             .map(self._whole)
             .bucket_by_sequence_length(
                 lambda inputs, *_: tf.size(inputs),
@@ -189,6 +235,14 @@ class SequenceDataset:
     def _whole(self, tokens: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         inputs = tf.concat([[self.num_classes], tokens[:-1]], axis=0)
         return inputs, tokens, tf.ones_like(tokens, tf.float32)
+
+
+def _options() -> tf.data.Options:
+    # Autotuning has nothing to tune here, and its thread can delay the deletion of an iterator for
+    # seconds. Datasets derived from these records inherit the option.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def _parse(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -229,13 +229,13 @@ class Job:
         def make() -> list[str]:
             # The configuration changes only once nothing is left that was made with another one.
             self._note_run(prior_path, dataset_dir)
-            corpus = SequenceDataset(dataset_dir).sequences("train") if dataset_dir else None
+            data = SequenceDataset(dataset_dir) if dataset_dir else None
             tell(do="tune", prior=prior_path, run_dir=self._run_dir, settings=stage.digest)
             configuration.build(
                 "tune",
                 tuner=tuner,
                 run_dir=self._run_dir,
-                corpus=corpus and corpus[:REFERENCE_SEQUENCES],
+                corpus=data and data.sequences("train", REFERENCE_SEQUENCES),
                 settings=stage.digest,
             )
             write_text(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -158,21 +158,21 @@ class Presentation:
             rows = [Row(name, name.replace("_", " "), "score") for name in own]
         return aligned(metric_rows(rows, columns, self.published))
 
-    def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
+    def set_metrics(self, sequences: np.ndarray, corpus: Iterable[Any] | None) -> dict[str, Any]:
         """Return metrics of a set of sequences: by default `novelty`, the share not in the corpus.
 
         Args:
             sequences: int [N, T], 0 past their end.
-            corpus: tokens of the training examples, or their `corpus_feature`; None if unknown.
+            corpus: tokens of the training examples, or their `corpus_feature`, which can be passed through
+                several times but need not fit into memory; None if unknown.
         """
         if corpus is None:
             return {"novelty": None}
-        known = {tuple(self._before_end(row)) for row in corpus}
-        return {
-            "novelty": float(
-                np.mean([tuple(self._before_end(row)) not in known for row in sequences])
-            )
-        }
+        found = [tuple(self._before_end(row)) for row in sequences]
+        new = set(found)
+        for row in corpus:
+            new.discard(tuple(self._before_end(row)))
+        return {"novelty": sum(row in new for row in found) / len(found)}
 
     def read_primer(self, path: str) -> list[int]:
         """Return the classes of a primer file; by default a text file as for `read_prompt`.
@@ -222,7 +222,7 @@ class Presentation:
         self,
         sequences: np.ndarray,
         score: Callable[[list[list[int]]], Any],
-        corpus: Callable[[], Sequence[Any] | None],
+        corpus: Callable[[], Iterable[Any] | None],
         directory: str,
         prefix: str,
     ) -> list[str]:
@@ -250,7 +250,7 @@ class Presentation:
         return {}
 
     def corpus_figures(
-        self, columns: Mapping[str, np.ndarray], corpus: Sequence[Any]
+        self, columns: Mapping[str, np.ndarray], corpus: Iterable[Any]
     ) -> dict[str, Figure]:
         """Return matplotlib figures that compare each model's sequences with the corpus, by file name."""
         return {}

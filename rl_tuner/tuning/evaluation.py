@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from rl_tuner.core.rollout import Rollout
 from rl_tuner.core.sampling import Policy, prior_policy, sample
 from rl_tuner.core.task import HostTask, Task
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.datasets.reader import SequenceDataset
+from rl_tuner.datasets.reader import SequenceDataset, Stream
 from rl_tuner.tasks.presentation import presentation_of
 from rl_tuner.tuning.asked import asked_and_got
 from rl_tuner.tuning.collapse import Collapse
@@ -134,12 +134,11 @@ class Meter:
         return lambda: (sums, size)
 
 
-def corpus_of(task: Task, dataset_dir: str | None) -> list[Any] | None:
+def corpus_of(task: Task, dataset_dir: str | None) -> Stream | None:
     """Return the training examples that set metrics compare with; None without a dataset."""
     if dataset_dir is None:
         return None
-    data, feature = SequenceDataset(dataset_dir), presentation_of(task).corpus_feature
-    return data.texts("train", feature) if feature else data.sequences("train")
+    return SequenceDataset(dataset_dir).stream("train", presentation_of(task).corpus_feature)
 
 
 def compare(
@@ -147,7 +146,7 @@ def compare(
     count: int,
     batch_size: int,
     seed: int,
-    corpus: Sequence[Any] | None,
+    corpus: Iterable[Any] | None,
     collapse: Collapse | None = None,
 ) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
     """Measure the prior and the tuned policy with the same seed.

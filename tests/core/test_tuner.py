@@ -68,7 +68,15 @@ def test_the_papers_start_for_g_is_the_prior_squared():
     np.testing.assert_allclose(log_softmax(made(tokens).numpy()), squared, atol=1e-4)
 
 
-@EVERY_OBJECTIVE
+@pytest.mark.parametrize(
+    "objective",
+    [
+        Psi(loss=Paths(0.5)),
+        G(),
+        *(pytest.param(o, marks=pytest.mark.slow) for o in (Q(), Psi(), RewardOnly())),
+    ],
+    ids=lambda o: type(o).__name__,
+)
 def test_many_small_calls_equal_one_large_call(objective):
     one, many = tuner(objective), tuner(objective)
     one.train_iterations(6)

@@ -13,7 +13,7 @@ from rl_tuner.datasets.sequences import write_sequences
 CLASSES = 38
 
 
-def write(folder, train, validation=(), steps_per_bar=16):
+def write(folder, train, validation=(), steps_per_bar=16, num_shards=1):
     """A dataset of the given sequences, as a pipeline would write it."""
     description = {
         "kind": "melody",
@@ -26,7 +26,7 @@ def write(folder, train, validation=(), steps_per_bar=16):
                 sequence_examples.serialise({"steps_per_bar": steps_per_bar}, tokens)
                 for tokens in sequences
             ]
-            shards = writer.write_shards(temporary, split, rows, 1)
+            shards = writer.write_shards(temporary, split, rows, num_shards)
             description["splits"][split] = {"sequences": len(rows), "shards": shards}
         writer.write_description(temporary, description)
     return SequenceDataset(str(folder))
@@ -172,3 +172,36 @@ def test_a_split_that_does_not_stay_in_memory_gives_the_same_batches(tmp_path, w
         with pytest.raises(tf.errors.NotFoundError):
             batches(streamed)
         (tmp_path / "moved").rename(shard)
+
+
+def test_a_stream_can_be_passed_through_again_and_ends_where_it_is_told(tmp_path, sequences):
+    data = write(tmp_path / "data", sequences)
+    stream = data.stream("train")
+    for _ in range(2):
+        assert [row.tolist() for row in stream] == [row.tolist() for row in data.sequences("train")]
+    assert [row.tolist() for row in data.sequences("train", 3)] == [
+        row.tolist() for row in data.sequences("train")[:3]
+    ]
+    with pytest.raises(UserError, match="no 'smiles'"):
+        list(data.stream("train", "smiles"))
+
+
+@pytest.mark.parametrize("window", [0, 64])
+def test_more_sequences_than_the_buffer_holds_come_from_shards_in_random_order(
+    tmp_path, monkeypatch, window
+):
+    rows = [[number % 36 + 2, number // 36 + 2] * 4 for number in range(400)]
+    data = write(tmp_path / "data", rows, num_shards=20)
+
+    def firsts(epoch):
+        batches = data.training_batches("train", 10, window, 3, epoch).as_numpy_iterator()
+        return [tuple(label[:2]) for _, labels, _ in batches for label in labels]
+
+    known = firsts(0)
+    for name in ("_SEQUENCE_BUFFER", "_TUNE_BUFFER"):
+        monkeypatch.setattr("rl_tuner.datasets.reader." + name, 40)
+    mixed = firsts(0)
+    assert sorted(mixed) == sorted(known) and mixed == firsts(0) != firsts(1)
+    # A buffer of 40 alone could bring nothing of the last shards to the front.
+    last = {tuple(row[:2].tolist()) for row in data.sequences("train")[-100:]}
+    assert last & set(mixed[:100])

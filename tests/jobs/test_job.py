@@ -163,11 +163,10 @@ def weights(run_dir):
     return {name: reader.get_tensor(name) for name in names if "save_counter" not in name}
 
 
-def stopped_by(number, job, seen="checkpoints/ckpt-4.index", *extra):
-    """Starts a run from the prior on, and stops it by a signal once a file is there."""
-    shutil.rmtree(job.run_dir)
+def stopped_by(number, job, seen):
+    """Starts a run, and stops it by a signal once a file is there."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "rl_tuner.train", *job.flags(*extra)],
+        [sys.executable, "-m", "rl_tuner.train", *job.flags()],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -190,9 +189,14 @@ def assert_same_run(job, other):
         assert_same_file(job, other, name)
 
 
-def test_a_killed_run_ends_as_if_it_had_never_stopped(finished, tmp_path):
+def test_a_terminated_and_then_killed_run_ends_as_if_it_had_never_stopped(finished, tmp_path):
     job = copy_of(finished, tmp_path)
-    assert stopped_by(signal.SIGKILL, job)[0] == -signal.SIGKILL
+    shutil.rmtree(job.run_dir)
+    code, said = stopped_by(signal.SIGTERM, job, "checkpoints/ckpt-1.index")
+    assert code == 143 and said.splitlines()[-1].startswith("error: interrupted; ")
+    assert "tune: finishing the current iterations and saving" in said
+    code, said = stopped_by(signal.SIGKILL, job, "checkpoints/ckpt-4.index")
+    assert code == -signal.SIGKILL and "tune: resuming after" in said
     # Whatever else was damaged is mended from the last checkpoint that is whole.
     # The kill may come before TensorFlow's own list of checkpoints names the newest.
     newest = f"{job.run_dir}/checkpoints/ckpt-4"
@@ -216,15 +220,6 @@ def points(job):
     return {tag: [e.step for e in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
 
 
-def test_a_terminated_run_saves_and_goes_on(finished, tmp_path):
-    job = copy_of(finished, tmp_path)
-    code, said = stopped_by(signal.SIGTERM, job, "checkpoints/ckpt-1.index")
-    assert code == 143 and said.splitlines()[-1].startswith("error: interrupted; ")
-    assert "tune: finishing the current iterations and saving" in said
-    assert "tune: resuming after" in job.train().stderr
-    assert_same_run(job, finished)
-
-
 def test_a_finished_run_with_a_torn_checkpoint_is_finished_again(finished, tmp_path):
     job = copy_of(finished, tmp_path)
     newest = tf.train.latest_checkpoint(f"{job.run_dir}/checkpoints")
@@ -238,15 +233,15 @@ def test_a_finished_run_with_a_torn_checkpoint_is_finished_again(finished, tmp_p
 def test_a_run_with_code_of_ones_own_opens_here_and_elsewhere_only_if_it_is_trusted(
     finished, tmp_path, monkeypatch
 ):
-    run_dir, own = str(tmp_path / "run"), str(tmp_path / "own")
+    own = str(tmp_path / "own")
     os.makedirs(own)
     with open(f"{own}/my_code.py", "w", encoding="utf-8") as file:
         file.write("def nothing():\n    pass\n")
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{own}")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "here"))
     job = copy_of(finished, tmp_path)
-    command("rl_tuner.train", *job.flags("--gin_param=import my_code", f"--run_dir={run_dir}"))
-    flags = [f"--run_dir={run_dir}", "--count=5"]
+    command("rl_tuner.train", *job.flags("--gin_param=import my_code"))
+    flags = [f"--run_dir={job.run_dir}", "--count=5"]
     assert "Leaps resolved" in command("rl_tuner.evaluate", *flags).stdout
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
     refused = command("rl_tuner.evaluate", *flags, check=False)

@@ -13,10 +13,9 @@ from rl_tuner.tuning.evaluation import Measurement
 from tests.core.test_targets import PRIOR, TASK
 
 
-@pytest.fixture
-def tuner(monkeypatch):
-    monkeypatch.setattr(keeping, "BLOCKS", (200,))
-    monkeypatch.setattr(keeping, "_BATCH", 200)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A tuner after two iterations, and what restores it."""
     made = RLTuner(
         PRIOR,
         TASK,
@@ -28,6 +27,17 @@ def tuner(monkeypatch):
         learn_size=8,
     )
     made.train_iterations(2)
+    checkpoint = tf.train.Checkpoint(tuner=made)
+    path = checkpoint.write(str(tmp_path_factory.mktemp("tuner") / "trained"))
+    return made, lambda: checkpoint.read(path).assert_existing_objects_matched()
+
+
+@pytest.fixture
+def tuner(trained, monkeypatch):
+    monkeypatch.setattr(keeping, "BLOCKS", (200,))
+    monkeypatch.setattr(keeping, "_BATCH", 200)
+    made, restore = trained
+    restore()
     return made
 
 

@@ -1,7 +1,7 @@
 """Metrics of melodies: the paper's Table 1, computed with the same detectors as the reward."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -160,7 +160,7 @@ def variety(melodies: np.ndarray, steps_per_bar: int = BAR_STEPS) -> dict[str, f
     return shares | {"first_bar_entropy": float(-np.sum(bars * np.log(bars)))}
 
 
-def novelty(melodies: np.ndarray, corpus: Sequence[np.ndarray]) -> float:
+def novelty(melodies: np.ndarray, corpus: Iterable[np.ndarray]) -> float:
     """Return the share of melodies that are not an excerpt of the corpus.
 
     An excerpt is any T consecutive steps of a melody in the corpus.

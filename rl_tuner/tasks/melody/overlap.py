@@ -7,8 +7,9 @@ overlap is the sum over bins of the smaller share: 1 for equal histograms, 0 for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -25,13 +26,40 @@ FEATURES = {
     "note_length": "note lengths",
     "length_transition": "transitions of note lengths",
 }
+_BLOCK = 4096  # tunes, an even number
 _WIDEST = 24  # semitones; wider intervals count as this
 
 Histograms = dict[str, np.ndarray]
 
 
+class Tally(NamedTuple):
+    """What was counted in a set of melodies.
+
+    Attributes:
+        melodies: how many there are.
+        counts: how often each bin occurs, for each of `FEATURES`.
+    """
+
+    melodies: int
+    counts: Histograms
+
+    def __add__(self, other: Tally) -> Tally:  # type: ignore[override]
+        """Return what was counted in both sets together."""
+        counts = {name: self.counts[name] + other.counts[name] for name in FEATURES}
+        return Tally(self.melodies + other.melodies, counts)
+
+    def shares(self) -> Histograms:
+        """Return the share of each bin, for each of `FEATURES`; zeros for a feature without values."""
+        return {name: found / max(1, found.sum()) for name, found in self.counts.items()}
+
+
 def histograms(melodies: np.ndarray, grid: Grid) -> Histograms:
-    """Return the share of each bin, for each of `FEATURES`; zeros for a feature without values.
+    """Return `Tally.shares` of melodies."""
+    return tally(melodies, grid).shares()
+
+
+def tally(melodies: np.ndarray, grid: Grid) -> Tally:
+    """Count the bins of melodies.
 
     Intervals and transitions are those between notes that follow one another in a melody. Lengths are in
     steps; those above a bar count as one step more than a bar.
@@ -56,9 +84,7 @@ def histograms(melodies: np.ndarray, grid: Grid) -> Histograms:
     sizes = 12, 2 * _WIDEST + 1, longest + 1, (longest + 1) ** 2
     values = pitches % 12, intervals, lengths, transitions
     counted = (np.bincount(found, minlength=size) for found, size in zip(values, sizes))
-    return {
-        name: counts / max(1, counts.sum()) for name, counts in zip(FEATURES, counted, strict=True)
-    }
+    return Tally(len(melodies), dict(zip(FEATURES, counted, strict=True)))
 
 
 def overlaps(left: Histograms, right: Histograms) -> dict[str, float]:
@@ -66,7 +92,7 @@ def overlaps(left: Histograms, right: Histograms) -> dict[str, float]:
     return {name: float(np.minimum(left[name], right[name]).sum()) for name in FEATURES}
 
 
-def excerpts(corpus: Sequence[np.ndarray], length: int) -> np.ndarray:
+def excerpts(corpus: Iterable[np.ndarray], length: int) -> np.ndarray:
     """Return the corpus in pieces of `length` steps, `[N, length]`; a shorter rest is left out."""
     found = []
     for tune in corpus:
@@ -76,12 +102,25 @@ def excerpts(corpus: Sequence[np.ndarray], length: int) -> np.ndarray:
     return np.concatenate(found) if found else np.zeros([0, length], int)
 
 
+def halves_of(corpus: Iterable[np.ndarray], length: int, grid: Grid) -> tuple[Tally, Tally]:
+    """Count the bins of a corpus' excerpts of `length` steps; every other tune is in one half.
+
+    The corpus is read in blocks of tunes, so that it need not fit into memory.
+    """
+    halves = [tally(np.zeros([0, length], int), grid) for _ in range(2)]
+    tunes = iter(corpus)
+    while block := list(itertools.islice(tunes, _BLOCK)):
+        for i in range(2):
+            halves[i] += tally(excerpts(block[i::2], length), grid)
+    return halves[0], halves[1]
+
+
 def with_corpus(
-    melodies: np.ndarray, corpus: Sequence[np.ndarray] | None, grid: Grid
+    melodies: np.ndarray, corpus: Iterable[np.ndarray] | None, grid: Grid
 ) -> dict[str, float | None]:
     """Return `overlap_NAME` of melodies with a corpus, and `ceiling_NAME` of the corpus' two halves.
 
-    Every other tune of the corpus is in one half: no set of melodies can be expected to be nearer to a
+    See `halves_of`: no set of melodies can be expected to be nearer to a
     corpus than the corpus to itself.
 
     Args:
@@ -93,30 +132,29 @@ def with_corpus(
         for each of `FEATURES` two numbers; None without a corpus of at least two melodies of T steps.
     """
     length = np.shape(melodies)[1]
-    halves = [excerpts(corpus[i::2], length) for i in (0, 1)] if corpus is not None else []
-    if not halves or not all(len(half) for half in halves):
+    halves = () if corpus is None else halves_of(corpus, length, grid)
+    if not halves or not all(half.melodies for half in halves):
         return {f"{kind}_{name}": None for kind in ("overlap", "ceiling") for name in FEATURES}
-    whole = histograms(np.concatenate(halves), grid)
+    whole = (halves[0] + halves[1]).shares()
     own: dict[str, float | None] = {}
     for name, value in overlaps(histograms(melodies, grid), whole).items():
         own[f"overlap_{name}"] = value
-    ceiling = overlaps(*(histograms(half, grid) for half in halves))
+    ceiling = overlaps(halves[0].shares(), halves[1].shares())
     return own | {f"ceiling_{name}": value for name, value in ceiling.items()}
 
 
-def figure(columns: Mapping[str, np.ndarray], corpus: np.ndarray, grid: Grid) -> Figure:
+def figure(columns: Mapping[str, np.ndarray], corpus: Histograms, grid: Grid) -> Figure:
     """Draw the histograms of a corpus and of each model; the legend has the overlaps with the corpus.
 
     Args:
         columns: model -> integer `[N, T]`.
-        corpus: integer `[M, T]`.
+        corpus: histograms of the corpus.
         grid: steps and range.
 
     Returns:
         a matplotlib Figure without global state.
     """
-    sets = {"corpus": histograms(corpus, grid)}
-    sets |= {name: histograms(rows, grid) for name, rows in columns.items()}
+    sets = {"corpus": corpus} | {name: histograms(rows, grid) for name, rows in columns.items()}
     drawn = new_figure(11, 7)
     axes = drawn.subplots(2, 2).ravel()
     for axis, (feature, title) in zip(axes, FEATURES.items()):

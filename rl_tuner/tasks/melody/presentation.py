@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class MelodyPresentation(Presentation):
     def __init__(self, task: MelodyTask) -> None:
         super().__init__(task)
 
-    def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
+    def set_metrics(self, sequences: np.ndarray, corpus: Iterable[Any] | None) -> dict[str, Any]:
         """Return `metrics.variety`, overlaps with the corpus, and `novelty`: the share not found there."""
         novelty = None if corpus is None else metrics.novelty(sequences, corpus)
         return metrics.variety(sequences, self.task.frame.grid.steps_per_bar) | {
@@ -136,13 +136,13 @@ class MelodyPresentation(Presentation):
         return {"samples": rendering.piano_roll_figure(few, frame=self.task.frame)}
 
     def corpus_figures(
-        self, columns: Mapping[str, np.ndarray], corpus: Sequence[Any]
+        self, columns: Mapping[str, np.ndarray], corpus: Iterable[Any]
     ) -> dict[str, Figure]:
         """Return the histograms of the notes of corpus and models."""
-        rows = overlap.excerpts(corpus, self.task.horizon)
-        if not len(rows):
-            return {}
-        return {"overlap": overlap.figure(columns, rows, self.task.frame.grid)}
+        grid = self.task.frame.grid
+        first, second = overlap.halves_of(corpus, self.task.horizon, grid)
+        whole = first + second
+        return {"overlap": overlap.figure(columns, whole.shares(), grid)} if whole.melodies else {}
 
     def images(self, sequences: np.ndarray) -> np.ndarray:
         """Return one picture with the piano rolls of some melodies."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from rdkit import Chem
@@ -116,7 +116,7 @@ def table2(sums: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def set_metrics(
-    properties: Sequence[Properties | None], training: Collection[str] | None = None
+    properties: Sequence[Properties | None], training: Iterable[str] | None = None
 ) -> dict[str, float | None]:
     """Return metrics of a set of sampled molecules, by their canonical SMILES.
 
@@ -154,12 +154,13 @@ def unique_at(smiles: Sequence[str], count: int) -> float | None:
     return len(set(smiles[:count])) / count if len(smiles) >= count else None
 
 
-def novelty(smiles: Collection[str], training: Collection[str]) -> float | None:
+def novelty(smiles: Collection[str], training: Iterable[str]) -> float | None:
     """Return the share of the distinct SMILES that are not in the training set; None without SMILES."""
     distinct = set(smiles)
     if not distinct:
         return None
-    return len(distinct - set(training)) / len(distinct)
+    # The molecules that were drawn fit into memory; the training set need not.
+    return len(distinct.difference(training)) / len(distinct)
 
 
 def internal_diversity(smiles: Sequence[str]) -> float | None:

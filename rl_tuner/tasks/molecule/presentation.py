@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,10 +61,9 @@ class MoleculePresentation(Presentation):
         # The vocabulary, and with it the names of the classes, is adopted from the prior later.
         self.task = task
 
-    def set_metrics(self, sequences: np.ndarray, corpus: Sequence[Any] | None) -> dict[str, Any]:
+    def set_metrics(self, sequences: np.ndarray, corpus: Iterable[Any] | None) -> dict[str, Any]:
         """Return uniqueness, novelty, internal diversity and scaffolds of int [N, T] sequences."""
-        training = None if corpus is None else set(corpus)
-        return metrics.set_metrics(self.task.properties_of(sequences), training)
+        return metrics.set_metrics(self.task.properties_of(sequences), corpus)
 
     def journal(self, run_dir: str) -> MoleculeJournal:
         """Return the record that writes molecules.csv and learning.csv."""
@@ -91,7 +90,7 @@ class MoleculePresentation(Presentation):
         self,
         sequences: np.ndarray,
         score: Callable[[list[list[int]]], Any],
-        corpus: Callable[[], Sequence[Any] | None],
+        corpus: Callable[[], Iterable[Any] | None],
         directory: str,
         prefix: str,
     ) -> list[str]:
@@ -105,7 +104,7 @@ class MoleculePresentation(Presentation):
             scores = score([sequences[place, : lengths[place]].tolist() for place in places])
             training = corpus()
             smiles = [one.canonical for one in found]
-            near = ranking.nearest(smiles, training) if training else None
+            near = None if training is None else ranking.nearest(smiles, training)
             columns = self.task.columns(found)
             likelihoods = scores.log_policy, scores.log_prior
             rows = ranking.table(found, scores.reward, *likelihoods, columns, near)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from rl_tuner.common.files import replacing, write_text
 from rl_tuner.tasks.molecule.chemistry import Properties
 from rl_tuner.tasks.molecule.probes import fingerprint_generator
 
+_BLOCK = 16_384  # training molecules whose fingerprints are in memory
 _RADIUS, _BITS = 2, 2048
 _PROPERTIES = ("logp", "qed", "sa", "molecular_weight", "heavy_atoms", "largest_ring")
 
@@ -44,31 +46,33 @@ def distinct(properties: Sequence[Properties | None]) -> list[int]:
     return list(places.values())
 
 
-def nearest(smiles: Sequence[str], training: Sequence[str]) -> Nearest:
-    """Find the nearest training molecule of each molecule.
+def nearest(smiles: Sequence[str], training: Iterable[str]) -> Nearest:
+    """Find the nearest training molecule of each molecule; the first of several at the same distance.
 
     Args:
         smiles: N canonical SMILES.
         training: canonical SMILES of the training molecules, at least one; time is proportional to N times
-            their number.
+            their number, memory is not.
     """
     generator = fingerprint_generator(_RADIUS, _BITS)
 
     def prints(texts: Sequence[str]) -> list[Any]:
         return [generator.GetFingerprint(Chem.MolFromSmiles(text)) for text in texts]
 
-    known = list(dict.fromkeys(training))
-    references = prints(known)
-    members = set(known)
-    found = Nearest([], [], [])
-    for text, fingerprint in zip(smiles, prints(smiles)):
-        similarities = np.array(DataStructs.BulkTanimotoSimilarity(fingerprint, references))
-        best = int(np.argmax(similarities))
-        # Other molecules may have the same fingerprint.
-        best = known.index(text) if text in members else best
-        found.smiles.append(known[best])
-        found.similarity.append(float(similarities[best]))
-        found.is_new.append(text not in members)
+    found = Nearest([""] * len(smiles), [-1.0] * len(smiles), [True] * len(smiles))
+    own, fingerprints = {text: place for place, text in enumerate(smiles)}, prints(smiles)
+    known = iter(training)
+    while block := list(itertools.islice(known, _BLOCK)):
+        references = prints(block)
+        for place, fingerprint in enumerate(fingerprints):
+            similarities = np.array(DataStructs.BulkTanimotoSimilarity(fingerprint, references))
+            best = int(np.argmax(similarities))
+            if similarities[best] > found.similarity[place]:
+                found.smiles[place] = block[best]
+                found.similarity[place] = float(similarities[best])
+        for text in own.keys() & block:
+            # Other molecules may have the same fingerprint.
+            found.smiles[own[text]], found.is_new[own[text]] = text, False
     return found
 
 

@@ -46,6 +46,17 @@ def test_melodies_and_their_corpus():
     assert set(overlap.with_corpus(MELODIES, corpus[2:], DEFAULT_GRID).values()) == {None}
 
 
+def test_a_corpus_read_in_blocks_has_the_same_histograms(monkeypatch):
+    rng = np.random.default_rng(0)
+    corpus = [rng.integers(0, 38, rng.integers(4, 60)) for _ in range(50)]
+    whole = overlap.with_corpus(MELODIES, corpus, DEFAULT_GRID)
+    monkeypatch.setattr(overlap, "_BLOCK", 6)
+    assert overlap.with_corpus(MELODIES, iter(corpus), DEFAULT_GRID) == whole
+    halves = [overlap.excerpts(corpus[i::2], MELODIES.shape[1]) for i in (0, 1)]
+    ceiling = overlap.overlaps(*(overlap.histograms(half, DEFAULT_GRID) for half in halves))
+    assert {name: whole[f"ceiling_{name}"] for name in ceiling} == ceiling
+
+
 def test_they_are_in_metrics_table_and_picture():
     presentation = MelodyTask(horizon=8).presentation()
     corpus = [MELODIES[0], MELODIES[1]]

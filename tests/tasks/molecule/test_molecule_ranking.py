@@ -33,6 +33,18 @@ def test_molecules_are_ranked_with_all_that_is_known():
     assert third["nearest_training"] == "CCO" and third["nearest_similarity"] == 1.0
 
 
+def test_neighbours_are_the_same_when_the_training_molecules_come_in_blocks(monkeypatch):
+    smiles = ["CCO", "Cc1ccccc1", "CCCCCCCC"]
+    # Those of long chains have one fingerprint.
+    training = ["CCCl", "C" * 9, "Cc1ccccc1F", "C" * 8, "CCO", "CCN", "CCO"]
+    whole = ranking.nearest(smiles, iter(training))
+    assert whole.smiles == ["CCO", "Cc1ccccc1F", "CCCCCCCC"]
+    assert whole.is_new == [False, True, False]
+    for size in (1, 2, 3):
+        monkeypatch.setattr(ranking, "_BLOCK", size)
+        assert ranking.nearest(smiles, iter(training)) == whole
+
+
 def test_files_can_be_read_again(tmp_path):
     made = rows()
     ranking.write_csv(str(tmp_path / "a.csv"), made)
