@@ -24,5 +24,6 @@ RANGES: Ranges = {
         "max_epochs": _COUNT,
         "patience": _COUNT,
         "cache_mb": Range(least=0),
+        "checkpoint_seconds": Range(least=0),
     }
 }

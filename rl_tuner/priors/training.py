@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
 from rl_tuner.common.files import write_text
+from rl_tuner.common.interruption import Deferred
 from rl_tuner.common.progress import Progress, say
 from rl_tuner.common.ranges import check
 from rl_tuner.common.run_folder import CHECKPOINTS, PRIOR_FILE, SCORES_FILE, TENSORBOARD
@@ -47,11 +49,12 @@ def pretrain(
     max_epochs: int = 60,
     patience: int = 5,
     cache_mb: Cosmetic[float] = 1024.0,
+    checkpoint_seconds: Cosmetic[float] = 60.0,
     settings: str = "",
 ) -> dict[str, Any]:
     """Train a prior by maximum likelihood and save the weights of its best validated epoch.
 
-    An interrupted run resumes after its last finished epoch, with the same result as without the
+    An interrupted run resumes at the batch of its last checkpoint, with the same result as without the
     interruption.
 
     Args:
@@ -76,6 +79,7 @@ def pretrain(
         patience: number of epochs without a better validation log-perplexity after which training stops.
         cache_mb: largest size of a split, in MiB, up to which it stays in memory; a larger one is read from
             the disk in every epoch.
+        checkpoint_seconds: shortest time between two checkpoints within an epoch.
         settings: digest of the settings of the work: a checkpoint with another one is refused.
 
     Returns:
@@ -100,6 +104,7 @@ def pretrain(
         max_epochs=max_epochs,
         patience=patience,
         cache_mb=cache_mb,
+        checkpoint_seconds=checkpoint_seconds,
     )
     dataset = SequenceDataset(dataset_dir, cache_mb)
     keras.utils.set_random_seed(seed)
@@ -144,21 +149,30 @@ def pretrain(
         best_score=best_score,
     )
     events = os.path.join(output_dir, TENSORBOARD)
-    if checkpoints.restore() and writes:
+    restored = checkpoints.restore()
+    position = _Position(restored[1] if restored else None)
+    if restored and writes:
         event_files.cut(events, int(epoch))
-        say(f"prior: resuming after epoch {int(epoch)}")
+        say(f"prior: resuming after epoch {int(epoch)}{position}")
     if isinstance(steps, SharedTrainer):
         steps.follow_lead()
     writer = tf.summary.create_file_writer(events) if writes else tf.summary.create_noop_writer()
-    with Progress(max_epochs, "prior", "epochs", initial=int(epoch)) as progress:
+    saved = time.monotonic()
+    with (
+        Progress(max_epochs, "prior", "epochs", initial=int(epoch)) as progress,
+        Deferred("prior") as signals,
+    ):
         while int(epoch) < max_epochs and int(epoch) - int(best_epoch) < patience:
-            losses = []
-            for inputs, labels, mask in dataset.training_batches(
-                "train", batch_size, window, seed, int(epoch)
-            ):
+            batches = dataset.training_batches("train", batch_size, window, seed, int(epoch))
+            for inputs, labels, mask in batches.skip(position.batches):
                 counted = tf.cast(tf.range(tf.shape(mask)[1]) >= skip_steps, tf.float32)
-                losses.append(steps.train_step(inputs, labels, mask * counted))
-            if not losses:
+                position.add(steps.train_step(inputs, labels, mask * counted))
+                if signals.arrived or time.monotonic() - saved > checkpoint_seconds:
+                    if writes:
+                        checkpoints.save(position.notes())
+                    saved = time.monotonic()
+                    signals.stop()
+            if not position.batches:
                 raise UserError(f"{dataset_dir}: the training split is empty; use more data")
             try:
                 scores = trainer.evaluate(dataset.evaluation_batches("validation", 64))
@@ -176,13 +190,15 @@ def pretrain(
                 best_epoch.assign(epoch)
                 best.set_weights(network.get_weights())
             with writer.as_default(step=epoch):
-                tf.summary.scalar("prior/train_log_perplexity", tf.reduce_mean(losses))
+                tf.summary.scalar("prior/train_log_perplexity", position.mean_loss())
                 tf.summary.scalar("prior/learning_rate", trainer.optimizer.learning_rate)
                 for name, value in scores.items():
                     tf.summary.scalar(f"prior/validation_{name}", value)
             writer.flush()
+            position = _Position()
             if writes:
-                checkpoints.save()
+                checkpoints.save(position.notes())
+            saved = time.monotonic()
             progress.update(
                 1,
                 f"validation {scores['log_perplexity']:.3f} nats per step, "
@@ -201,6 +217,38 @@ def pretrain(
         save_prior(best, dataset, scores, os.path.join(output_dir, PRIOR_FILE))
         write_text(os.path.join(output_dir, SCORES_FILE), json.dumps(scores, indent=2) + "\n")
     return scores
+
+
+class _Position:
+    """How far the training is within an epoch.
+
+    Args:
+        notes: what `notes` returned when a checkpoint was written; None at the beginning of an epoch.
+    """
+
+    def __init__(self, notes: dict[str, Any] | None = None) -> None:
+        found = notes or {"batches": 0, "loss": 0.0}
+        self.batches: int = found["batches"]
+        self._loss: float = found["loss"]
+        self._new: list[tf.Tensor] = []
+
+    def add(self, loss: tf.Tensor) -> None:
+        """Count a batch with its loss, which is not waited for."""
+        self.batches += 1
+        self._new.append(loss)
+
+    def mean_loss(self) -> float:
+        """Return the mean loss of the batches of this epoch so far."""
+        return self.notes()["loss"] / self.batches
+
+    def notes(self) -> dict[str, Any]:
+        """Return the position, as JSON can hold it."""
+        self._loss += sum(float(loss) for loss in self._new)
+        self._new.clear()
+        return {"batches": self.batches, "loss": self._loss}
+
+    def __str__(self) -> str:
+        return f" and {self.batches:,} batches" if self.batches else ""
 
 
 def check_settings(cells: Sequence[int], window: int, skip_steps: int, **numbers: Any) -> None:

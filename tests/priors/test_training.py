@@ -1,7 +1,9 @@
 """The prior: what it learns, what it carries, how it goes on after an interruption."""
 
 import json
+import os
 import shutil
+import signal
 import zipfile
 
 import keras
@@ -10,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from rl_tuner.common.errors import UserError
+from rl_tuner.common.interruption import Terminated
 from rl_tuner.core.likelihood import MLETrainer
 from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.priors import training
@@ -57,6 +60,44 @@ def test_an_interrupted_prior_ends_as_if_it_had_never_stopped(dataset, tmp_path)
     assert one.metadata["provenance"]["scores"]["epochs"] == 4
     for a, b in zip(one.get_weights(), two.get_weights()):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_prior_stopped_within_an_epoch_resumes_at_its_batch(
+    dataset, tmp_path, monkeypatch, capsys
+):
+    settings = SETTINGS | {"max_epochs": 2, "checkpoint_seconds": 0.0, "batch_size": 4}
+    whole, stopped = str(tmp_path / "whole"), str(tmp_path / "stopped")
+    training.pretrain(dataset, whole, **settings)
+    train_step, made = MLETrainer.train_step, []
+
+    def interrupted(self, *batch):
+        if len(made) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        made.append(batch)
+        return train_step(self, *batch)
+
+    with monkeypatch.context() as patched, pytest.raises(Terminated):
+        patched.setattr(MLETrainer, "train_step", interrupted)
+        training.pretrain(dataset, stopped, **settings)
+    assert len(made) == 4
+    training.pretrain(dataset, stopped, **settings)
+    assert "resuming after epoch 0 and 4 batches" in capsys.readouterr().err
+    one, two = load_prior(whole), load_prior(stopped)
+    for a, b in zip(one.get_weights(), two.get_weights()):
+        np.testing.assert_array_equal(a, b)
+    losses = [
+        [tf.make_ndarray(e.tensor_proto) for e in series(folder)] for folder in (whole, stopped)
+    ]
+    np.testing.assert_allclose(*losses)
+
+
+def series(folder):
+    """The mean loss of every epoch in TensorBoard."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(f"{folder}/tensorboard")
+    events.Reload()
+    return events.Tensors("prior/train_log_perplexity")
 
 
 def test_training_stops_early_and_keeps_the_best(dataset, tmp_path):
