@@ -49,7 +49,7 @@ class Share:
 _STREAMS = {"prefix": 0, "actions": 1, "replay": 2}
 
 # Updates whose weights are averaged: enough to still the noise, few enough to follow the multipliers.
-_AVERAGED = 100
+_AVERAGED = 300.0
 
 # AutoGraph takes seconds to convert a function. Functions without Python control flow on tensors skip it; a
 # user's task does not, because it may contain some.
@@ -63,7 +63,7 @@ def soft_update(target: SequenceNetwork, online: SequenceNetwork, eta: tf.Tensor
 
 
 def averaging_rate(updates: tf.Tensor) -> tf.Tensor:
-    """Return the rate of the average network after some updates: it spans the last tenth, at most 100."""
+    """Return the rate of the average network after some updates: it spans the last tenth, at most 300."""
     return tf.maximum(1.0 / _AVERAGED, 10.0 / (tf.cast(updates, tf.float32) + 10.0))
 
 

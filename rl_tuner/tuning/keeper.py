@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rl_tuner.core.task import HostTask
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tuning.evaluation import Meter
 
 # A candidate is measured on so many sequences, then on so many more, as long as it may be the best.
-BLOCKS = (4_000, 12_000, 24_000)
+# The best of many measurements is partly the luckiest one; with so many sequences, luck is small.
+BLOCKS = (4_000, 12_000, 24_000, 60_000)
+# A task outside of the graph takes far longer for each sequence.
+HOST_BLOCKS = BLOCKS[:-1]
 _BATCH = 1_000
 # So many candidates are spread evenly over this last share of the steps.
 CANDIDATES, LAST_SHARE = 30, 0.4
@@ -47,10 +51,14 @@ class Keeper:
     Args:
         tuner: a tuner with targets; its `kept` receives the policy.
         steps: environment steps of the whole run.
+
+    Attributes:
+        blocks: numbers of sequences on which the policy that is kept was measured.
     """
 
     def __init__(self, tuner: RLTuner, steps: int) -> None:
         self._tuner = tuner
+        self.blocks = HOST_BLOCKS if isinstance(tuner.task, HostTask) else BLOCKS
         points = np.linspace((1.0 - LAST_SHARE) * steps, steps, CANDIDATES + 1)[1:]
         self._points = np.unique(np.ceil(points).astype(int))
         self._meter = Meter(
@@ -66,7 +74,7 @@ class Keeper:
         """Keep the current policy if it meets the targets better than the candidates before."""
         kept = float(self._tuner.kept_score)
         measured: list[tuple[int, dict[str, float | None]]] = []
-        for count in BLOCKS:
+        for count in self.blocks:
             before = sum(number for number, _ in measured)
             block = self._meter.measure(count, seed, first_batch=before // _BATCH)
             measured.append((count, block.metrics))

@@ -18,7 +18,7 @@ from rl_tuner.core.ledger import Ledger
 from rl_tuner.core.task import HostTask
 from rl_tuner.core.tuner import RLTuner
 from rl_tuner.tuning.collapse import Collapse
-from rl_tuner.tuning.keeper import BLOCKS, Keeper
+from rl_tuner.tuning.keeper import Keeper
 from rl_tuner.tuning.ranges import RANGES
 from rl_tuner.tuning.recorder import Recorder
 
@@ -115,7 +115,7 @@ def tune(
             if keeper and done >= candidate:
                 keeper.consider(done, run.evaluation_seed(done) + 1)
                 if done >= steps:
-                    _take_kept(tuner)
+                    _take_kept(tuner, keeper)
             if is_last or signals.arrived or time.monotonic() - saved > checkpoint_seconds:
                 run.save()
                 saved = time.monotonic()
@@ -148,11 +148,11 @@ def _check_ledger(tuner: RLTuner) -> None:
         )
 
 
-def _take_kept(tuner: RLTuner) -> None:
+def _take_kept(tuner: RLTuner, keeper: Keeper) -> None:
     if math.isfinite(float(tuner.kept_score)):
         tuner.take_kept()
         score = float(tuner.kept_score)
-        errors = score * math.sqrt(sum(BLOCKS))
+        errors = score * math.sqrt(sum(keeper.blocks))
         by = f", all by at least {errors:.1f} standard errors" if score > 0 else ""
         say(
             f"tune: keeping the policy of step {int(tuner.kept_step):,}, which met the targets best among "
