@@ -51,14 +51,11 @@ class Keeper:
     Args:
         tuner: a tuner with targets; its `kept` receives the policy.
         steps: environment steps of the whole run.
-
-    Attributes:
-        blocks: numbers of sequences on which the policy that is kept was measured.
     """
 
     def __init__(self, tuner: RLTuner, steps: int) -> None:
         self._tuner = tuner
-        self.blocks = HOST_BLOCKS if isinstance(tuner.task, HostTask) else BLOCKS
+        self._blocks = HOST_BLOCKS if isinstance(tuner.task, HostTask) else BLOCKS
         points = np.linspace((1.0 - LAST_SHARE) * steps, steps, CANDIDATES + 1)[1:]
         self._points = np.unique(np.ceil(points).astype(int))
         self._meter = Meter(
@@ -74,8 +71,12 @@ class Keeper:
         """Keep the current policy if it meets the targets better than the candidates before."""
         kept = float(self._tuner.kept_score)
         measured: list[tuple[int, dict[str, float | None]]] = []
-        for count in self.blocks:
+        sampled = int(self._tuner.iteration) * self._tuner.collect_size
+        for count in self._blocks:
             before = sum(number for number, _ in measured)
+            if before and before >= sampled:
+                # Measuring must not cost a short run more than its training.
+                break
             block = self._meter.measure(count, seed, first_batch=before // _BATCH)
             measured.append((count, block.metrics))
             found = self.clearance(measured)

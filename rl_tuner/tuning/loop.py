@@ -115,7 +115,7 @@ def tune(
             if keeper and done >= candidate:
                 keeper.consider(done, run.evaluation_seed(done) + 1)
                 if done >= steps:
-                    _take_kept(tuner, keeper)
+                    _take_kept(tuner)
             if is_last or signals.arrived or time.monotonic() - saved > checkpoint_seconds:
                 run.save()
                 saved = time.monotonic()
@@ -148,12 +148,11 @@ def _check_ledger(tuner: RLTuner) -> None:
         )
 
 
-def _take_kept(tuner: RLTuner, keeper: Keeper) -> None:
+def _take_kept(tuner: RLTuner) -> None:
     if math.isfinite(float(tuner.kept_score)):
         tuner.take_kept()
         score = float(tuner.kept_score)
-        errors = score * math.sqrt(sum(keeper.blocks))
-        by = f", all by at least {errors:.1f} standard errors" if score > 0 else ""
+        by = f", all by at least {score:.3f} standard deviations of a sequence" if score > 0 else ""
         say(
             f"tune: keeping the policy of step {int(tuner.kept_step):,}, which met the targets best among "
             f"the last ones{by}"

@@ -100,11 +100,17 @@ def test_a_candidate_that_cannot_be_the_best_is_measured_on_few_sequences(tuner,
 
     monkeypatch.setattr(keeper._meter, "measure", measure)
     found = iter([metrics(0.55, 0.4)] * 3)
+    # The run has sampled 64 times 10 sequences.
+    tuner.iteration.assign(10)
     keeper.consider(900, 1)
     assert counts == [0, 1, 2] and int(tuner.kept_step) == 900
     found = iter([metrics(0.1, 0.4)])
     keeper.consider(950, 2)
     assert counts == [0, 1, 2, 0] and int(tuner.kept_step) == 900
+    found = iter([metrics(0.55, 0.3)] * 3)
+    tuner.iteration.assign(5)
+    keeper.consider(1000, 3)
+    assert counts == [0, 1, 2, 0, 0, 1], "not on more sequences than the run has sampled"
 
 
 def test_the_average_network_is_the_mean_of_the_latest_weights():
