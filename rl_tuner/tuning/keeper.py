@@ -72,7 +72,7 @@ class Keeper:
         kept = float(self._tuner.kept_score)
         measured: list[tuple[int, dict[str, float | None]]] = []
         sampled = int(self._tuner.iteration) * self._tuner.collect_size
-        for count in self._blocks:
+        for to_come, count in zip(range(len(self._blocks))[::-1], self._blocks):
             before = sum(number for number, _ in measured)
             if before and before >= sampled:
                 # Measuring must not cost a short run more than its training.
@@ -80,7 +80,8 @@ class Keeper:
             block = self._meter.measure(count, seed, first_batch=before // _BATCH)
             measured.append((count, block.metrics))
             found = self.clearance(measured)
-            doubt = _DOUBT / math.sqrt(before + count)
+            # The last block, the longest, is only for a candidate that is ahead so far.
+            doubt = 0.0 if to_come <= 1 else _DOUBT / math.sqrt(before + count)
             if found.score <= kept and found.room + doubt <= max(kept, 0.0):
                 return
         if found.score > kept:
