@@ -18,7 +18,7 @@ from absl import flags, logging
 from rl_tuner.common import flag_errors
 from rl_tuner.common.errors import UserError, class_and_message, first_line
 from rl_tuner.common.extras import PACKAGE
-from rl_tuner.common.interruption import Terminated, raise_terminated
+from rl_tuner.common.interruption import Terminated, raise_terminated, send_again
 from rl_tuner.common.outputs import check_folder
 
 _BINDING = re.compile(r"[\w./]+\.\w+\s*=")
@@ -75,6 +75,7 @@ def run(
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     # A job that receives SIGTERM cleans up in the same way as one interrupted by Ctrl-C.
     signal.signal(signal.SIGTERM, raise_terminated)
+    sys.unraisablehook = send_again
     try:
         _check_outputs(values, outputs)
         call(values)

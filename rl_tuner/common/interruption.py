@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rl_tuner.common.progress import say
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -19,6 +24,21 @@ class Terminated(KeyboardInterrupt):
 def raise_terminated(number: int, frame: FrameType | None) -> NoReturn:
     """Handle SIGTERM outside of work that can save itself."""
     raise Terminated
+
+
+def send_again(ignored: UnraisableHookArgs) -> None:
+    """Send a signal again whose exception was raised in a destructor, where Python drops it.
+
+    Made to be `sys.unraisablehook`; what is not a signal is told as ever.
+    """
+    if not issubclass(ignored.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(ignored)
+        return
+    number = signal.SIGTERM if issubclass(ignored.exc_type, Terminated) else signal.SIGINT
+    # A little later, when the destructor has returned.
+    again = threading.Timer(0.1, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
 
 
 class Deferred:

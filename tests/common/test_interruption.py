@@ -62,6 +62,35 @@ def test_a_second_signal_ends_the_process_at_once():
     process.stderr.close()
 
 
+IN_A_DESTRUCTOR = """
+import os, signal, time
+from rl_tuner.common import command_line
+
+class Trap:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(0.01)
+
+def work(values):
+    Trap()
+    time.sleep(60)
+
+command_line.run(lambda values: None, work, usage="", argv=["work"])
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_that_arrives_in_a_destructor_is_not_lost(name, code):
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_DESTRUCTOR.format(name=name)],
+        capture_output=True,
+        text=True,
+        timeout=40,
+    )
+    assert done.returncode == code
+    assert done.stderr == "error: interrupted; rerun the same command to resume\n"
+
+
 def test_other_threads_leave_signals_alone():
     found = []
 
