@@ -174,8 +174,12 @@ def test_a_split_that_does_not_stay_in_memory_gives_the_same_batches(tmp_path, w
         (tmp_path / "moved").rename(shard)
 
 
-def test_a_stream_can_be_passed_through_again_and_ends_where_it_is_told(tmp_path, sequences):
-    data = write(tmp_path / "data", sequences)
+@pytest.mark.parametrize("cache_mb", [0, 1024])
+def test_a_stream_can_be_passed_through_again_and_ends_where_it_is_told(
+    tmp_path, sequences, cache_mb
+):
+    write(tmp_path / "data", sequences)
+    data = SequenceDataset(str(tmp_path / "data"), cache_mb)
     stream = data.stream("train")
     for _ in range(2):
         assert [row.tolist() for row in stream] == [row.tolist() for row in data.sequences("train")]

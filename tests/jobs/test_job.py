@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from rl_tuner import train
 from rl_tuner.common import command_line, locks
+from tests.event_series import read_events
 from tests.tiny_job import ROOT, Job, command, early_error, error_of
 
 
@@ -50,10 +51,7 @@ def test_a_run_folder_holds_what_a_person_wants(finished):
 
 
 def test_tensorboard_shows_every_promised_series(finished):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(f"{finished.run_dir}/tensorboard")
-    events.Reload()
+    events = read_events(finished.run_dir)
     tags = set(events.Tags()["tensors"])
     wanted = {
         "learn/loss",
@@ -108,6 +106,16 @@ def assert_same_file(job, other, name):
 def test_a_second_run_reuses_everything_and_a_missing_output_is_remade(finished, tmp_path):
     job = copy_of(finished, tmp_path)
     assert set(stages(job.train()).values()) == {"reusing"}
+    os.remove(f"{job.run_dir}/metrics.txt")
+    again = job.train()
+    assert stages(again) == {
+        "dataset": "reusing",
+        "prior": "reusing",
+        "tune": "reusing",
+        "evaluate": "making",
+        "export": "making",
+    }
+    assert_same_file(job, finished, "metrics.json")
     (prior,) = glob.glob(f"{job.work_dir}/priors/*/prior.keras")
     os.remove(prior)
     assert stages(job.train()) == {
@@ -203,10 +211,7 @@ def test_a_terminated_and_then_killed_run_ends_as_if_it_had_never_stopped(finish
 
 def points(job):
     """The steps of the points of every series in TensorBoard."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(f"{job.run_dir}/tensorboard", size_guidance={"tensors": 0})
-    events.Reload()
+    events = read_events(job.run_dir)
     return {tag: [e.step for e in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
 
 

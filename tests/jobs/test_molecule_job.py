@@ -148,19 +148,20 @@ def test_a_budget_ends_exactly_even_after_a_resume(tmp_path, capsys):
 
 def test_a_journal_that_was_cut_is_not_taken_for_the_whole(tmp_path):
     tune(tmp_path, 100_000, budget=14)
-    for name, kind in (("molecules.csv", "cut"), ("learning.csv", "empty"), ("learning.csv", "no")):
+    for name in ("molecules.csv", "learning.csv"):
         path = tmp_path / name
         whole = path.read_text()
-        path.write_text(whole[: whole.rindex("\n", 0, -1) + 1] if kind == "cut" else "")
-        if kind == "no":
-            path.unlink()
-        with pytest.raises(UserError, match=rf"{name} has [\d,]+ rows up to step"):
+        for left in (whole[: whole.rindex("\n", 0, -1) + 1], ""):
+            path.write_text(left)
+            with pytest.raises(UserError, match=rf"{name} has [\d,]+ rows up to step"):
+                tune(tmp_path, 100_000, budget=30)
+        path.write_text(whole.replace("step", "stop", 1))
+        with pytest.raises(UserError, match="first line does not name its columns"):
+            tune(tmp_path, 100_000, budget=30)
+        path.unlink()
+        with pytest.raises(UserError, match=rf"{name} has 0 rows up to step"):
             tune(tmp_path, 100_000, budget=30)
         path.write_text(whole)
-    path.write_text(whole.replace("step", "stop", 1))
-    with pytest.raises(UserError, match="first line does not name its columns"):
-        tune(tmp_path, 100_000, budget=30)
-    path.write_text(whole)
     assert tune(tmp_path, 100_000, budget=30).ledger.calls == 30
 
 

@@ -19,6 +19,7 @@ from rl_tuner.priors import training
 from rl_tuner.priors.files import load_matching_prior, load_prior
 from rl_tuner.tasks.melody.task import MelodyTask
 from tests.datasets.test_reader import write
+from tests.event_series import read_events
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +87,13 @@ def test_a_prior_stopped_within_an_epoch_resumes_at_its_batch(
     for a, b in zip(one.get_weights(), two.get_weights()):
         np.testing.assert_array_equal(a, b)
     losses = [
-        [tf.make_ndarray(e.tensor_proto) for e in series(folder)] for folder in (whole, stopped)
+        [
+            tf.make_ndarray(point.tensor_proto)
+            for point in read_events(folder).Tensors("prior/train_log_perplexity")
+        ]
+        for folder in (whole, stopped)
     ]
     np.testing.assert_allclose(*losses)
-
-
-def series(folder):
-    """The mean loss of every epoch in TensorBoard."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(f"{folder}/tensorboard")
-    events.Reload()
-    return events.Tensors("prior/train_log_perplexity")
 
 
 def test_training_stops_early_and_keeps_the_best(dataset, tmp_path):

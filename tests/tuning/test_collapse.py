@@ -12,6 +12,7 @@ from rl_tuner.core.networks import SequenceNetwork
 from rl_tuner.tuning import collapse
 from rl_tuner.tuning.collapse import Collapse, Diversity
 from rl_tuner.tuning.history import read_history
+from tests.event_series import read_events
 from tests.tiny_job import TINY
 
 GOOD = {"step": 1000, "distinct": 0.9, "entropy": 0.8}
@@ -138,10 +139,7 @@ def test_a_collapsed_run_warns_and_goes_on(configured, tmp_path, capfd):
     assert errors.count("warning: the policy collapsed after") == 5
     assert "after 2,048 steps" in errors
 
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    events = EventAccumulator(os.path.join(tmp_path, "tensorboard"))
-    events.Reload()
+    events = read_events(tmp_path)
     wanted = {"class_total_variation", "distinct_4grams", "distinct_8grams_prior", "classes"}
     assert {f"collapse/{name}" for name in wanted} <= set(events.Tags()["tensors"])
 

@@ -91,7 +91,7 @@ def warnings():
 
 def test_samples_of_many_sizes_are_no_retracing(tmp_path, warnings):
     policy = TunedPolicy(host_scored(), str(tmp_path))
-    for count in range(1, 6):
+    for count in range(1, 8):
         assert policy.sample(count).tokens.shape[0] == count
         assert policy.sample(count, temperature=0.5 + count).tokens.shape[0] == count
     before = traces()
