@@ -112,14 +112,15 @@ def _run(values: flags.FlagValues) -> None:
         column.runs[seed] = run_model(file, params, seed, values.work_dir, folder)
     from rl_tuner.common.files import write_text
 
+    made = list(columns.values())
     facts = {
         "versions": machine.versions(),
         "machine": machine.machine(),
         "command": command("targets"),
     }
     page, numbers = (os.path.join(values.output_dir, f"{values.name}.{e}") for e in ("md", "json"))
-    write_text(numbers, json.dumps(facts | _numbers([*columns.values()]), indent=1) + "\n")
-    write_text(page, format_page([*columns.values()], facts))
+    write_text(numbers, json.dumps(facts | _numbers(made), indent=1) + "\n")
+    write_text(page, format_page(made, facts))
     print(f"{page}\n{numbers}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -133,8 +133,10 @@ class SequenceDataset:
         """Return the tokens of the first `most` examples of a split (-1: of all), as the shards have them."""
         return [*self.stream(split, most=most)]
 
-    def stream(self, split: str, feature: str | None = None, most: int = -1) -> Stream:
-        """Return the tokens of a split's examples, or a text feature, one by one from the disk.
+    def stream(self, split: str, feature: str | None = None, most: int = -1) -> Iterable[Any]:
+        """Return the tokens of a split's examples, or a text feature, to be passed through several times.
+
+        They are read once if the split is not larger than `cache_mb`, and else one by one in every pass.
 
         Args:
             split: "train" or another split.
@@ -145,9 +147,11 @@ class SequenceDataset:
             UserError: the dataset has no such split, or (while it is read) its examples no such feature.
         """
         if feature:
-            return Stream(lambda: self._texts(split, feature, most))
-        records = self._records(split).take(most).map(lambda record: _parse(record)[0])
-        return Stream(records.as_numpy_iterator)
+            stream = Stream(lambda: self._texts(split, feature, most))
+        else:
+            records = self._records(split).take(most).map(lambda record: _parse(record)[0])
+            stream = Stream(records.as_numpy_iterator)
+        return [*stream] if self._fits(split) else stream
 
     def _texts(self, split: str, feature: str, most: int) -> Iterator[str]:
         features = {feature: tf.io.FixedLenFeature([], tf.string)}

@@ -18,7 +18,7 @@ from rl_tuner.core.rollout import Rollout
 from rl_tuner.core.sampling import Policy, prior_policy, sample
 from rl_tuner.core.task import HostTask, Task
 from rl_tuner.core.tuner import RLTuner
-from rl_tuner.datasets.reader import SequenceDataset, Stream
+from rl_tuner.datasets.reader import SequenceDataset
 from rl_tuner.tasks.presentation import presentation_of
 from rl_tuner.tuning.asked import asked_and_got
 from rl_tuner.tuning.collapse import Collapse
@@ -134,7 +134,7 @@ class Meter:
         return lambda: (sums, size)
 
 
-def corpus_of(task: Task, dataset_dir: str | None) -> Stream | None:
+def corpus_of(task: Task, dataset_dir: str | None) -> Iterable[Any] | None:
     """Return the training examples that set metrics compare with; None without a dataset."""
     if dataset_dir is None:
         return None

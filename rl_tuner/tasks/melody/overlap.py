@@ -7,9 +7,10 @@ overlap is the sum over bins of the smaller share: 1 for equal histograms, 0 for
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,7 +33,8 @@ _WIDEST = 24  # semitones; wider intervals count as this
 Histograms = dict[str, np.ndarray]
 
 
-class Tally(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Tally:
     """What was counted in a set of melodies.
 
     Attributes:
@@ -43,7 +45,7 @@ class Tally(NamedTuple):
     melodies: int
     counts: Histograms
 
-    def __add__(self, other: Tally) -> Tally:  # type: ignore[override]
+    def __add__(self, other: Tally) -> Tally:
         """Return what was counted in both sets together."""
         counts = {name: self.counts[name] + other.counts[name] for name in FEATURES}
         return Tally(self.melodies + other.melodies, counts)
@@ -120,8 +122,7 @@ def with_corpus(
 ) -> dict[str, float | None]:
     """Return `overlap_NAME` of melodies with a corpus, and `ceiling_NAME` of the corpus' two halves.
 
-    See `halves_of`: no set of melodies can be expected to be nearer to a
-    corpus than the corpus to itself.
+    See `halves_of`: no set of melodies can be expected to be nearer to a corpus than the corpus to itself.
 
     Args:
         melodies: integer `[N, T]`.
